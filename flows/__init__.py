@@ -1,0 +1,1 @@
+"""What runs, in what order; one flow a file. Imports nothing here, so that `wrist --help` starts at once."""

@@ -1,0 +1,52 @@
+"""The errors that Wrist raises on purpose: each says what happened, where, and how to mend it."""
+
+
+class WristError(Exception):
+    """Base of every error that a person is meant to read; the console prints it in one or two lines.
+
+    exit_status: 1 for a failure, 2 for a wrong usage.
+    """
+
+    exit_status = 1
+
+
+class UsageError(WristError):
+    """The command or one of its arguments is wrong."""
+
+    exit_status = 2
+
+
+class RecipeError(UsageError):
+    """A recipe has an unknown field or a value out of range; the message names the field."""
+
+
+class DataError(WristError):
+    """The data at hand can't carry the step that was asked for (no labels, one class, one patient)."""
+
+
+class LeakError(WristError):
+    """A patient, a picture or a near copy of it would stand in two splits."""
+
+
+class CatalogueError(WristError):
+    """The catalogue can't be used: another key, a newer schema, an unwritable home, a locked file."""
+
+
+class WeightsError(WristError):
+    """Pretrained weights are missing, damaged, or made for another network."""
+
+
+class Refused(WristError):
+    """A file that is seen but not catalogued.
+
+    reason_code: a short stable word (`truncated`, `no_pixel_data`, ...), see shared names in docs/ingest.md.
+    The message is a sentence without any identity from the file.
+    """
+
+    def __init__(self, reason_code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.reason_code = reason_code
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.reason_code, self.reason)

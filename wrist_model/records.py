@@ -1,0 +1,244 @@
+"""The frozen records that travel between rooms. Standard library only.
+
+Identifiers are text: `im-…`, `st-…` and `pt-…` are keyed pseudonyms (see wrist_model.identity), `ds-…` a frozen
+data-set version, `tr-…` a training run, `mv-…` a model version, `ev-…` an evaluation. Times are UTC, ISO 8601.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Level = Literal["image", "study"]
+ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image as the catalogue keeps it: a file, or one frame of a DICOM instance.
+
+    path: below `root` for PNG and JPEG; a keyed pseudonym for DICOM, whose pixels then lie in the pixel store.
+    label: the study's label as the source states it: 1, 0, or None where it states none.
+    split: where the patient stands; fixed when the patient is first seen.
+    """
+
+    image_uid: str
+    study_uid: str
+    patient_key: str
+    patient_known: bool
+    source: str
+    body_part: str
+    root: str
+    path: str
+    format: str  # png, jpeg or dicom
+    frame: int
+    file_sha256: str
+    file_size: int
+    file_mtime_ns: int
+    pixel_sha256: str
+    rows: int
+    columns: int
+    photometric: str
+    inverted: bool
+    multi_view: bool
+    decode_steps: tuple[str, ...]
+    split: Split
+    label: int | None = None
+    view: str | None = None  # ViewPosition (0018,5101), or a manifest's `view`
+    hardware: bool | None = None
+    sex: str | None = None  # PatientSex (0010,0040)
+    age: int | None = None  # years, capped at 90
+    burned_in: bool | None = None  # BurnedInAnnotation (0028,0301)
+    manufacturer_key: str | None = None  # keyed pseudonym of Manufacturer and model name
+    perceptual_hash: str | None = None
+    mean_intensity: float | None = None  # of the uint8 pixels, 0–255
+    extra: tuple[tuple[str, str], ...] = ()  # further columns of a manifest
+
+
+@dataclass(frozen=True)
+class QuarantinedFile:
+    """A file that was seen and refused, and why."""
+
+    root: str
+    path: str  # below `root`, or a keyed pseudonym for DICOM
+    file_sha256: str | None
+    file_size: int | None
+    file_mtime_ns: int | None
+    reason_code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IngestCounts:
+    """What one ingest saw. seen = new + unchanged + changed + filtered + ignored + quarantined."""
+
+    new: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    filtered: int = 0
+    ignored: int = 0
+    quarantined: int = 0
+
+    @property
+    def seen(self) -> int:
+        return self.new + self.unchanged + self.changed + self.filtered + self.ignored + self.quarantined
+
+    def __add__(self, other: IngestCounts) -> IngestCounts:
+        return IngestCounts(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """What training, prediction and explanation need of one image.
+
+    file: absolute path of the PNG or JPEG, or of the stored pixels (PNG) of a DICOM frame.
+    inverted: whether the stored file has to be inverted to have bone bright (already done in stored pixels).
+    pixel_sha256: of the decoded uint8 pixels (bone bright); `decode.load_pixels` checks it.
+    """
+
+    image_uid: str
+    study_uid: str
+    patient_key: str
+    file: str
+    pixel_sha256: str
+    label: int | None = None
+    split: Split | None = None
+    subgroups: tuple[tuple[str, str], ...] = ()  # e.g. (("hardware", "1"), ("source", "mura"))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training history; epoch counts from 1, accuracies in [0, 1]."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training left behind: the saved network under its own hash, and how it got there."""
+
+    architecture: str
+    artifact_sha256: str
+    weights_source: str  # "imagenet", "none", or "file:<sha256>"
+    weights_sha256: str | None
+    best_epoch: int
+    seconds: float
+    history: tuple[Epoch, ...] = ()
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold on the calibrated probability, fixed on validation.
+
+    probability = 1 / (1 + exp(-(slope * logit(raw_probability) + intercept))); positive when probability >= threshold.
+    """
+
+    level: Level
+    name: str  # "youden", "sensitivity"
+    threshold: float
+    target: float | None
+    slope: float
+    intercept: float
+    serving: bool
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    image_uid: str
+    study_uid: str
+    patient_key: str
+    split: Split | None
+    label: int | None
+    raw_probability: float
+    probability: float | None = None
+    operating_point: str | None = None
+    threshold: float | None = None
+    predicted_label: int | None = None
+
+
+@dataclass(frozen=True)
+class StudyPrediction:
+    """raw_probability is the mean of the images' raw probabilities (Rajpurkar et al. 2018, arXiv 1712.06957)."""
+
+    study_uid: str
+    patient_key: str
+    split: Split | None
+    label: int | None
+    n_images: int
+    raw_probability: float
+    probability: float | None = None
+    operating_point: str | None = None
+    threshold: float | None = None
+    predicted_label: int | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number with its 95% interval. value is None where it is undefined, and `note` says why."""
+
+    split: Split
+    level: Level
+    subgroup: str  # "all" or "name=value"
+    operating_point: str | None
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_images: int
+    n_studies: int
+    n_patients: int
+    tp: int | None = None
+    fp: int | None = None
+    tn: int | None = None
+    fn: int | None = None
+    threshold: float | None = None
+    n_resamples: int = 0
+    bootstrap_seed: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired difference, challenger minus reference, on the same patients."""
+
+    challenger: str
+    reference: str
+    metric: str
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    method: str  # "delong", "patient_bootstrap", "mcnemar"
+    n_patients: int
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A stored heat map. sanity_score and border_share in [0, 1]; withheld says whether the gallery leaves it out."""
+
+    image_uid: str
+    method: str  # "grad-cam"
+    path: str  # below WRIST_HOME
+    file_sha256: str
+    sanity_score: float | None
+    withheld: bool
+    note: str = ""
+    border_share: float | None = None
+
+
+@dataclass(frozen=True)
+class LineageFacts:
+    """Where a row was made: code, libraries, machine."""
+
+    git_commit: str
+    git_dirty: bool
+    libraries: tuple[tuple[str, str], ...]
+    machine: tuple[tuple[str, str], ...] = field(default_factory=tuple)

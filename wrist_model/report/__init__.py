@@ -1,0 +1,1 @@
+"""The report: page, figures, template. Imports nothing here."""

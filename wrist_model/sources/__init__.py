@@ -1,0 +1,1 @@
+"""Places to ingest from. Imports nothing here."""
