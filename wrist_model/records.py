@@ -6,8 +6,12 @@ data-set version, `tr-…` a training run, `mv-…` a model version, `ev-…` an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+
+Progress = Callable[[str, int, int, str], None]
+"""Called as progress(stage, done, total, note): long pure work says how far it is; a task decides who sees it."""
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -90,11 +94,40 @@ class IngestCounts:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """An image that a data-set version could hold, with its patient's fixed split and its study's current label.
+
+    excluded_reason: why a person left it (or its study, or its patient) out, or None.
+    """
+
+    image_uid: str
+    study_uid: str
+    patient_key: str
+    split: Split
+    label: int | None
+    pixel_sha256: str
+    perceptual_hash: str | None = None
+    excluded_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """An image's place in a frozen data-set version. excluded_reason is set exactly where included is False."""
+
+    image_uid: str
+    study_uid: str
+    patient_key: str
+    split: Split
+    label: int | None
+    included: bool
+    excluded_reason: str | None = None
+
+
+@dataclass(frozen=True)
 class ImageRef:
     """What training, prediction and explanation need of one image.
 
     file: absolute path of the PNG or JPEG, or of the stored pixels (PNG) of a DICOM frame.
-    inverted: whether the stored file has to be inverted to have bone bright (already done in stored pixels).
     pixel_sha256: of the decoded uint8 pixels (bone bright); `decode.load_pixels` checks it.
     """
 
@@ -232,6 +265,14 @@ class Explanation:
     withheld: bool
     note: str = ""
     border_share: float | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who wrote a row: the actor (a login name, or "schedule"), and the Prefect flow run, if any."""
+
+    actor: str
+    prefect_flow_run_id: str | None = None
 
 
 @dataclass(frozen=True)

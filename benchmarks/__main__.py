@@ -1,0 +1,57 @@
+"""Run benchmarks by name; all of them without a name. One line each, or a JSON list with --json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from dataclasses import asdict
+
+MODULES = {
+    "ingest_first": "benchmarks.ingest",
+    "ingest_unchanged": "benchmarks.ingest",
+    "polarity": "benchmarks.pixels",
+    "near_duplicates": "benchmarks.pixels",
+    "frozen_part": "benchmarks.training",
+    "train_resnet50": "benchmarks.training",
+    "train_efficientnetb0": "benchmarks.training",
+    "tune": "benchmarks.training",
+    "predict": "benchmarks.training",
+    "gradcam": "benchmarks.evidence",
+    "bootstrap": "benchmarks.evidence",
+    "audit_insert": "benchmarks.audit",
+    "verify": "benchmarks.audit",
+    "sql_lookup": "benchmarks.audit",
+    "orchestration": "benchmarks.orchestration",
+}
+"""Benchmark name → the module whose function of that name, called with quick=bool, returns a list of Result."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
+    parser.add_argument("--quick", action="store_true", help="smaller inputs and fewer runs")
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of lines")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in MODULES]
+    if unknown:
+        parser.error(f"unknown benchmark {unknown[0]!r}; known are {', '.join(MODULES)}")
+    results = []
+    for name in arguments.names or MODULES:
+        print(f"… {name}", file=sys.stderr, flush=True)
+        for result in getattr(importlib.import_module(MODULES[name]), name)(quick=arguments.quick):
+            results.append(result)
+            if not arguments.json:
+                print(
+                    f"{result.name}: ours {result.ours:.4g} {result.unit}, peer or limit {result.peer:.4g} {result.unit}, "
+                    f"ratio {result.ratio:.3g}, spread {result.spread} | {result.setup}",
+                    flush=True,
+                )
+    if arguments.json:
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
