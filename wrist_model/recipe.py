@@ -156,6 +156,18 @@ def read(path: Path) -> Recipe:
     return from_mapping(content, str(path))
 
 
+SHIPPED = Path(__file__).parent.parent / "recipes"
+
+
+def find(name: str | Path) -> Path:
+    """A recipe's file: the path itself, or one of those that come with Wrist (`quick`, `recipes/quick.toml`)."""
+    path = Path(name)
+    if path.exists():
+        return path.absolute()
+    shipped = SHIPPED / path.with_suffix(".toml").name
+    return shipped if path.parent.name in ("", "recipes") and shipped.exists() else path.absolute()
+
+
 def from_mapping(content: dict[str, Any], where: str) -> Recipe:
     """The recipe in a parsed TOML document; `where` names it in errors."""
     return _checked(_build(Recipe, content, where, ""), where)

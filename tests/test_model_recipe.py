@@ -1,0 +1,64 @@
+"""Recipes: what is read, what is refused, and when two are the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wrist_model import recipe
+from wrist_model.errors import RecipeError
+
+FAULTS = {
+    "split.sed": ("[split]\nsed = 3", "unknown field split.sed"),
+    "dropout": ("[network]\ndropout = 1.5", "network.dropout is 1.5; allowed is 0 to 0.9"),
+    "epochs": ("[training]\nepochs = 0", "training.epochs is 0; allowed is 1 to 1000"),
+    "epochs type": ('[training]\nepochs = "ten"', "training.epochs is 'ten'; expected int"),
+    "boolean as number": ("[training]\nepochs = true", "expected int"),
+    "model": ('[network]\narchitectures = ["vgg"]', "unknown model 'vgg'; known are resnet50, efficientnetb0"),
+    "model twice": ('[network]\narchitectures = ["resnet50", "resnet50"]', "each network once"),
+    "shares": ("[split]\ntrain = 0.8", "must be 1"),
+    "brightness": ("[augmentation]\nbrightness = [1.5, 0.5]", "augmentation.brightness"),
+    "brightness length": ("[augmentation]\nbrightness = [1.5]", "a list of 2 values"),
+    "serving": ('[evaluation]\nserving = "best"', "evaluation.serving is 'best'; allowed are 'youden', 'sensitivity'"),
+    "serve": ('[evaluation]\nserve = "both"', "evaluation.serve"),
+    "table": ("training = 3", "must be a table"),
+    "not TOML": ("= 3", "not a TOML file"),
+}
+
+
+@pytest.mark.parametrize("content, message", FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_named_with_its_file_and_field(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(content)
+    with pytest.raises(RecipeError) as caught:
+        recipe.read(file)
+    assert message in str(caught.value) and "mine" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_recipe_says_where_recipes_are(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="recipes/"):
+        recipe.read(tmp_path / "absent.toml")
+
+
+def test_shipped_recipes_are_valid_and_found_by_name() -> None:
+    for name in ("report", "quick", "demo"):
+        assert recipe.read(recipe.find(name)) == recipe.read(recipe.find(f"recipes/{name}.toml"))
+
+
+def test_name_and_note_do_not_change_a_recipes_hash_and_every_setting_does() -> None:
+    base = recipe.from_mapping({"name": "a"}, "a")
+    assert base.sha256 == recipe.from_mapping({"name": "b", "note": "the same"}, "b").sha256
+    assert base.sha256 != recipe.from_mapping({"name": "a", "training": {"seed": 21}}, "a").sha256
+
+
+def test_the_reports_recipe_is_the_reports() -> None:
+    report = recipe.read(recipe.find("report"))
+    assert (report.network.weights, report.network.image_size, report.network.free_layers) == ("imagenet", 224, 10)
+    assert (report.network.dense_units, report.network.dropout) == (64, 0.3)
+    assert (report.training.learning_rate, report.training.epochs, report.training.patience) == (1e-4, 10, 4)
+    assert (report.training.batch_size, report.training.class_weights) == (64, "balanced")
+    assert report.augmentation.brightness == (0.5, 1.5)
+    assert (report.augmentation.rotation_degrees, report.augmentation.shear_degrees) == (20.0, 0.2)
+    assert report.network.batch_norm == "inference"
