@@ -44,7 +44,7 @@ def main() -> int:
             results.append(result)
             if not arguments.json:
                 print(
-                    f"{result.name}: ours {result.ours:.4g} {result.unit}, peer or limit {result.peer:.4g} {result.unit}, "
+                    f"{result.name}: ours {result.ours:.4g}, peer or limit {result.peer:.4g} {result.unit}, "
                     f"ratio {result.ratio:.3g}, spread {result.spread} | {result.setup}",
                     flush=True,
                 )
