@@ -1,0 +1,11 @@
+"""Fixtures that several rooms share. Each room's own stand beside its tests."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports TensorFlow or Prefect: quiet, and nothing leaves the machine.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ.pop("WRIST_HOME", None)
+os.environ.pop("WRIST_DATABASE_URL", None)
