@@ -1,0 +1,238 @@
+"""Catalogue files: find them, examine them in worker processes, write what they are from this one process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from db import catalogue
+from tasks import pool
+from wrist_model import decode
+from wrist_model.errors import DataError
+from wrist_model.examine import (
+    CHANGED,
+    FILTERED,
+    IGNORED,
+    IMAGES,
+    UNCHANGED,
+    Context,
+    Examined,
+    Task,
+    is_pseudonym,
+    printable,
+)
+from wrist_model.identity import IdentityKey
+from wrist_model.recipe import SplitRecipe
+from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
+from wrist_model.sources.find import Plan, find, settle
+from wrist_model.sources.item import Item
+
+AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken"})
+"""Reasons for which a quarantined file is looked at again though it hasn't changed: a setting or the place may have."""
+
+Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...]]]
+
+
+@dataclass
+class Ingested:
+    """What an ingest did: counts over all paths, how many files each reason quarantined, and which files changed."""
+
+    counts: IngestCounts = field(default_factory=IngestCounts)
+    reasons: Counter[str] = field(default_factory=Counter)
+    changed: list[str] = field(default_factory=list)
+    ingest_run_ids: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def catalogue_files(
+    paths: Sequence[Path | str],
+    *,
+    home: Path,
+    engine: Engine,
+    rule: SplitRecipe,
+    provenance: Provenance,
+    source: str | None = None,
+    labels: Path | str | None = None,
+    body_part: str = "WRIST",
+    jobs: int | None = None,
+    max_pixels: int = decode.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
+    examiner: Examiner = pool.examined,
+) -> Ingested:
+    """Catalogue everything at paths; every file seen ends in one of the counts.
+
+    Safe to kill and to run again: each chunk of files is one transaction, and a file that is catalogued costs a stat.
+    examiner: where files are examined: a pool of `jobs` processes here, or tasks.cluster.examined.
+    Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written.
+    """
+    begun = time.monotonic()
+    key = IdentityKey.load_or_make(home)
+    catalogue.remember_key(engine, key.fingerprint)
+    catalogue.remember_split_rule(engine, rule)
+    plans = [find(path, source=source, body_part=body_part, labels=labels) for path in paths]
+    for plan in plans:
+        if next(iter(plan.items()), None) is None:
+            raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
+    done = Ingested()
+    for plan in plans:
+        _one(plan, key, home, engine, rule, provenance, jobs or pool.cores(), max_pixels, progress, examiner, done)
+    done.seconds = time.monotonic() - begun
+    return done
+
+
+def _one(
+    plan: Plan,
+    key: IdentityKey,
+    home: Path,
+    engine: Engine,
+    rule: SplitRecipe,
+    provenance: Provenance,
+    jobs: int,
+    max_pixels: int,
+    progress: Progress | None,
+    examiner: Examiner,
+    done: Ingested,
+) -> None:
+    begun = time.monotonic()
+    known = catalogue.known_files(engine, str(plan.root))
+    plan = settle(plan, known, any(map(is_pseudonym, known)))
+    context = Context(
+        key=key,
+        rule=rule,
+        home=str(home),
+        root=str(plan.root),
+        source=plan.source,
+        body_part=plan.body_part,
+        private=plan.private,
+        max_pixels=max_pixels,
+        labels=plan.labels,
+    )
+    run_id = catalogue.begin_ingest(engine, plan.source, provenance)
+    done.ingest_run_ids.append(run_id)
+    ledger = _Ledger(engine, run_id, context, done, progress, sum(1 for _ in plan.items()) if progress else 0)
+    status = "failed"
+    try:
+        for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
+            ledger.write(results)
+        ledger.tell("catalogued")
+        status = "finished"
+    finally:
+        done.counts += ledger.counts
+        catalogue.finish_ingest(engine, run_id, ledger.counts, status, time.monotonic() - begun)
+
+
+def _pending(
+    items: Iterable[Item], known: dict[str, catalogue.KnownFile], context: Context, ledger: _Ledger
+) -> Iterator[Task]:
+    """The files that have to be opened; all others are counted on the way."""
+    for item in items:
+        if item.ignored or item.filtered:
+            ledger.count(ignored=int(item.ignored), filtered=int(not item.ignored))
+            continue
+        was = _known(item, known, context)
+        if was is None or item.refused is not None:
+            yield Task(item)
+            continue
+        same = _is_same(item, was)
+        if was.reason_code is not None:
+            if same and was.reason_code not in AGAIN:
+                ledger.reasons[was.reason_code] += 1
+                ledger.count(quarantined=1)
+            else:
+                yield Task(item)
+        elif same:
+            ledger.count(unchanged=1)
+        else:
+            yield Task(item, was.file_sha256)
+
+
+def _known(item: Item, known: dict[str, catalogue.KnownFile], context: Context) -> catalogue.KnownFile | None:
+    if not known:
+        return None
+    was = known.get(printable(item.relative))
+    return was if was is not None else known.get(context.key.path(item.relative))
+
+
+def _is_same(item: Item, was: catalogue.KnownFile) -> bool:
+    try:
+        facts = os.stat(item.path)  # noqa: PTH116 (twice as fast, and an unchanged file costs little else)
+    except (OSError, ValueError):
+        return False
+    return (facts.st_size, facts.st_mtime_ns) == (was.size, was.mtime_ns)
+
+
+class _Ledger:
+    """The single writer: one transaction a chunk, and the counts."""
+
+    def __init__(
+        self, engine: Engine, run_id: str, context: Context, done: Ingested, progress: Progress | None, total: int
+    ) -> None:
+        self.engine, self.run_id, self.context, self.done = engine, run_id, context, done
+        self.counts, self.progress, self.total = IngestCounts(), progress, total
+        self.reasons = done.reasons
+        self._told = 0.0
+
+    def count(self, **more: int) -> None:
+        self.counts = replace(self.counts, **{name: getattr(self.counts, name) + n for name, n in more.items()})
+        self._maybe_tell()
+
+    def write(self, results: Sequence[Examined]) -> None:
+        """Write a chunk's images and refusals; count each file once, by what the catalogue made of it."""
+        images = [image for result in results for image in result.images]
+        refused = [result.quarantined for result in results if result.quarantined is not None]
+        outcomes = catalogue.add_images(self.engine, self.run_id, images) if images else {}
+        totals: Counter[str] = Counter()
+        for result in results:
+            if result.outcome == IMAGES:
+                found = {outcomes[image.image_uid] for image in result.images}
+                name = next(name for name in ("taken", "changed", "new", "unchanged") if name in found)
+                if name == "taken":
+                    refused.append(_taken(result))
+                totals["quarantined" if name == "taken" else name] += 1
+            else:
+                totals[result.outcome] += 1
+            if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
+                self.done.changed.append(result.path)
+        if refused:
+            catalogue.add_quarantined(self.engine, self.run_id, refused)
+        self.reasons.update(row.reason_code for row in refused)
+        self.count(
+            new=totals["new"],
+            unchanged=totals[UNCHANGED],
+            changed=totals[CHANGED],
+            filtered=totals[FILTERED],
+            ignored=totals[IGNORED],
+            quarantined=totals["quarantined"],
+        )
+
+    def _maybe_tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told > 0.2:
+            self._told = now
+            self.tell()
+
+    def tell(self, note: str = "") -> None:
+        if self.progress is not None:
+            counts = self.counts
+            parts = [f"{getattr(counts, name)} {name}" for name in counts.__dataclass_fields__ if getattr(counts, name)]
+            self.progress("ingest", counts.seen, max(self.total, counts.seen), ", ".join(filter(None, [*parts, note])))
+
+
+def _taken(result: Examined) -> QuarantinedFile:
+    image = result.images[0]
+    return QuarantinedFile(
+        image.root,
+        image.path,
+        image.file_sha256,
+        image.file_size,
+        image.file_mtime_ns,
+        "name_taken",
+        f"The source {image.source!r} already has another file of this name from another folder; "
+        "give this folder a source name of its own with --source.",
+    )

@@ -1,0 +1,109 @@
+"""Chunks of files to worker processes and their results back: a pool on this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from wrist_model.examine import Context, Examined, Task, crashed, examine_chunk
+
+CHUNK = 48
+"""Files a chunk: some 0.2 s of work, so that progress moves and a worker is never idle for want of the next."""
+
+_context: Context | None = None
+
+
+def _begin(context: Context) -> None:
+    global _context
+    _context = context
+
+
+def _work(tasks: Sequence[Task]) -> tuple[Examined, ...]:
+    if _context is None:
+        raise RuntimeError("The worker was not given its context.")
+    return examine_chunk(tasks, _context)
+
+
+def cores() -> int:
+    """How many processes may run at once on this machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tuple[Examined, ...]]:
+    """Results of each chunk as it is done, in any order; few chunks are in flight, so memory doesn't grow.
+
+    Workers come from a fork server, never by forking this process: TensorFlow may be loaded in it. Where a decoder
+    takes a worker down, the files that were in flight are gone through one by one, and the culprit is quarantined.
+    """
+    chunks = _chunks(tasks)
+    while True:
+        lost: list[Sequence[Task]] = []
+        yield from _until_broken(chunks, context, jobs, lost)
+        if not lost:
+            return
+        for task in (task for chunk in lost for task in chunk):
+            yield _alone(task, context)
+
+
+def _chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
+    chunk: list[Task] = []
+    for task in tasks:
+        chunk.append(task)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _pool(context: Context, jobs: int) -> ProcessPoolExecutor:
+    start = multiprocessing.get_context("forkserver")
+    start.set_forkserver_preload(["wrist_model.examine", "imagehash"])
+    return ProcessPoolExecutor(jobs, mp_context=start, initializer=_begin, initargs=(context,))
+
+
+def _until_broken(
+    chunks: Iterator[Sequence[Task]], context: Context, jobs: int, lost: list[Sequence[Task]]
+) -> Iterator[tuple[Examined, ...]]:
+    flying: dict[Future[tuple[Examined, ...]], Sequence[Task]] = {}
+    pool = _pool(context, jobs)
+    try:
+        for chunk in chunks:
+            try:
+                flying[pool.submit(_work, chunk)] = chunk
+            except BrokenProcessPool:
+                lost.append(chunk)
+            if lost:
+                break
+            while len(flying) > jobs + 2:
+                yield from _landed(flying, lost)
+        while flying:
+            yield from _landed(flying, lost)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _landed(
+    flying: dict[Future[tuple[Examined, ...]], Sequence[Task]], lost: list[Sequence[Task]]
+) -> Iterator[tuple[Examined, ...]]:
+    for future in wait(flying, return_when=FIRST_COMPLETED).done:
+        chunk = flying.pop(future)
+        try:
+            result = future.result()
+        except BrokenProcessPool:
+            lost.append(chunk)
+        else:
+            yield result
+
+
+def _alone(task: Task, context: Context) -> tuple[Examined, ...]:
+    pool = _pool(context, 1)
+    try:
+        return pool.submit(_work, (task,)).result()
+    except BrokenProcessPool:
+        return (crashed(task, context),)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,98 @@
+"""Keyed pseudonyms: HMAC-SHA-256 (RFC 2104) of an identifier under a key that stays on this machine.
+
+Nobody can try all patient numbers against a pseudonym without the key. Losing the key loses nothing catalogued, but
+files seen later would get other pseudonyms: keep a copy of `identity.key` where you keep other secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wrist_model.errors import CatalogueError
+
+KEY_BYTES = 32
+KEY_FILE = "identity.key"
+
+
+@dataclass(frozen=True)
+class IdentityKey:
+    """The installation's key; picklable, so that workers can pseudonymise before anything leaves them."""
+
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def load_or_make(cls, home: Path) -> IdentityKey:
+        """The key in `home/identity.key`, made (mode 0600) on first use. Two processes at once end with one key.
+
+        Raises CatalogueError when the file is not a key or the home can't be written.
+        """
+        path = home / KEY_FILE
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _make(path)
+            text = path.read_text(encoding="ascii").strip()
+            secret = bytes.fromhex(text)
+        except OSError as error:
+            raise CatalogueError(f"{path}: can't read or make the identity key: {error.strerror}.") from None
+        except ValueError:
+            secret = b""
+        if len(secret) != KEY_BYTES:
+            raise CatalogueError(
+                f"{path}: not an identity key; expected {2 * KEY_BYTES} hexadecimal digits. Put back the copy you kept."
+            )
+        return cls(secret)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the key without telling it: what a catalogue stores to refuse another key."""
+        return self._digest("fingerprint", "")
+
+    def patient(self, namespace: str, raw: str) -> str:
+        """`pt-…` for a patient identifier, which is unique within its namespace (the source)."""
+        return "pt-" + self._digest("patient", namespace, raw)
+
+    def study(self, namespace: str, raw: str) -> str:
+        """`st-…` for a study identifier, unique within its namespace."""
+        return "st-" + self._digest("study", namespace, raw)
+
+    def image(self, namespace: str, raw_study: str, name: str) -> str:
+        """`im-…` for a file or frame within its study; its content plays no part."""
+        return "im-" + self._digest("image", namespace, raw_study, name)
+
+    def path(self, relative: str) -> str:
+        """`pa-…` for a path below its root, for sources whose paths may carry names."""
+        return "pa-" + self._digest("path", relative)
+
+    def term(self, kind: str, text: str) -> str:
+        """A pseudonym for any other text that groups images without being told, such as a manufacturer."""
+        return "tm-" + self._digest("term", kind, text)
+
+    def _digest(self, *parts: str) -> str:
+        # Lengths before parts: ("ab", "c") and ("a", "bc") stay apart. surrogateescape: file names may not be UTF-8.
+        message = b"".join(
+            len(data).to_bytes(8, "big") + data for data in (part.encode("utf-8", "surrogateescape") for part in parts)
+        )
+        return hmac.digest(self.secret, message, hashlib.sha256).hex()[:32]
+
+
+def _make(path: Path) -> None:
+    """Write a new key whole and with mode 0600 from the start; whoever links first wins."""
+    descriptor, name = tempfile.mkstemp(prefix=".identity-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            return
+    finally:
+        Path(name).unlink(missing_ok=True)

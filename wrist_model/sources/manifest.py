@@ -1,0 +1,81 @@
+"""A manifest CSV: `path,label`, optionally `patient,study,body_part,view,hardware,sex,age` and further columns."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from wrist_model.sources import table
+from wrist_model.sources.item import Item, label, passes
+
+_KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age")
+_PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|physician|doctor|comment|note|report")
+"""Further columns are kept, but none whose title says that it tells who somebody is, or that it is free text."""
+
+
+def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
+    """One item for each row. A row that can't be taken is an item with a reason, not an error."""
+    rows = table.rows(manifest, ("path", "label"))
+    read = [_item(row, number, root, body_part) for number, row in enumerate(rows, start=2)]
+    labels: dict[str, set[int | None]] = defaultdict(set)
+    for item in read:
+        if item.refused is None and item.study is not None:
+            labels[item.study].add(item.label)
+    met: set[str] = set()
+    for item in read:
+        if item.refused is None and len(labels[str(item.study)] - {None}) > 1:
+            yield _refuse(item, "conflicting_label", "Rows of one study state different labels.")
+        elif item.relative in met:
+            yield Item(item.path, item.relative, ignored=True)
+        else:
+            yield item
+        met.add(item.relative)
+
+
+def _refuse(item: Item, code: str, reason: str) -> Item:
+    return Item(item.path, item.relative, refused=(code, reason), filtered=item.filtered)
+
+
+def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
+    said = row["path"].strip()
+    relative = posixpath.normpath(said.replace(os.sep, "/")) if said else ""
+    if relative.startswith("/"):
+        below = os.path.relpath(relative, root)
+        relative = below if not below.startswith("..") else relative
+    if not relative or relative == ".":
+        return Item(str(root), f"row {number}", refused=("missing_file", f"Row {number} names no file."))
+    if relative.startswith(("../", "/")) or relative == ".." or "\0" in relative:
+        reason = "The row's path leads out of the manifest's folder; move the file into it."
+        return Item(str(root), f"row {number}", refused=("outside_folder", reason))
+    path = str(root / relative)
+    try:
+        stated = label(row["label"])
+    except ValueError:
+        reason = "The row's label is not one of positive, negative, 1, 0 or empty."
+        return Item(path, relative, refused=("unknown_label", reason))
+    patient, study = row.get("patient", "").strip() or None, row.get("study", "").strip() or None
+    part = row.get("body_part", "").strip().upper().removeprefix("XR_") or None
+    age = re.fullmatch(r"(\d{1,3})(?:\.\d+)?Y?", row.get("age", "").strip())
+    sex = row.get("sex", "").strip().upper()[:1]
+    return Item(
+        path,
+        relative,
+        patient=patient,
+        study=(f"{patient}/{study}" if patient else study) if study else relative,
+        label=stated,
+        body_part=part,
+        view=row.get("view", "").strip() or None,
+        hardware={"1": True, "0": False}.get(row.get("hardware", "").strip()),
+        sex=sex if sex in ("F", "M", "O") else None,
+        age=min(90, int(age[1])) if age else None,
+        extra=tuple(
+            (name, value.strip())
+            for name, value in row.items()
+            if name and name not in _KNOWN and not _PERSONAL.search(name)
+        ),
+        filtered=not passes(part, body_part),
+    )

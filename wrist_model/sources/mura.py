@@ -1,0 +1,141 @@
+"""A MURA tree (Rajpurkar et al. 2018, arXiv 1712.06957), or any subtree of one.
+
+Layout: {train,valid}/XR_WRIST/patientNNNNN/studyN_{positive,negative}/imageN.png below the folder of the four CSV
+files. A study's identity leaves the label out, so that a corrected folder name doesn't make another study.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from wrist_model.errors import DataError
+from wrist_model.sources import walk
+from wrist_model.sources.item import SIDE_SUFFIXES, Item, Official, is_junk, passes
+
+_PART = re.compile(r"XR_[A-Z]+")
+_PLACE = re.compile(r"(?:(train|valid)/)?XR_([A-Z]+)/(patient[^/]+)/(study[^/_]+)(?:_(positive|negative))?/([^/]+)")
+_OFFICIAL: dict[str, Official] = {"valid": "test", "train": "train"}
+_LABELS = {"positive": 1, "negative": 0, None: None}
+Study = tuple[str, str, str, str]
+
+
+def base(path: Path) -> Path | None:
+    """The folder that holds train/ and valid/ (or XR_… itself), when path is in, or is, a MURA tree; else None."""
+    parts = path.parts
+    for index in range(len(parts) - 1, 0, -1):
+        if _PART.fullmatch(parts[index]):
+            above = index - 1 if parts[index - 1] in _OFFICIAL else index
+            return Path(*parts[:above])
+    if not path.is_dir():
+        return None
+    if path.name in _OFFICIAL and _holds_parts(path):
+        return path.parent
+    if _holds_parts(path) or any(_holds_parts(path / name) for name in _OFFICIAL):
+        return path
+    for child in sorted(path.glob("MURA*")):
+        if any(_holds_parts(child / name) for name in _OFFICIAL):
+            return child
+    return None
+
+
+def _holds_parts(folder: Path) -> bool:
+    return folder.is_dir() and any(_PART.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir())
+
+
+def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
+    """Every file below start, with what its path and the CSV files beside root say of it."""
+    stated = _stated(root)
+    listed = _listed(root)
+    met: set[Study] = set()
+    for path, relative in (
+        walk.files(root, start) if start.is_dir() else [(str(start), start.relative_to(root).as_posix())]
+    ):
+        name = relative.rsplit("/", 1)[-1]
+        place = _PLACE.fullmatch(relative)
+        if is_junk(name) or (place is None and PurePosixPath(name).suffix.lower() in SIDE_SUFFIXES):
+            yield Item(path, relative, ignored=True)
+        elif place is None:
+            yield Item(path, relative, refused=("unexpected_place", _EXPECTED))
+        else:
+            study = (place[1] or "", place[2], place[3], place[4])
+            met.add(study)
+            listed.discard((*study, place[6]))
+            yield _item(path, relative, place, study, stated, body_part)
+    for *study_parts, name in sorted(listed):
+        study = (study_parts[0], study_parts[1], study_parts[2], study_parts[3])
+        if study in met and passes(study[1], body_part) and start == root:
+            relative = "/".join((*filter(None, study[:1]), f"XR_{study[1]}", study[2], study[3], name))
+            yield Item(
+                str(root / relative),
+                relative,
+                refused=(
+                    "missing_file",
+                    "*_image_paths.csv lists the image, but its study folder lacks it.",
+                ),
+            )
+
+
+_EXPECTED = "The file lies outside MURA's layout, XR_PART/patientN/studyN_label/imageN.png."
+
+
+def _item(path: str, relative: str, place: re.Match[str], study: Study, stated: dict, body_part: str) -> Item:
+    split, part, patient, number = study
+    label = _LABELS[place[5]]
+    csv_labels = stated.get(study, set())
+    conflict = len(csv_labels | ({label} - {None})) > 1
+    return Item(
+        path,
+        relative,
+        patient=patient,
+        study=f"XR_{part}/{patient}/{number}",
+        official=_OFFICIAL.get(split),
+        label=label if label is not None else next(iter(csv_labels), None),
+        body_part=part,
+        filtered=not passes(part, body_part),
+        refused=("conflicting_label", _CONFLICT) if conflict else None,
+    )
+
+
+_CONFLICT = "The study's folder name and the *_labeled_studies.csv state different labels; mend one of them."
+
+
+def _table(path: Path) -> list[list[str]]:
+    if not path.is_file():
+        return []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [row for row in csv.reader(file) if row and row[0].strip()]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise DataError(f"{path}: not a readable CSV file; put MURA's own file back or remove it.") from None
+
+
+def _below(text: str) -> str | None:
+    """`train/XR_…` of a CSV's path, which begins with the data set's own folder."""
+    found = re.search(r"(?:^|/)((?:train|valid)/XR_[A-Z]+/.*)$", text.strip())
+    return found[1] if found else None
+
+
+def _stated(root: Path) -> dict[Study, set[int]]:
+    """Study → the labels that *_labeled_studies.csv give it."""
+    labels: dict[Study, set[int]] = {}
+    for split in _OFFICIAL:
+        for row in _table(root / f"{split}_labeled_studies.csv"):
+            below = _below(row[0])
+            place = _PLACE.fullmatch(below.rstrip("/") + "/x") if below else None
+            if place and len(row) > 1 and row[1].strip() in ("0", "1"):
+                labels.setdefault((place[1] or "", place[2], place[3], place[4]), set()).add(int(row[1]))
+    return labels
+
+
+def _listed(root: Path) -> set[tuple[str, str, str, str, str]]:
+    """(split, part, patient, study, image name) of each line of *_image_paths.csv."""
+    listed = set()
+    for split in _OFFICIAL:
+        for row in _table(root / f"{split}_image_paths.csv"):
+            place = _PLACE.fullmatch(_below(row[0]) or "")
+            if place:
+                listed.add((place[1] or "", place[2], place[3], place[4], place[6]))
+    return listed
