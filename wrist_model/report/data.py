@@ -1,0 +1,180 @@
+"""What the report is made of: stored rows and counts, no arrays, no sessions. tasks/report.py fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from wrist_model.records import (
+    Comparison,
+    Epoch,
+    ImagePrediction,
+    Level,
+    LineageFacts,
+    Metric,
+    OperatingPoint,
+    Split,
+    StudyPrediction,
+)
+
+NAMES = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0", "ensemble": "Ensemble (mean)"}
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model version with its training and what it scored. images and studies: the scored test rows."""
+
+    model_version_id: str
+    architecture: str
+    role: str | None = None
+    artifact_sha256: str | None = None
+    members: tuple[str, ...] = ()
+    training_run_id: str | None = None
+    weights_source: str | None = None
+    seed: int | None = None
+    epochs_run: int | None = None
+    best_epoch: int | None = None
+    seconds: float | None = None
+    history: tuple[Epoch, ...] = ()
+    operating_points: tuple[OperatingPoint, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    images: tuple[ImagePrediction, ...] = ()
+    studies: tuple[StudyPrediction, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return NAMES.get(self.architecture, self.architecture)
+
+    def metric(
+        self, name: str, split: Split = "test", level: Level = "study", subgroup: str = "all", point: str | None = None
+    ) -> Metric | None:
+        """The stored metric, at the serving operating point unless `point` names another; None where not stored."""
+        chosen = point or next((p.name for p in self.operating_points if p.level == level and p.serving), None)
+        for metric in self.metrics:
+            if (metric.metric, metric.split, metric.level, metric.subgroup) == (
+                name,
+                split,
+                level,
+                subgroup,
+            ) and metric.operating_point in (None, chosen):
+                return metric
+        return None
+
+    def point(self, level: Level = "study") -> OperatingPoint | None:
+        """The serving operating point of a level."""
+        return next((p for p in self.operating_points if p.level == level and p.serving), None)
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """How many stand in one split of the frozen version, members only."""
+
+    split: Split
+    patients: int
+    studies: int
+    images: int
+    positive_studies: int
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """A box of the patient flow; None where a count is not known at that stage."""
+
+    name: str
+    images: int | None
+    studies: int | None = None
+    patients: int | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many files or images were left out for one reason, and at which stage."""
+
+    stage: Literal["quarantined", "excluded", "filtered", "ignored"]
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """The frozen data-set version."""
+
+    dataset_id: str
+    manifest_sha256: str
+    label_version: str
+    guard_status: str
+    frozen_at: str
+    sources: tuple[str, ...]
+    splits: tuple[SplitFacts, ...]
+    split_seed: int | None = None
+
+
+@dataclass(frozen=True)
+class GalleryMap:
+    """A stored overlay of one network; path below WRIST_HOME."""
+
+    architecture: str
+    path: str
+    sanity_score: float | None
+    border_share: float | None
+    withheld: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GalleryCase:
+    """One radiograph of the gallery. kind as `gallery.choose` says; file: the radiograph's pixels, or None."""
+
+    image_uid: str
+    study_uid: str
+    kind: str
+    label: int | None
+    probability: float
+    threshold: float
+    maps: tuple[GalleryMap, ...]
+    file: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """One architecture trained and scored on a leaky image-level split, for show; beside its honest figure."""
+
+    architecture: str
+    metric: str
+    leaky: float | None
+    honest: float | None
+    n_leaky_images: int
+    share_with_sibling: float  # of the leaky test images, those with a copy or an image of their study in train
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything the page shows. served: the model version that the recipe named beforehand."""
+
+    evaluation_id: str
+    created_at: str
+    recipe_name: str
+    recipe_sha256: str
+    recipe_json: str
+    synthetic: bool
+    from_scratch: bool
+    patients_known: bool
+    holdout_looks: int
+    dataset: DatasetFacts
+    flow: tuple[FlowStep, ...]
+    left_out: tuple[LeftOut, ...]
+    models: tuple[ModelReport, ...]
+    served: str
+    comparisons: tuple[Comparison, ...] = ()
+    gallery: tuple[GalleryCase, ...] = ()
+    decision: str | None = None  # promoted, refused, undecided
+    decision_reason: str | None = None
+    lineage: LineageFacts | None = None
+    leak: tuple[LeakReport, ...] = ()
+    body_part: str | None = None
+    home: Path = Path()
+
+    @property
+    def serving_model(self) -> ModelReport:
+        return next((m for m in self.models if m.model_version_id == self.served), self.models[-1])

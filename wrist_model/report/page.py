@@ -1,0 +1,204 @@
+"""The report as one HTML file that needs nothing else: no script, no network, figures and maps inside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure
+from PIL import Image
+
+from wrist_model.errors import DataError
+from wrist_model.records import Metric
+from wrist_model.report import anchors, figures, gallery
+from wrist_model.report.data import NAMES, GalleryCase, ModelReport, ReportData
+
+HEADLINE = (
+    ("roc_auc", "ROC AUC"),
+    ("accuracy", "Accuracy"),
+    ("sensitivity", "Sensitivity"),
+    ("specificity", "Specificity"),
+    ("ppv", "PPV (precision)"),
+    ("npv", "NPV"),
+    ("f1_positive", "F1, abnormal"),
+    ("f1_negative", "F1, normal"),
+    ("cohen_kappa", "Cohen's kappa"),
+    ("pr_auc", "PR AUC"),
+    ("brier", "Brier score ↓"),
+    ("log_loss", "Log loss ↓"),
+    ("ece", "ECE (15 bins) ↓"),
+)
+GALLERY_SIDE = 460
+"""Pictures of the gallery are shrunk to this many pixels a side: the full ones lie in explanations/."""
+ALTS = {
+    "roc": "ROC curves of the networks on the test studies: {}.",
+    "pr": "Precision–recall curves of the networks on the test studies: {}.",
+    "calibration": "Observed share of abnormal studies against the calibrated probability: {}.",
+    "confusion": "Confusion matrices at the serving threshold: {}.",
+    "histograms": "Histograms of the calibrated probability by label: {}.",
+    "history": "Loss and accuracy by epoch, training and validation: {}.",
+}
+SUMMARISED = {"roc": "roc_auc", "pr": "pr_auc", "calibration": "ece", "confusion": "accuracy"}
+
+
+def write(data: ReportData, path: Path) -> str:
+    """Write the page to `path`, whole or not at all, and return its SHA-256. Equal data give equal bytes."""
+    if not data.models:
+        raise DataError("The report has no model version to show: evaluate one first (`wrist evaluate`).")
+    content = render(data).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def render(data: ReportData) -> str:
+    """The page's HTML. All text from the data is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(number=number, interval=interval, share=share, thousands=thousands, short=short)
+    return environment.get_template("page.html").render(
+        data=data,
+        served=data.serving_model,
+        headline=HEADLINE,
+        names=NAMES,
+        colours=figures.COLOURS,
+        figures=_figures(data),
+        subgroups=_subgroups(data.serving_model),
+        hardware=_hardware(data.models),
+        gallery=_gallery(data),
+        withheld=sum(each.withheld for case in data.gallery for each in case.maps),
+        anchors=anchors,
+        resamples=_resampling(data.serving_model),
+    )
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or a dash."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(metric: Metric | None) -> str:
+    """`0.812–0.934`, or why there is none."""
+    if metric is None or metric.value is None:
+        return (metric.note if metric else None) or "not stored"
+    if metric.ci_low is None or metric.ci_high is None:
+        return "no interval"
+    return f"{metric.ci_low:.3f}–{metric.ci_high:.3f}"
+
+
+def share(value: float | None) -> str:
+    """A percentage without decimals, or a dash."""
+    return "–" if value is None else f"{value:.0%}"
+
+
+def thousands(value: int | None) -> str:
+    """12,345, or a dash."""
+    return "–" if value is None else f"{value:,}"
+
+
+def short(digest: str | None) -> str:
+    """The first twelve characters of a hash or id, or a dash."""
+    return "–" if not digest else digest[:12]
+
+
+def _picture(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure)).decode()
+
+
+def _figures(data: ReportData) -> dict[str, dict[str, str]]:
+    found = {}
+    for name, (title, draw) in figures.ALL.items():
+        figure = draw(data.models)
+        if figure is not None:
+            key = SUMMARISED.get(name)
+            said = ", ".join(f"{m.name} {number(_value(m, key))}" if key else m.name for m in data.models)
+            found[name] = {"title": title, "src": _picture(figure), "alt": ALTS[name].format(said)}
+    forest = figures.forest(data.serving_model, [row["name"] for row in _subgroups(data.serving_model)])
+    if forest is not None:
+        alt = "ROC AUC with its interval in each subgroup; the table below holds the same figures."
+        found["forest"] = {"title": "ROC AUC by subgroup", "src": _picture(forest), "alt": alt}
+    return found
+
+
+def _value(model: ModelReport, name: str) -> float | None:
+    metric = model.metric(name)
+    return metric.value if metric else None
+
+
+def _subgroups(model: ModelReport) -> list[dict[str, Any]]:
+    """The serving model's subgroups on test studies; a factor with one value only is no subgroup."""
+    names = sorted({m.subgroup for m in model.metrics if m.split == "test" and m.level == "study"} - {"all"})
+    factors = [name.split("=", 1)[0] for name in names]
+    rows = []
+    for name, factor in zip(names, factors, strict=True):
+        if factors.count(factor) < 2:
+            continue
+        metrics = {
+            key: model.metric(key, subgroup=name) for key in ("roc_auc", "sensitivity", "specificity", "accuracy")
+        }
+        some = next((metric for metric in metrics.values() if metric), None)
+        small = bool(some and some.note and "too small" in some.note)
+        rows.append({"name": name, "metrics": metrics, "n": some, "small": small})
+    return rows
+
+
+def _hardware(models: Sequence[ModelReport]) -> list[dict[str, Any]]:
+    """With and without hardware, side by side for every network; empty where the source does not say."""
+    rows = []
+    for model in models:
+        pair = {
+            key: {m: model.metric(m, subgroup=f"hardware={key}") for m in ("roc_auc", "sensitivity")} for key in "01"
+        }
+        if all(pair[key]["roc_auc"] for key in "01"):
+            rows.append({"model": model, "without": pair["0"], "with": pair["1"]})
+    return rows
+
+
+def _resampling(model: ModelReport) -> dict[str, Any]:
+    metric = model.metric("roc_auc") or next(iter(model.metrics), None)
+    notes = sorted({m.note for m in model.metrics if m.note and m.split == "test" and m.subgroup == "all"})
+    return {"n": metric.n_resamples if metric else 0, "seed": metric.bootstrap_seed if metric else None, "notes": notes}
+
+
+def _gallery(data: ReportData) -> list[dict[str, Any]]:
+    groups = []
+    for kind, title in gallery.KINDS.items():
+        cases = [_case(case, data.home) for case in data.gallery if case.kind == kind]
+        if cases:
+            groups.append({"title": title, "cases": cases})
+    return groups
+
+
+def _case(case: GalleryCase, home: Path) -> dict[str, Any]:
+    shown: list[dict[str, Any]] = []
+    if case.file:
+        shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": ""})
+    for each in case.maps:
+        name = NAMES.get(each.architecture, each.architecture)
+        src = None if each.withheld else _shrunk(home / each.path)
+        shown.append({"name": name, "src": src, "note": each.note, "sanity": each.sanity_score})
+    return {"case": case, "shown": shown}
+
+
+def _shrunk(path: Path) -> str:
+    """A data URI of the picture, JPEG for its size. Raises DataError when it is gone or no picture."""
+    try:
+        with Image.open(path) as picture:
+            picture.thumbnail((GALLERY_SIDE, GALLERY_SIDE), Image.Resampling.LANCZOS)
+            stream = io.BytesIO()
+            picture.convert("RGB").save(stream, "JPEG", quality=84)
+    except (OSError, ValueError):
+        raise DataError(f"{path.name}: this picture of the gallery can't be read. Run `wrist explain` again.") from None
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
