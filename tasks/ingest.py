@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -73,8 +73,8 @@ def catalogue_files(
     """
     begun = time.monotonic()
     key = IdentityKey.load_or_make(home)
-    catalogue.remember_key(engine, key.fingerprint)
-    catalogue.remember_split_rule(engine, rule)
+    catalogue.remember_key(engine, key.fingerprint, provenance)
+    catalogue.remember_split_rule(engine, asdict(rule), provenance)
     plans = [find(path, source=source, body_part=body_part, labels=labels) for path in paths]
     for plan in plans:
         if next(iter(plan.items()), None) is None:
@@ -124,7 +124,7 @@ def _one(
         status = "finished"
     finally:
         done.counts += ledger.counts
-        catalogue.finish_ingest(engine, run_id, ledger.counts, status, time.monotonic() - begun)
+        catalogue.finish_ingest(engine, run_id, ledger.counts, time.monotonic() - begun, status)
 
 
 def _pending(

@@ -172,6 +172,8 @@ def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, lis
             check_size(image.width, image.height, max_pixels)
             mode = image.mode
             image.load()
+            if kind == "jpeg" and b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :]:
+                raise Refused("truncated", "The JPEG has no end marker: it was cut short.")
             picture: Image.Image = image
             if kind == "jpeg" and image.getexif().get(0x0112, 1) != 1:
                 picture = ImageOps.exif_transpose(image)

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
 
 from wrist_model.decode import Decoded, check_size, with_views
 from wrist_model.errors import Refused
@@ -31,6 +32,7 @@ _COLOUR = "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "RGB", "PALETTE COLO
 # pydicom puts values from the file into its log lines and warnings; they may be somebody's name.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())
 logging.getLogger("pydicom").propagate = False
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 
 def read(data: bytes, *, header_only: bool = False) -> Dataset:
@@ -75,12 +77,12 @@ def _frames(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
     if rows < 1 or columns < 1 or frames < 1:
         raise Refused("damaged", f"Rows × Columns is {rows} × {columns} in {frames} frames; expected at least 1 each.")
     check_size(columns, rows, max_pixels, frames)
-    syntax = _transfer_syntax(dataset)
+    _transfer_syntax(dataset)
     photometric = str(dataset.get("PhotometricInterpretation", "")).strip()
     if photometric not in MONOCHROME and photometric not in _COLOUR:
         raise Refused("unsupported", "The PhotometricInterpretation is none that Wrist knows.")
     for index in range(frames):
-        stored, name = _stored(dataset, syntax, index, photometric)
+        stored, name = stored_values(dataset, index)
         if stored.shape[:2] != (rows, columns):
             raise Refused("damaged", "The decoded frame has another size than Rows and Columns say.")
         steps = [f"decode {name}"]
@@ -115,8 +117,9 @@ def _transfer_syntax(dataset: Dataset) -> UID:
     return syntax
 
 
-def _stored(dataset: Dataset, syntax: UID, index: int, photometric: str) -> tuple[np.ndarray, str]:
-    """Stored values of one frame, (rows, columns) or (rows, columns, 3), by the first decoder that manages."""
+def stored_values(dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
+    """Stored values of one frame, (rows, columns) or (rows, columns, 3), and the first decoder that managed."""
+    syntax = _transfer_syntax(dataset)
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
@@ -133,9 +136,33 @@ def _stored(dataset: Dataset, syntax: UID, index: int, photometric: str) -> tupl
             raise
         except Exception as error:
             failures.append(str(error).lower())
+    if syntax == JPEGExtended12Bit and int(dataset.get("SamplesPerPixel", 1)) == 1:
+        values = _mended(dataset, index)
+        if values is not None:
+            return values, f"{syntax.name} by pylibjpeg, its scan header mended"
     if any(word in text for text in failures for word in ("less than expected", "fewer", "truncat", "unexpected end")):
         raise Refused("truncated", "The pixel data end before the picture does: the file was cut short.")
     raise Refused("damaged", f"The pixel data can't be decoded as {syntax.name} by any decoder at hand.")
+
+
+def _mended(dataset: Dataset, index: int) -> np.ndarray | None:
+    """A sequential JPEG whose scan header has impossible spectral selection (ITU T.81 B.2.3), decoded with 0 to 63.
+
+    Some modalities write such 12-bit files; decoders refuse them though the data are whole.
+    """
+    import libjpeg
+
+    frames = max(1, _whole(dataset, "NumberOfFrames", 1))
+    stream = bytearray(get_frame(dataset.PixelData, index, number_of_frames=frames))
+    scan = stream.find(b"\xff\xda")
+    if scan < 0 or scan + 5 >= len(stream):
+        return None
+    selection = scan + 5 + 2 * stream[scan + 4]
+    stream[selection : selection + 3] = b"\x00\x3f\x00"
+    try:
+        return np.asarray(libjpeg.decode(bytes(stream)))
+    except Exception:
+        return None
 
 
 def _colours(dataset: Dataset, stored: np.ndarray, photometric: str, steps: list[str]) -> np.ndarray:

@@ -1,0 +1,163 @@
+"""PNG and JPEG → pixels, in all of Pillow's modes; bad files by reason; pixels found again by their hash."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wrist_model import decode
+from wrist_model.errors import DataError, Refused
+from wrist_model.records import ImageRef
+
+
+def picture(height=60, width=80):
+    """uint8: a bright blob on a dark ground, as a radiograph is."""
+    y, x = np.mgrid[:height, :width]
+    return np.rint(230 * np.exp(-(((x - width / 2) / 14) ** 2 + ((y - height / 2) / 18) ** 2))).astype(np.uint8)
+
+
+def png(image, **how):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **how)
+    return buffer.getvalue()
+
+
+def one(tmp_path, content, name="x.png"):
+    path = tmp_path / name
+    path.write_bytes(content)
+    (decoded,) = decode.decode(path)
+    return decoded
+
+
+def test_every_mode_of_png_gives_the_same_greys(tmp_path):
+    grey = picture()
+    base = Image.fromarray(grey)
+    opaque = Image.new("L", base.size, 255)
+    palette = base.copy().convert("P")
+    palette.putpalette([v for i in range(256) for v in (i, i, i)])
+    modes = {
+        "L": base,
+        "LA": Image.merge("LA", (base, opaque)),
+        "RGB": base.convert("RGB"),
+        "RGBA": Image.merge("RGBA", (base, base, base, opaque)),
+        "P": palette,
+        "I;16": Image.fromarray(grey.astype(np.uint16) * 257),
+    }
+    for mode, image in modes.items():
+        decoded = one(tmp_path, png(image))
+        assert decoded.photometric == mode
+        assert np.abs(decoded.pixels.astype(int) - grey).max() <= (1 if mode == "I;16" else 0), mode
+        assert decoded.pixels.dtype == np.uint8
+
+
+def test_one_bit_and_transparent_pictures(tmp_path):
+    bits = picture() > 100
+    assert np.array_equal(one(tmp_path, png(Image.fromarray(bits))).pixels, bits * np.uint8(255))
+    grey = picture()
+    half = Image.merge("LA", (Image.fromarray(grey), Image.new("L", (80, 60), 0)))
+    assert one(tmp_path, png(half)).pixels.max() == 0
+
+
+def test_a_twelve_bit_picture_in_sixteen_bits_keeps_its_contrast(tmp_path):
+    grey = picture()
+    twelve = Image.fromarray((grey.astype(int) * 4095 // 230).astype(np.uint16))
+    decoded = one(tmp_path, png(twelve))
+    assert decoded.pixels.max() == 255
+    assert "scale 12 bits to 8" in decoded.steps
+
+
+def test_jpeg_grey_and_colour(tmp_path):
+    for mode in ("L", "RGB", "CMYK"):
+        buffer = io.BytesIO()
+        Image.fromarray(picture()).convert("RGB").convert(mode).save(buffer, "JPEG", quality=95)
+        decoded = one(tmp_path, buffer.getvalue(), "x.bin")
+        assert decoded.format == "jpeg"
+        assert np.abs(decoded.pixels.astype(int) - picture()).mean() < 3
+
+
+def test_a_picture_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(picture()).save(buffer, "JPEG", exif=exif)
+    assert one(tmp_path, buffer.getvalue()).pixels.shape == (80, 60)
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def bomb(width=50_000, height=50_000):
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return decode.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def flipped(content, at):
+    return content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1 :]
+
+
+def jpeg():
+    buffer = io.BytesIO()
+    Image.fromarray(picture(200, 200)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+WHOLE = png(Image.fromarray(picture()))
+BAD = {
+    "empty": b"",
+    "truncated": WHOLE[: len(WHOLE) // 2],
+    "truncated ": WHOLE[:-6],
+    "truncated  ": jpeg()[: len(jpeg()) // 2],
+    "truncated   ": jpeg()[:-2],
+    "damaged": flipped(WHOLE, len(WHOLE) // 2),
+    "not_an_image": b"this is no picture at all, only text",
+    "not_an_image ": bytes(range(256)) * 9,
+    "decompression_bomb": bomb(),
+}
+
+
+@pytest.mark.parametrize("code", BAD)
+def test_a_bad_file_is_refused_by_reason(tmp_path, code):
+    with pytest.raises(Refused) as caught:
+        one(tmp_path, BAD[code])
+    assert caught.value.reason_code == code.strip()
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_limit_in_pixels_can_be_raised(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(WHOLE)
+    with pytest.raises(Refused, match="max-megapixels"):
+        decode.decode(path, max_pixels=100)
+    assert decode.decode(path, max_pixels=60 * 80)
+
+
+def ref(path, decoded):
+    return ImageRef("im-1", "st-1", "pt-1", str(path), decoded.pixel_sha256)
+
+
+def test_load_pixels_finds_the_catalogued_pixels_again_inverted_or_not(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(WHOLE)
+    (decoded,) = decode.decode(path)
+    assert np.array_equal(decode.load_pixels(ref(path, decoded)), decoded.pixels)
+    negative = decode.Decoded(255 - decoded.pixels, "png", 0, "L", True, ())
+    assert np.array_equal(decode.load_pixels(ref(path, negative)), 255 - decoded.pixels)
+
+
+def test_load_pixels_refuses_a_changed_and_a_vanished_file(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(WHOLE)
+    catalogued = ref(path, decode.decode(path)[0])
+    path.write_bytes(png(Image.fromarray(picture()[::-1, ::-1] // 2)))
+    with pytest.raises(DataError, match="im-1"):
+        decode.load_pixels(catalogued)
+    path.unlink()
+    with pytest.raises(DataError, match="im-1"):
+        decode.load_pixels(catalogued)
