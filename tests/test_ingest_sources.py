@@ -1,0 +1,240 @@
+"""What each kind of place says of its files: MURA tree, manifest, folder, DICOMDIR."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from tests import dicom_files
+from wrist_model.errors import DataError, UsageError
+from wrist_model.sources import walk
+from wrist_model.sources.find import CONFLICTING, find, read_labels, settle
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def put(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PNG)
+
+
+def mura(folder):
+    base = folder / "MURA-v1.1"
+    put(
+        base,
+        "train/XR_WRIST/patient00001/study1_positive/image1.png",
+        "train/XR_WRIST/patient00001/study1_positive/image2.png",
+        "train/XR_WRIST/patient00001/study2_negative/image1.png",
+        "train/XR_WRIST/patient00001/study2_negative/._image1.png",
+        "train/XR_HAND/patient00002/study1_negative/image1.png",
+        "valid/XR_WRIST/patient00003/study1_negative/image1.png",
+        "valid/XR_WRIST/.DS_Store",
+        "stray.png",
+    )
+    return base
+
+
+def by_name(plan):
+    return {item.relative: item for item in plan.items()}
+
+
+def test_a_mura_tree_tells_patient_study_label_and_official_split(tmp_path):
+    base = mura(tmp_path)
+    plan = find(base)
+    assert (plan.kind, plan.source, plan.root) == ("mura", "mura", base)
+    items = by_name(plan)
+    first = items["train/XR_WRIST/patient00001/study1_positive/image1.png"]
+    assert (first.patient, first.study, first.label) == ("patient00001", "XR_WRIST/patient00001/study1", 1)
+    assert first.official == "train"
+    assert items["valid/XR_WRIST/patient00003/study1_negative/image1.png"].official == "test"
+    assert items["train/XR_WRIST/patient00001/study2_negative/image1.png"].label == 0
+    assert items["train/XR_WRIST/patient00001/study2_negative/._image1.png"].ignored
+    assert items["train/XR_HAND/patient00002/study1_negative/image1.png"].filtered
+    assert items["stray.png"].refused[0] == "unexpected_place"
+    assert len(items) == 8
+
+
+@pytest.mark.parametrize(
+    "below", ["", "MURA-v1.1/train", "MURA-v1.1/train/XR_WRIST", "MURA-v1.1/train/XR_WRIST/patient00001"]
+)
+def test_any_subtree_of_mura_has_the_same_root_and_names(tmp_path, below):
+    base = mura(tmp_path)
+    plan = find(tmp_path / below)
+    assert (plan.kind, plan.root) == ("mura", base)
+    assert "train/XR_WRIST/patient00001/study1_positive/image1.png" in by_name(plan)
+
+
+def test_mura_csv_files_that_disagree_with_a_folder_quarantine_the_study(tmp_path):
+    base = mura(tmp_path)
+    (base / "train_labeled_studies.csv").write_text(
+        "MURA-v1.1/train/XR_WRIST/patient00001/study1_positive/,0\n"
+        "MURA-v1.1/train/XR_WRIST/patient00001/study2_negative/,0\n"
+    )
+    (base / "train_image_paths.csv").write_text(
+        "MURA-v1.1/train/XR_WRIST/patient00001/study2_negative/image1.png\n"
+        "MURA-v1.1/train/XR_WRIST/patient00001/study2_negative/image7.png\n"
+    )
+    items = by_name(find(base))
+    assert items["train/XR_WRIST/patient00001/study1_positive/image2.png"].refused[0] == "conflicting_label"
+    assert items["train/XR_WRIST/patient00001/study2_negative/image1.png"].refused is None
+    missing = [name for name, item in items.items() if item.refused and item.refused[0] == "missing_file"]
+    assert len(missing) == 1
+    assert missing[0].endswith("image7.png")
+    assert items["train_labeled_studies.csv"].ignored
+
+
+def manifest(folder, text, encoding="utf-8"):
+    path = folder / "manifest.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_a_manifest_with_a_byte_order_mark_and_crlf_is_read(tmp_path):
+    put(tmp_path, "a.png", "b c.png")
+    text = (
+        "\ufeffPath,label,patient,study,body_part,hardware,multiscan,patient_name\r\n"
+        'a.png,positive,p1,s1,WRIST,1,0,Jane Doe\r\n"b c.png",0,p1,s2,HAND,,1,Jane Doe\r\n'
+    )
+    items = by_name(find(manifest(tmp_path, text)))
+    a = items["a.png"]
+    assert (a.patient, a.study, a.label, a.hardware, a.body_part) == ("p1", "p1/s1", 1, True, "WRIST")
+    assert a.extra == (("multiscan", "0"),)
+    assert items["b c.png"].filtered
+    assert find(tmp_path / "manifest.csv").source == "".join(c if c.isalnum() else "-" for c in tmp_path.name.lower())
+
+
+def test_a_manifest_without_studies_makes_each_image_its_own_study(tmp_path):
+    items = by_name(find(manifest(tmp_path, "path,label\nx/a.png,1\nx/./b.png,\n")))
+    assert [(item.patient, item.study, item.label) for item in items.values()] == [
+        (None, "x/a.png", 1),
+        (None, "x/b.png", None),
+    ]
+
+
+def test_bad_rows_are_refused_one_by_one(tmp_path):
+    rows = (
+        "a.png,maybe,1",
+        "../up.png,1,2",
+        "/etc/passwd,1,3",
+        ",1,4",
+        "b.png,1,5",
+        "c.png,0,5",
+        "d.png,1,6",
+        "d.png,1,6",
+    )
+    text = "\n".join(("path,label,study", *rows))
+    items = list(find(manifest(tmp_path, text)).items())
+    codes = [item.refused[0] if item.refused else "ignored" if item.ignored else None for item in items]
+    assert codes == [
+        "unknown_label",
+        "outside_folder",
+        "outside_folder",
+        "missing_file",
+        "conflicting_label",
+        "conflicting_label",
+        None,
+        "ignored",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "says"),
+    [
+        ("file,label\na,1\n", "utf-8", "no column 'path'"),
+        ("path\na\n", "utf-8", "no column 'label'"),
+        ("path,label,label\na,1,1\n", "utf-8", "'label' stands twice"),
+        ("path,label\nä,1\n", "latin-1", "not UTF-8"),
+        ("", "utf-8", "empty"),
+        ('path,label\n"a,1\n', "utf-8", "not a CSV"),
+    ],
+)
+def test_a_bad_table_is_one_line_that_names_the_file(tmp_path, text, encoding, says):
+    path = manifest(tmp_path, text, encoding)
+    with pytest.raises(DataError, match=says) as caught:
+        list(find(path).items())
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_not_there_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="no such file or folder"):
+        find(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="--source"):
+        find(tmp_path, source="St. Mary's")
+
+
+def test_a_folder_with_any_dicom_is_private_and_one_of_pictures_is_not(tmp_path):
+    put(tmp_path / "pictures", "a.png")
+    put(tmp_path / "mixed", "a.png")
+    dicom_files.write(tmp_path / "mixed", "Doe Jane/1", dicom_files.dataset())
+    pictures = settle(find(tmp_path / "pictures"), {}, False)
+    mixed = settle(find(tmp_path / "mixed"), {}, False)
+    assert (pictures.source, pictures.private) == ("pictures", False)
+    assert (mixed.source, mixed.private) == ("dicom", True)
+
+
+def dicomdir(folder, *references):
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.1.3.10"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = "1.2.3"
+    records = []
+    for parts in references:
+        record = Dataset()
+        record.DirectoryRecordType = "IMAGE"
+        record.ReferencedFileID = parts
+        records.append(record)
+    ds.DirectoryRecordSequence = records
+    (folder / "DICOMDIR").write_bytes(dicom_files.data(ds))
+    return folder / "DICOMDIR"
+
+
+def test_a_dicomdir_gives_its_files_and_reports_broken_references(tmp_path):
+    dicom_files.write(tmp_path, "IMAGES/IM1", dicom_files.dataset())
+    index = dicomdir(tmp_path, ["IMAGES", "IM1"], ["IMAGES", "IM2"], ["..", "UP"])
+    plan = settle(find(index), {}, False)
+    assert plan.private
+    assert [item.refused[0] if item.refused else None for item in plan.items()] == [
+        None,
+        "missing_file",
+        "outside_folder",
+    ]
+    folder = settle(find(tmp_path), {}, False)
+    assert sorted((item.refused or ("",))[0] for item in folder.items() if not item.ignored) == [
+        "",
+        "missing_file",
+        "outside_folder",
+    ]
+
+
+def test_links_in_a_circle_end_and_every_file_comes_once(tmp_path):
+    put(tmp_path, "a/x.png", "b/y.png")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "b" / "self").symlink_to(tmp_path / "b" / "self")
+    names = [relative for _, relative in walk.files(tmp_path)]
+    assert sorted(names) == ["a/x.png", "b/self", "b/y.png"]
+
+
+def test_odd_names_come_through(tmp_path):
+    put(tmp_path, "new\nline.png")
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb") as file:  # noqa: PTH123
+        file.write(PNG)
+    assert len(list(walk.files(tmp_path))) == 2
+
+
+def test_a_labels_csv_names_studies_by_uid_or_accession_number(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("study_uid,accession_number,label\n1.2.3,,positive\n,A7,0\n1.2.4,,1\n1.2.4,,0\n")
+    assert read_labels(path) == {"1.2.3": 1, "A7": 0, "1.2.4": CONFLICTING}
+    path.write_text("study,label\n1,1\n")
+    with pytest.raises(DataError, match="study_uid or accession_number"):
+        read_labels(path)
+    path.write_text("study_uid,label\n1,perhaps\n")
+    with pytest.raises(DataError, match="row 2"):
+        read_labels(path)
