@@ -31,7 +31,7 @@ def paired(
     threshold by patient bootstrap; `mcnemar` is on the decisions: the difference in accuracy and its p value.
     Raises DataError unless both hold the same rows with the same labels.
     """
-    a, b = _aligned(a_rows, b_rows)
+    a, b = aligned(a_rows, b_rows)
     labels = np.array([row.label for row in a], dtype=np.int64)
     patients = [row.patient_key for row in a]
     scores = [np.array([row.probability for row in rows], dtype=np.float64) for rows in (a, b)]
@@ -74,10 +74,12 @@ def paired(
     return tuple(found)
 
 
-def _aligned(
+def aligned(
     a_rows: Sequence[StudyPrediction] | Sequence[ImagePrediction],
     b_rows: Sequence[StudyPrediction] | Sequence[ImagePrediction],
 ) -> tuple[list[StudyPrediction | ImagePrediction], list[StudyPrediction | ImagePrediction]]:
+    """Both in the order of their uid. Raises DataError unless they are the same labelled rows with decisions."""
+
     def key(row: StudyPrediction | ImagePrediction) -> str:
         return row.image_uid if isinstance(row, ImagePrediction) else row.study_uid
 

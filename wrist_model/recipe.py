@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -138,8 +139,12 @@ class Recipe:
         return self.network.weights == "none"
 
     def only(self, architectures: tuple[str, ...]) -> Recipe:
-        """The same recipe for some of its networks (`--model`)."""
-        return _checked(replace(self, network=replace(self.network, architectures=architectures)), self.name)
+        """The same recipe for some of its networks (`--model`); a single one serves by itself."""
+        serve = self.evaluation.serve
+        if len(architectures) == 1 or serve not in (*architectures, "ensemble"):
+            serve = architectures[0]
+        network = replace(self.network, architectures=architectures)
+        return _checked(replace(self, network=network, evaluation=replace(self.evaluation, serve=serve)), self.name)
 
 
 def read(path: Path) -> Recipe:
@@ -166,6 +171,12 @@ def find(name: str | Path) -> Path:
         return path.absolute()
     shipped = SHIPPED / path.with_suffix(".toml").name
     return shipped if path.parent.name in ("", "recipes") and shipped.exists() else path.absolute()
+
+
+def load(name: str | Path, models: Sequence[str] | None = None) -> Recipe:
+    """The recipe of that path or shipped name, for all of its networks or for `models` alone."""
+    recipe = read(find(name))
+    return recipe.only(tuple(models)) if models else recipe
 
 
 def from_mapping(content: dict[str, Any], where: str) -> Recipe:

@@ -1,0 +1,32 @@
+"""Flow `evaluate`: predict, lock operating points on validation, score test, compare."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from tasks.evaluate import compare_networks, ensemble_of, newest, predict, score
+from wrist_model.recipe import load
+
+
+@flow(name="evaluate", flow_run_name="evaluate · {recipe}", description=__doc__)
+def evaluate(
+    dataset_id: str | None = None,
+    recipe: str = "report",
+    models: list[str] | None = None,
+    model_versions: list[str] | None = None,
+) -> list[str]:
+    """Gives the evaluations of each network and, last, of their ensemble.
+
+    Without ids: the newest data-set version, and the model versions that this recipe has trained on it.
+    """
+    chosen = load(recipe, models)
+    dataset_id, model_versions = newest(dataset_id, chosen, model_versions)
+    networks = [predict(version, dataset_id, chosen) for version in model_versions]
+    found = list(networks)
+    if len(networks) > 1:
+        found.append(predict(ensemble_of(model_versions), dataset_id, chosen, networks))
+    for evaluation_id in found:
+        score(evaluation_id, chosen)
+    if len(networks) > 1:
+        compare_networks(networks, chosen)
+    return found

@@ -1,0 +1,18 @@
+"""Flow `explain`: Grad-CAM maps for the gallery, of each network."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from tasks.evaluate import latest, served
+from tasks.explain import explain as explain_one
+from wrist_model.recipe import load
+
+
+@flow(name="explain", flow_run_name="explain", description=__doc__)
+def explain(evaluations: list[str] | None = None, recipe: str = "report") -> int:
+    """Gives how many maps there are. Without ids: the newest evaluations, one a model version."""
+    chosen = load(recipe)
+    evaluations = evaluations or latest()
+    by = served(evaluations, chosen)
+    return sum(len(explain_one(one, by, chosen.explain.gallery)) for one in evaluations)

@@ -1,0 +1,32 @@
+"""Freeze a data-set version: decide each image's place, let the guard look, store it under its hash."""
+
+from __future__ import annotations
+
+from db.engine import open_catalogue
+from prefect import get_run_logger, task
+
+from db import catalogue, datasets
+from tasks.context import provenance
+from wrist_model import splits, trainable
+
+
+@task(name="freeze", task_run_name="freeze the data set", tags=["catalogue"])
+def freeze(*, need_both_classes: bool = True) -> str:
+    """Writes one data-set version (or finds the same one) and gives its id.
+
+    Raises LeakError when the guard finds a patient or a picture on two sides, DataError when, for training, a split
+    lacks a class.
+    """
+    engine = open_catalogue()
+    near = catalogue.near_duplicates(engine)
+    found = datasets.candidates(engine)
+    members = splits.decide(found, near)
+    if need_both_classes:
+        trainable.require(members)
+    report = splits.guard(members, found, near)
+    report.refuse()
+    dataset_id = datasets.add_dataset(engine, members, provenance(), guard=report.sentence)
+    counts = "; ".join(f"{split}: {studies} studies, {images} images" for split, _, studies, images, _ in report.counts)
+    left_out = sum(number for _, number in report.excluded)
+    get_run_logger().info("Data set %s: %s; %d images left out.", dataset_id, counts, left_out)
+    return dataset_id

@@ -1,0 +1,202 @@
+"""Predict, lock, score: predictions are stored first, and metrics are computed from what was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from db.engine import home, open_catalogue
+from prefect import get_run_logger, task
+from sqlalchemy import Engine
+
+from db import audit, datasets, evaluations
+from tasks.context import facts, provenance
+from tasks.progress import progress
+from wrist_model import compare, evaluation
+from wrist_model.errors import DataError
+from wrist_model.recipe import Recipe
+from wrist_model.records import ENSEMBLE, ImagePrediction, ImageRef, Split
+
+TUNING_SPLIT: Split = "validation"
+HOLD_OUT: Split = "test"
+
+
+@task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"])
+def predict(model_version_id: str, dataset_id: str, recipe: Recipe, member_evaluations: Sequence[str] = ()) -> str:
+    """`predictions` as a task of its own; gives the evaluation's id."""
+    return predictions(model_version_id, dataset_id, recipe, member_evaluations)
+
+
+def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_evaluations: Sequence[str] = ()) -> str:
+    """Writes a model version's predictions of validation and then of test; gives the evaluation's id.
+
+    Between the two its operating points are locked, once for all: a model that has some keeps them on any data.
+    member_evaluations: for an ensemble, its members' finished evaluations, whose stored rows are averaged.
+    An evaluation that is complete is reused, an interrupted one is completed.
+    """
+    engine, by = open_catalogue(), provenance()
+    model = audit.model(engine, model_version_id)
+    start = evaluations.begin_evaluation(
+        engine,
+        model_version_id=model_version_id,
+        dataset_id=dataset_id,
+        purpose="evaluation",
+        facts=facts(),
+        by=by,
+        recipe_sha256=recipe.sha256,
+    )
+    if start.complete:
+        return start.evaluation_id
+    for split in (TUNING_SPLIT, HOLD_OUT):
+        refs = datasets.image_refs(engine, dataset_id, split)
+        if member_evaluations:
+            rows: Sequence[ImagePrediction] = evaluation.ensemble(
+                [evaluations.image_predictions(engine, one, split) for one in member_evaluations]
+            )
+        else:
+            rows = scored(engine, model, refs)
+        evaluation.complete(rows, refs)
+        if split == TUNING_SPLIT and not audit.operating_points(engine, model_version_id):
+            audit.add_operating_points(engine, model_version_id, evaluation.lock(rows, recipe.evaluation), by)
+        points = audit.operating_points(engine, model_version_id)
+        images = evaluation.apply(points, rows)
+        studies = evaluation.apply(points, evaluation.by_study(rows))
+        evaluations.add_predictions(engine, start.evaluation_id, images, studies, by)
+    evaluations.finish_evaluation(engine, start.evaluation_id, by)
+    return start.evaluation_id
+
+
+def scored(engine: Engine, model: audit.ModelVersion, refs: Sequence[ImageRef]) -> Sequence[ImagePrediction]:
+    """Raw predictions by a network, or by each member of an ensemble and their mean."""
+    if model.architecture != ENSEMBLE:
+        return raw(model, refs)
+    return evaluation.ensemble([raw(audit.model(engine, member), refs) for member in model.members])
+
+
+def raw(model: audit.ModelVersion, refs: Sequence[ImageRef]) -> tuple[ImagePrediction, ...]:
+    """A single network's raw predictions of these images, in their order."""
+    from wrist_model import inference
+
+    with progress(f"predict with {model.architecture}") as tell:
+        scores = inference.predict(
+            home() / "models" / f"{model.artifact_sha256}.keras", refs, home=home(), progress=tell
+        )
+    return tuple(
+        ImagePrediction(ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label, float(score))
+        for ref, score in zip(refs, scores, strict=True)
+    )
+
+
+@task(name="score", task_run_name="score {evaluation_id}", tags=["evaluation"])
+def score(evaluation_id: str, recipe: Recipe) -> None:
+    """Writes the metrics of validation and test, computed from the predictions as they stand in the catalogue."""
+    engine = open_catalogue()
+    row = evaluations.evaluation(engine, evaluation_id)
+    points = audit.operating_points(engine, row.model_version_id)
+    with progress(f"score {row.architecture}") as tell:
+        for done, split in enumerate((TUNING_SPLIT, HOLD_OUT)):
+            tell("metrics and intervals", done, 2, split)
+            refs = datasets.image_refs(engine, row.dataset_id, split)
+            metrics = evaluation.measure(
+                evaluations.image_predictions(engine, evaluation_id, split),
+                evaluations.study_predictions(engine, evaluation_id, split),
+                points,
+                recipe.evaluation,
+                split,
+                {ref.image_uid: ref.subgroups for ref in refs},
+                patients_known=datasets.patients_known(engine, row.dataset_id),
+            )
+            evaluations.add_metrics(engine, evaluation_id, metrics, provenance())
+        tell("metrics and intervals", 2, 2, "")
+    auc = headline(engine, evaluation_id).get("roc_auc")
+    get_run_logger().info(
+        "%s: study-level test AUC %s.", row.architecture, "undefined" if auc is None else f"{auc:.3f}"
+    )
+
+
+def headline(engine: Engine, evaluation_id: str) -> dict[str, float | None]:
+    """The stored study-level test metrics of all studies, at the serving operating point where they need one."""
+    row = evaluations.evaluation(engine, evaluation_id)
+    serving = next(
+        point.name
+        for point in audit.operating_points(engine, row.model_version_id)
+        if point.serving and point.level == "study"
+    )
+    return {
+        metric.metric: metric.value
+        for metric in evaluations.metrics(engine, evaluation_id)
+        if (metric.split, metric.level, metric.subgroup) == (HOLD_OUT, "study", "all")
+        and metric.operating_point in (None, serving)
+    }
+
+
+@task(name="compare", task_run_name="compare the networks", tags=["evaluation"])
+def compare_networks(evaluation_ids: Sequence[str], recipe: Recipe) -> None:
+    """Writes the paired differences of the first evaluation's model minus each other's, on the test studies."""
+    engine = open_catalogue()
+    first, *others = evaluation_ids
+    challenger = evaluations.evaluation(engine, first).model_version_id
+    for other in others:
+        found = compare.paired(
+            evaluations.study_predictions(engine, first, HOLD_OUT),
+            evaluations.study_predictions(engine, other, HOLD_OUT),
+            challenger=challenger,
+            reference=evaluations.evaluation(engine, other).model_version_id,
+            resamples=recipe.evaluation.resamples,
+            seed=recipe.evaluation.bootstrap_seed,
+        )
+        evaluations.add_comparisons(engine, first, found, provenance())
+
+
+def ensemble_of(model_versions: Sequence[str]) -> str:
+    """The model version that averages these networks; the same members always give the same one."""
+    return audit.add_ensemble(open_catalogue(), tuple(model_versions), provenance())
+
+
+def newest(dataset_id: str | None, recipe: Recipe, model_versions: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """The data-set version and model versions to evaluate, where none are named: the newest of this recipe.
+
+    Raises DataError when no version is frozen or a network of the recipe is not trained on it.
+    """
+    engine = open_catalogue()
+    dataset_id = datasets.dataset(engine, dataset_id).dataset_id
+    if model_versions:
+        return dataset_id, tuple(model_versions)
+    found = []
+    for architecture in recipe.network.architectures:
+        run = audit.find_training(
+            engine,
+            dataset_id=dataset_id,
+            architecture=architecture,
+            recipe_sha256=recipe.sha256,
+            seed=recipe.training.seed,
+        )
+        if run is None or run.model_version_id is None:
+            raise DataError(
+                f"{architecture} is not trained on {dataset_id} with the recipe {recipe.name}: "
+                f"`wrist train --recipe {recipe.name}` first."
+            )
+        found.append(run.model_version_id)
+    return dataset_id, tuple(found)
+
+
+def latest(dataset_id: str | None = None) -> list[str]:
+    """The newest finished evaluation of each model version on the newest data-set version. DataError without any."""
+    engine = open_catalogue()
+    dataset_id = datasets.dataset(engine, dataset_id).dataset_id
+    by_model = {
+        row.model_version_id: row.evaluation_id
+        for row in evaluations.evaluations(engine, dataset_id=dataset_id)
+        if row.purpose == "evaluation" and row.status == "finished"
+    }
+    if not by_model:
+        raise DataError(f"Nothing is evaluated on {dataset_id}: `wrist evaluate` first.")
+    return list(by_model.values())
+
+
+def served(evaluation_ids: Sequence[str], recipe: Recipe) -> str:
+    """Of these evaluations the one whose model the recipe named beforehand to serve; the last one failing that."""
+    engine = open_catalogue()
+    for evaluation_id in evaluation_ids:
+        if evaluations.evaluation(engine, evaluation_id).architecture == recipe.evaluation.serve:
+            return evaluation_id
+    return evaluation_ids[-1]

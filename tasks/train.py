@@ -1,0 +1,76 @@
+"""Train one network on a frozen data-set version, or go on with the training that was interrupted."""
+
+from __future__ import annotations
+
+from db.engine import home, open_catalogue
+from prefect import get_run_logger, task
+
+from db import audit, datasets
+from tasks.context import facts, provenance
+from tasks.progress import progress
+from wrist_model.recipe import Recipe
+from wrist_model.records import Epoch
+
+
+@task(name="train", task_run_name="train {architecture}", tags=["training"])
+def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
+    """Writes a training run, its history epoch by epoch, and the model version; gives the model version's id.
+
+    The same data-set version, recipe and network are trained once: a finished run's model is reused, an interrupted
+    run goes on after its last finished epoch. A failure is stored with its reason.
+    """
+    from wrist_model import training
+
+    log, engine = get_run_logger(), open_catalogue()
+    seed = recipe.training.seed
+    found = audit.find_training(
+        engine, dataset_id=dataset_id, architecture=architecture, recipe_sha256=recipe.sha256, seed=seed
+    )
+    if found is not None and found.model_version_id is not None:
+        log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, found.model_version_id)
+        return found.model_version_id
+    start = audit.begin_training(
+        engine,
+        dataset_id=dataset_id,
+        architecture=architecture,
+        seed=seed,
+        recipe_sha256=recipe.sha256,
+        recipe_json=recipe.canonical_json,
+        recipe_name=recipe.name,
+        weights_source=recipe.network.weights,
+        facts=facts(),
+        by=provenance(),
+    )
+    if start.resumed:
+        log.info("%s: going on with the interrupted training %s.", architecture, start.training_run_id)
+
+    def on_epoch(epoch: Epoch) -> None:
+        audit.add_epoch(engine, start.training_run_id, epoch, provenance())
+
+    try:
+        with progress(f"train {architecture}") as tell:
+            trained = training.train(
+                datasets.image_refs(engine, dataset_id, "train"),
+                datasets.image_refs(engine, dataset_id, "validation"),
+                recipe,
+                architecture,
+                home=home(),
+                run_id=start.training_run_id,
+                on_epoch=on_epoch,
+                progress=tell,
+            )
+    except Exception as error:
+        audit.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())
+        raise
+    model_version_id = audit.finish_training(engine, start.training_run_id, trained, provenance())
+    best = trained.history[trained.best_epoch - 1]
+    log.info(
+        "%s: %d epochs in %.0f s, best epoch %d (validation loss %.3f): %s.",
+        architecture,
+        len(trained.history),
+        trained.seconds,
+        trained.best_epoch,
+        best.val_loss,
+        model_version_id,
+    )
+    return model_version_id
