@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from prefect import flow
-from tasks.lock import only_one
 
 from flows.evaluate import evaluate
 from flows.explain import explain
@@ -11,6 +10,7 @@ from flows.ingest import ingest
 from flows.report import report
 from flows.train import train
 from tasks.dataset import freeze
+from tasks.lock import only_one
 from tasks.promote import gate
 from wrist_model.recipe import load
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from db.engine import open_catalogue
 from prefect import get_run_logger, task
 
 from db import catalogue, datasets
+from db.engine import open_catalogue
 from tasks.context import provenance
 from wrist_model import splits, trainable
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from db.engine import home, open_catalogue
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import audit, datasets, evaluations
+from db.engine import home, open_catalogue
 from tasks.context import provenance
 from tasks.progress import progress
 from wrist_model.records import ENSEMBLE, ImagePrediction

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from db.engine import open_catalogue
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import audit, evaluations
+from db.engine import open_catalogue
 from tasks.context import provenance
 from tasks.evaluate import predictions, served
 from wrist_model import gate as rule

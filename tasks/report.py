@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from db.engine import home, open_catalogue
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import audit, catalogue, datasets, evaluations
+from db.engine import home, open_catalogue
 from tasks import artifacts
 from tasks.context import facts, provenance
 from tasks.evaluate import served

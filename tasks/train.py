@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from db.engine import home, open_catalogue
 from prefect import get_run_logger, task
 
 from db import audit, datasets
+from db.engine import home, open_catalogue
 from tasks.context import facts, provenance
 from tasks.progress import progress
 from wrist_model.recipe import Recipe
