@@ -119,7 +119,8 @@ def pr(models: Sequence[ModelReport]) -> Figure:
             name = f"{model.name}: {_value(model.metric('pr_auc'))}"
             line = LINES.get(model.architecture, "-")
             axes.plot(x, y, color=_colour(model), linestyle=line, linewidth=2, label=name, drawstyle="steps-pre")
-        axes.legend(loc="lower left", fontsize=8.5, title="average precision", alignment="left")
+        if axes.lines:
+            axes.legend(loc="lower left", fontsize=8.5, title="average precision", alignment="left")
         return figure
 
 

@@ -67,7 +67,9 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(number=number, interval=interval, share=share, thousands=thousands, short=short)
+    environment.filters.update(
+        number=number, interval=interval, share=share, thousands=thousands, short=short, p=p, moment=moment
+    )
     return environment.get_template("page.html").render(
         data=data,
         served=data.serving_model,
@@ -108,9 +110,19 @@ def thousands(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def p(value: float | None) -> str:
+    """A p value with three decimals, `< 0.001`, or a dash."""
+    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def moment(iso: str) -> str:
+    """`2026-11-23T21:30:00Z` → `2026-11-23 21:30 UTC`."""
+    return f"{iso[:10]} {iso[11:16]} UTC" if len(iso) >= 16 and iso[10] in "T " else iso
+
+
 def short(digest: str | None) -> str:
-    """The first twelve characters of a hash or id, or a dash."""
-    return "–" if not digest else digest[:12]
+    """The first fifteen characters of a hash or id, or a dash."""
+    return "–" if not digest else digest[:15]
 
 
 def _picture(figure: Figure) -> str:

@@ -1,0 +1,95 @@
+"""Intervals resample patients, agree with an independent implementation, and have defined ends on the boundary."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics as peer
+
+from wrist_model import intervals
+from wrist_model.metrics import Table
+
+
+def clustered(patients: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    owners = np.repeat(np.arange(patients), rng.integers(1, 6, patients))
+    labels = (rng.random(patients) < 0.5).astype(int)[owners]
+    z = 1.2 * (2 * labels - 1) + rng.normal(0, 1, patients)[owners] + rng.normal(0, 0.7, len(owners))
+    return labels, 1 / (1 + np.exp(-z)), owners
+
+
+def test_intervals_agree_with_a_plain_loop_over_resampled_patients() -> None:
+    labels, scores, owners = clustered(60, 0)
+    ours = intervals.intervals(Table(labels, scores, owners, 0.5), 4000, 1, ("roc_auc", "sensitivity", "ece"))
+    rows = [np.flatnonzero(owners == patient) for patient in range(60)]
+    chooser, areas, shares = random.Random(2), [], []
+    for _ in range(1500):
+        drawn = np.concatenate([rows[chooser.randrange(60)] for _ in range(60)])
+        areas.append(peer.roc_auc_score(labels[drawn], scores[drawn]))
+        shares.append(peer.recall_score(labels[drawn], scores[drawn] >= 0.5))
+    low, high = intervals.levels(60)
+    for name, values in (("roc_auc", areas), ("sensitivity", shares)):
+        expected = np.quantile(values, [low, high])
+        assert (ours[name].low, ours[name].high) == pytest.approx(tuple(expected), abs=0.012), name
+    assert ours["ece"].low is not None
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    labels, scores, owners = clustered(40, 1)
+    table = Table(labels, scores, owners, 0.5)
+    assert intervals.intervals(table, 300, 7) == intervals.intervals(table, 300, 7)
+    assert intervals.intervals(table, 300, 7) != intervals.intervals(table, 300, 8)
+
+
+def test_each_resample_draws_as_many_patients_as_there_are() -> None:
+    counts = intervals.draw(37, 500, 3)
+    assert (counts.sum(axis=1) == 37).all()
+    assert abs(counts.mean(axis=0) - 1).max() < 0.25
+
+
+def test_patients_with_many_images_widen_the_interval() -> None:
+    labels, scores, owners = clustered(80, 5)
+    by_patient = intervals.intervals(Table(labels, scores, owners), 1000, 0, ("roc_auc",))["roc_auc"]
+    by_image = intervals.intervals(Table(labels, scores), 1000, 0, ("roc_auc",))["roc_auc"]
+    assert by_patient.high - by_patient.low > 1.2 * (by_image.high - by_image.low)  # type: ignore[operator]
+
+
+def test_wilson_equals_scipys() -> None:
+    for right, n in ((0, 12), (12, 12), (7, 31)):
+        expected = stats.binomtest(right, n).proportion_ci(method="wilson")
+        assert intervals.wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_a_perfect_score_has_wilsons_interval_with_effective_patients() -> None:
+    labels, scores = [1] * 8 + [0] * 8, [0.9] * 8 + [0.1] * 8
+    owners = [0, 0, 0, 0, 0, 1, 2, 3, *range(4, 12)]
+    found = intervals.intervals(Table(labels, scores, owners, 0.5), 400, 0)
+    effective = 8**2 / (25 + 3)
+    assert (found["sensitivity"].low, found["sensitivity"].high) == pytest.approx(intervals.wilson(1, effective))
+    assert found["sensitivity"].high == 1
+    assert "Wilson" in found["sensitivity"].note  # type: ignore[operator]
+    assert 0 < found["roc_auc"].low < 1  # type: ignore[operator]
+    for name in ("accuracy", "cohen_kappa", "f1_positive", "f1_negative", "pr_auc"):
+        assert found[name].low < 1 == found[name].high, name  # type: ignore[operator]
+
+
+def test_a_share_of_zero_has_an_upper_end_above_zero() -> None:
+    table = Table([1, 1, 1, 0, 0, 0], [0.1, 0.2, 0.3, 0.2, 0.3, 0.4], threshold=0.9)
+    found = intervals.intervals(table, 400, 0, ("sensitivity", "f1_positive"))
+    assert found["sensitivity"].low == 0 < found["sensitivity"].high  # type: ignore[operator]
+
+
+def test_resamples_with_one_class_are_counted_and_said() -> None:
+    labels, scores = [1, 0, 0, 0, 0, 0], [0.5, 0.1, 0.6, 0.3, 0.2, 0.4]
+    found = intervals.intervals(Table(labels, scores, threshold=0.35), 1000, 0, ("roc_auc", "accuracy"))
+    assert found["accuracy"].n_resamples == 1000
+    assert 0 < found["roc_auc"].n_resamples < 800
+    assert "resamples left out" in found["roc_auc"].note  # type: ignore[operator]
+
+
+def test_one_patient_has_no_interval() -> None:
+    found = intervals.intervals(Table([0, 1], [0.2, 0.8], ["a", "a"], 0.5), 100, 0)
+    assert all(each.low is None and each.note == "one patient: no interval" for each in found.values())
