@@ -1,0 +1,165 @@
+"""Grad-CAM: where a network looked, drawn over the radiograph at full resolution, and whether the map can be trusted.
+
+Selvaraju et al. 2017 (arXiv 1610.02391): a layer's channels weighted by the mean gradient of the score, then ReLU.
+The score is the log-odds of "positive", not its probability, whose gradient vanishes where the network is sure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wrist_model import batches, decode, trust
+from wrist_model.backbones import BACKBONES
+from wrist_model.errors import DataError
+from wrist_model.records import Explanation, ImageRef, Progress
+
+METHOD = "grad-cam"
+BATCH = 32
+
+Maps = NDArray[np.float32]
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
+
+    size: the pixels a side that the network takes. maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w),
+    the heat on the layer's own grid, at least 0, not normalised.
+    """
+
+    size: int
+    maps: Callable[[Grey], Maps]
+    randomised: Callable[[Grey], Maps]
+
+
+def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
+    """The saved flat .keras network of an architecture. Raises DataError when it can't be read or lacks the layer."""
+    import keras
+
+    try:
+        network = keras.models.load_model(model_path, compile=False)
+        shuffled = keras.models.clone_model(network)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{model_path.name}: this saved network can't be opened ({error}). Train it again.") from None
+    rng = np.random.default_rng(seed)
+    shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
+    layer = BACKBONES[architecture].gradcam_layer
+    return Explainer(int(network.input_shape[1]), _maps(network, layer), _maps(shuffled, layer))
+
+
+def _maps(network: Any, layer: str) -> Callable[[Grey], Maps]:
+    import keras
+    import tensorflow as tf
+
+    if layer not in {item.name for item in network.layers}:
+        raise DataError(f"The saved network has no layer {layer!r}: it is not flat, or of another architecture.")
+    head = network.layers[-1]
+    lower = keras.Model(network.inputs, network.get_layer(layer).output)
+    upper = keras.Model(network.get_layer(layer).output, head.input)
+    weights, bias = head.kernel, head.bias
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *network.input_shape[1:]], tf.uint8)])
+    def heat(pictures: Any) -> Any:
+        seen = tf.cast(lower(pictures, training=False), tf.float32)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(seen)
+            logits = tf.matmul(tf.cast(upper(seen, training=False), tf.float32), weights) + bias
+            score = logits[:, -1] - logits[:, 0] if logits.shape[-1] == 2 else logits[:, 0]
+        gradient = tape.gradient(score, seen)
+        return tf.nn.relu(tf.einsum("nhwc,nc->nhw", seen, tf.reduce_mean(gradient, axis=(1, 2))))
+
+    return lambda pictures: heat(pictures).numpy()
+
+
+def upsampled(heat: Maps, shape: tuple[int, int]) -> Maps:
+    """float32 (h, w) → (height, width) in [0, 1]: bicubic, over the largest value; all 0 where there is no heat.
+
+    The network sees the whole picture squeezed into its square, so the map is stretched back over the whole picture.
+    """
+    peak = float(heat.max(initial=0.0))
+    if not np.isfinite(peak) or peak <= 0:
+        return np.zeros(shape, dtype=np.float32)
+    picture = Image.fromarray((heat / peak).astype(np.float32)).resize(shape[::-1], Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(picture, dtype=np.float32), 0, 1)
+
+
+def _palette() -> NDArray[np.float32]:
+    from matplotlib import colormaps
+
+    return colormaps["inferno"](np.linspace(0, 1, 256))[:, :3].astype(np.float32) * 255
+
+
+def overlay(pixels: Grey, heat: Maps, palette: NDArray[np.float32] | None = None) -> bytes:
+    """PNG: the radiograph uint8 (height, width) under the heat (height, width) in [0, 1], matplotlib's `inferno`.
+
+    Opacity grows with the heat to 55%, so that cold bone stays as it was and hot bone can still be read.
+    """
+    colours = (_palette() if palette is None else palette)[(heat * 255).astype(np.uint8)]
+    opacity = (0.55 * np.clip(heat * 1.6, 0, 1))[..., None].astype(np.float32)
+    blended = pixels[..., None] * (1 - opacity) + colours * opacity
+    stream = io.BytesIO()
+    Image.fromarray(blended.astype(np.uint8)).save(stream, "PNG", compress_level=3)
+    return stream.getvalue()
+
+
+def explain(
+    model_path: Path,
+    architecture: str,
+    refs: Sequence[ImageRef],
+    home: Path,
+    *,
+    progress: Progress | None = None,
+    explainer: Explainer | None = None,
+) -> tuple[Explanation, ...]:
+    """One overlay a radiograph, in the order of refs, as `home/explanations/<sha256>.png`, and its verdict.
+
+    explainer: one already opened by `open_network`, to explain several lots. Raises DataError for a network that
+    can't be opened or a radiograph that changed or vanished.
+    """
+    if not refs:
+        return ()
+    network = explainer or open_network(model_path, architecture)
+    (home / "explanations").mkdir(parents=True, exist_ok=True)
+    palette = _palette()
+    found: list[Explanation] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for start in range(0, len(refs), BATCH):
+            chunk = refs[start : start + BATCH]
+            pixels = list(pool.map(decode.load_pixels, chunk))
+            pictures = np.stack([batches.resized(each, network.size) for each in pixels])
+            maps, randomised = network.maps(pictures), network.randomised(pictures)
+            drawn = pool.map(
+                lambda args: _drawn(*args, home, palette), zip(chunk, pixels, maps, randomised, strict=True)
+            )
+            found += drawn
+            if progress:
+                progress("explain", len(found), len(refs), architecture)
+    return tuple(found)
+
+
+def _drawn(
+    ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, palette: NDArray[np.float32]
+) -> Explanation:
+    full = upsampled(heat, pixels.shape)  # type: ignore[arg-type]
+    sanity, border = trust.sanity_score(heat, randomised), trust.border_share(full, pixels)
+    why = trust.verdict(heat, sanity, border)
+    content = overlay(pixels, full, palette)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = Path("explanations") / f"{sha256}.png"
+    if not (home / path).exists():
+        part = home / "explanations" / f".{sha256}.{ref.image_uid}.part"
+        part.write_bytes(content)
+        part.replace(home / path)
+    return Explanation(ref.image_uid, METHOD, path.as_posix(), sha256, sanity, bool(why), why, border)
