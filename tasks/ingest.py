@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Engine
 
@@ -116,7 +117,7 @@ def _one(
     run_id = catalogue.begin_ingest(engine, plan.source, provenance)
     done.ingest_run_ids.append(run_id)
     ledger = _Ledger(engine, run_id, context, done, progress, sum(1 for _ in plan.items()) if progress else 0)
-    status = "failed"
+    status: Literal["finished", "failed"] = "failed"
     try:
         for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
             ledger.write(results)
