@@ -1,0 +1,143 @@
+"""Appending audited rows: a batch of rows and its link of the hash chain are one transaction.
+
+Canonical form, version 1. A row is the JSON object of its columns that are not NULL (without `entry`), keys sorted,
+no spaces, UTF-8, numbers as Python's repr writes them. A batch's hash is SHA-256 of the table's name and the rows, each
+ended by a line feed. A link's hash is SHA-256 of the previous link's hash, a line feed, and the link's own columns
+(without chain_sha256) as such an object. The first link follows `GENESIS`. NULL columns are left out, so that a later
+schema's further columns don't change what was hashed before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from wrist_model.errors import CatalogueError
+from wrist_model.records import Provenance
+
+GENESIS = "wrist audit chain, version 1"
+ADVISORY_LOCK = 0x57524953  # "WRIS": one appender at a time on PostgreSQL; SQLite has BEGIN IMMEDIATE
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def now() -> str:
+    """UTC, ISO 8601, microseconds, always the same length."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def batch_sha256(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The hash of a batch; columns without `entry`, rows in order of `id`."""
+    digest = hashlib.sha256(table.encode() + b"\n")
+    update, encode = digest.update, _encode
+    for row in rows:
+        content = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
+        update(encode(content).encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def link_sha256(previous: str, link: Mapping[str, Any]) -> str:
+    """The hash of a link; `link` without chain_sha256."""
+    content = {name: value for name, value in link.items() if value is not None}
+    return hashlib.sha256(previous.encode() + b"\n" + _encode(content).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def append(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], by: Provenance) -> int:
+    """Add rows and their link; returns the first row's id (the others follow). The caller's transaction holds it all.
+
+    rows: column → value, all with the same columns, without id and entry. NaN and infinity become NULL.
+    """
+    if not rows:
+        raise ValueError("append needs at least one row")
+    names = tuple(rows[0])
+    return append_rows(connection, table, names, [tuple(_plain(row[name]) for name in names) for row in rows], by)
+
+
+def append_rows(
+    connection: Connection, table: str, names: Sequence[str], values: Sequence[tuple[Any, ...]], by: Provenance
+) -> int:
+    """The same for many rows as plain tuples (int, float, str or None; floats finite)."""
+    known = columns_of(table)
+    if unknown := set(names) - set(known):
+        raise ValueError(f"{table} has no column {sorted(unknown)[0]}")
+    last = connection.execute(text("SELECT seq, chain_sha256, at FROM audit_entry ORDER BY seq DESC LIMIT 1")).first()
+    first = (connection.execute(text(f"SELECT max(id) FROM {table}")).scalar() or 0) + 1
+    seq = (last.seq if last else 0) + 1
+    at = now()
+    if last and at < last.at:  # the clock was set back: time in the trail never runs backwards
+        at = last.at
+    columns = ("id", *names)
+    numbered = [(number, *row) for number, row in enumerate(values, first)]
+    try:
+        batch = batch_sha256(table, columns, numbered)
+    except (TypeError, ValueError) as error:
+        raise CatalogueError(
+            f"A row for {table} can't be stored: {error}. Expected text, numbers or nothing."
+        ) from None
+    link = {
+        "seq": seq,
+        "table_name": table,
+        "first_row": first,
+        "last_row": first + len(numbered) - 1,
+        "n_rows": len(numbered),
+        "batch_sha256": batch,
+        "actor": by.actor,
+        "at": at,
+        "prefect_flow_run_id": by.prefect_flow_run_id,
+    }
+    link["chain_sha256"] = link_sha256(last.chain_sha256 if last else GENESIS, link)
+    many(connection, "audit_entry", tuple(link), [tuple(link.values())])
+    many(connection, table, (*columns, "entry"), [(*row, seq) for row in numbered])
+    return first
+
+
+def many(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert plain tuples as fast as the driver can: executemany on SQLite, COPY on PostgreSQL."""
+    listed = ", ".join(f'"{name}"' for name in columns)
+    if connection.dialect.name == "sqlite" or len(rows) < 50:
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        marks = ", ".join([mark] * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({listed}) VALUES ({marks})", list(rows))
+        return
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY {table} ({listed}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.close()
+
+
+@cache
+def columns_of(table: str) -> tuple[str, ...]:
+    """The table's columns that are hashed: all but `entry`."""
+    import db.schema_runs  # noqa: F401  (registers its tables)
+    from db.columns import Base
+
+    return tuple(column.name for column in Base.metadata.tables[table].columns if column.name != "entry")
+
+
+@cache
+def audited_tables() -> tuple[str, ...]:
+    """The append-only tables but `audit_entry`, in an order in which each follows those it refers to."""
+    import db.schema_runs  # noqa: F401
+    from db.columns import Audited, Base
+
+    ours = {mapper.class_.__tablename__ for mapper in Base.registry.mappers if issubclass(mapper.class_, Audited)}
+    return tuple(table.name for table in Base.metadata.sorted_tables if table.name in ours)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, (int, float, str)) or value is None:
+        return value
+    if hasattr(value, "item"):  # a NumPy scalar
+        return _plain(value.item())
+    raise CatalogueError(f"A {type(value).__name__} can't be stored; expected text, a number or nothing.")

@@ -1,0 +1,15 @@
+"""Alembic's environment: runs on the connection that db.migrate passes in, inside its transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+import db.schema_runs  # noqa: F401  (registers its tables)
+from db.columns import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    transactional_ddl=False,  # the caller's transaction holds it all
+)
+context.run_migrations()
