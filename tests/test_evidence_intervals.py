@@ -21,20 +21,40 @@ def clustered(patients: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return labels, 1 / (1 + np.exp(-z)), owners
 
 
-def test_intervals_agree_with_a_plain_loop_over_resampled_patients() -> None:
+def test_resamples_agree_with_a_plain_loop_over_resampled_patients() -> None:
     labels, scores, owners = clustered(60, 0)
-    ours = intervals.intervals(Table(labels, scores, owners, 0.5), 4000, 1, ("roc_auc", "sensitivity", "ece"))
+    table = Table(labels, scores, owners, 0.5)
+    ours = table.values(intervals.draw(60, 4000, 1), ("roc_auc", "sensitivity"))
     rows = [np.flatnonzero(owners == patient) for patient in range(60)]
     chooser, areas, shares = random.Random(2), [], []
     for _ in range(1500):
         drawn = np.concatenate([rows[chooser.randrange(60)] for _ in range(60)])
         areas.append(peer.roc_auc_score(labels[drawn], scores[drawn]))
         shares.append(peer.recall_score(labels[drawn], scores[drawn] >= 0.5))
-    low, high = intervals.levels(60)
     for name, values in (("roc_auc", areas), ("sensitivity", shares)):
-        expected = np.quantile(values, [low, high])
-        assert (ours[name].low, ours[name].high) == pytest.approx(tuple(expected), abs=0.012), name
-    assert ours["ece"].low is not None
+        expected = np.quantile(values, [0.025, 0.25, 0.5, 0.75, 0.975])
+        found = np.quantile(ours[name], [0.025, 0.25, 0.5, 0.75, 0.975])
+        assert found == pytest.approx(expected, abs=0.012), name
+
+
+def test_intervals_agree_with_scipys_bca() -> None:
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 2, 150)
+    scores = 1 / (1 + np.exp(-(1.5 * labels + rng.normal(0, 1, 150))))
+    ours = intervals.intervals(Table(labels, scores, threshold=0.6), 9000, 0, ("accuracy", "brier", "roc_auc"))
+    right = ((scores >= 0.6) == labels).astype(float)
+    level = 1 - 2 * intervals.levels(150)[0]
+    options = {"n_resamples": 9000, "method": "BCa", "confidence_level": level, "rng": np.random.default_rng(1)}
+    for name, rows in (("accuracy", right), ("brier", (scores - labels) ** 2)):
+        theirs = stats.bootstrap((rows,), np.mean, **options).confidence_interval
+        assert (ours[name].low, ours[name].high) == pytest.approx((theirs.low, theirs.high), abs=0.007), name
+
+    def area(y: np.ndarray, p: np.ndarray) -> float:
+        return peer.roc_auc_score(y, p)
+
+    options["n_resamples"] = 1500
+    pair = stats.bootstrap((labels, scores), area, paired=True, vectorized=False, **options).confidence_interval
+    assert (ours["roc_auc"].low, ours["roc_auc"].high) == pytest.approx((pair.low, pair.high), abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
