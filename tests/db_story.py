@@ -1,0 +1,236 @@
+"""A small catalogue with rows in every table, written through the public functions alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from db import audit, catalogue, datasets, evaluations, labels, operations
+from wrist_model.records import (
+    Comparison,
+    Epoch,
+    Explanation,
+    ImagePrediction,
+    ImageRecord,
+    IngestCounts,
+    LineageFacts,
+    Member,
+    Metric,
+    OperatingPoint,
+    Provenance,
+    QuarantinedFile,
+    Split,
+    StudyPrediction,
+    TrainedModel,
+)
+
+BY = Provenance("ada", "flow-1")
+FACTS = LineageFacts("abc123", True, (("tensorflow", "2.21"), ("numpy", "2.0")), (("cpu", "two cores"),))
+RECIPE = json.dumps({"training": {"seed": 20}})
+RECIPE_SHA = hashlib.sha256(RECIPE.encode()).hexdigest()
+POINTS = (
+    OperatingPoint("image", "youden", 0.5, None, 1.0, 0.0, True),
+    OperatingPoint("study", "youden", 0.4, None, 1.1, -0.1, True),
+    OperatingPoint("study", "sensitivity", 0.3, 0.9, 1.1, -0.1, False),
+)
+SPLITS: tuple[Split, ...] = ("train", "train", "train", "validation", "validation", "test", "test", "test")
+
+
+@dataclass(frozen=True)
+class Story:
+    ingest_run_id: str
+    dataset_id: str
+    training_run_id: str
+    model_ids: tuple[str, str]
+    ensemble_id: str
+    evaluation_id: str
+    other_evaluation_id: str
+    prospective_id: str
+
+
+def record(number: int, split: Split = "train", *, view: int = 0, label: int | None = None, root: str = "/data"):
+    """The image `view` of patient `number`, who has one study."""
+    path = f"patient{number:05d}/study1_x/image{view + 1}.png"
+    return ImageRecord(
+        image_uid=f"im-{number:04d}-{view}",
+        study_uid=f"st-{number:04d}",
+        patient_key=f"pt-{number:04d}",
+        patient_known=True,
+        source="mura",
+        body_part="WRIST",
+        root=root,
+        path=path,
+        format="png",
+        frame=0,
+        file_sha256=hashlib.sha256(f"file {path}".encode()).hexdigest(),
+        file_size=1000 + number,
+        file_mtime_ns=1_700_000_000_000_000_000 + number,
+        pixel_sha256=hashlib.sha256(f"pixels {path}".encode()).hexdigest(),
+        rows=512,
+        columns=400,
+        photometric="L",
+        inverted=bool(number % 2),
+        multi_view=False,
+        decode_steps=("png:L", "invert"),
+        split=split,
+        label=number % 2 if label is None else label,
+        view="PA",
+        hardware=bool(number % 3),
+        sex="F",
+        age=50 + number,
+        perceptual_hash="ff00",
+        mean_intensity=101.25,
+        extra=(("note", "x"),),
+    )
+
+
+def member(image: ImageRecord, **changes: object) -> Member:
+    made = Member(image.image_uid, image.study_uid, image.patient_key, image.split, image.label, True)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
+    catalogue.remember_key(engine, "fingerprint", BY)
+    catalogue.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
+    run = catalogue.begin_ingest(engine, "mura", BY, FACTS)
+    records = [record(n, split, view=view) for n, split in enumerate(SPLITS) for view in (0, 1)]
+    catalogue.add_images(engine, run, records)
+    unlabelled = replace(record(90), label=None)
+    catalogue.add_images(engine, run, [unlabelled])
+    broken = QuarantinedFile("/data", "broken.png", "00" * 32, 12, 5, "truncated", "The file ends in its middle.")
+    catalogue.add_quarantined(engine, run, [broken])
+    catalogue.finish_ingest(engine, run, IngestCounts(new=17, quarantined=1), 1.5)
+    return run, records
+
+
+def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) -> tuple[str, str]:
+    start = audit.begin_training(
+        engine,
+        dataset_id=dataset_id,
+        architecture=architecture,
+        seed=seed,
+        recipe_sha256=RECIPE_SHA,
+        recipe_json=RECIPE,
+        recipe_name="demo",
+        weights_source="none",
+        facts=FACTS,
+        by=BY,
+    )
+    history = tuple(Epoch(n, 1 / n, 0.5, 1.1 / n, 0.6, 1e-3, 2.0) for n in (1, 2, 3))
+    audit.add_epoch(engine, start.training_run_id, history[0], BY)
+    sha = hashlib.sha256(f"{architecture}{seed}".encode()).hexdigest()
+    home = Path(engine.get_execution_options()["wrist_home"])
+    (home / "models").mkdir(exist_ok=True)
+    content = f"model {architecture} {seed}".encode()
+    sha = hashlib.sha256(content).hexdigest()
+    (home / "models" / f"{sha}.keras").write_bytes(content)
+    trained = TrainedModel(architecture, sha, "none", None, 2, 6.5, history)
+    return start.training_run_id, audit.finish_training(engine, start.training_run_id, trained, BY)
+
+
+def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY) -> str:
+    """A whole evaluation: predictions of validation and test, and two metrics."""
+    start = evaluations.begin_evaluation(
+        engine,
+        model_version_id=model_id,
+        dataset_id=dataset_id,
+        purpose="evaluation",
+        facts=FACTS,
+        by=by,
+        recipe_sha256=RECIPE_SHA,
+    )
+    for split in ("validation", "test"):
+        refs = datasets.image_refs(engine, dataset_id, split)  # type: ignore[arg-type]
+        images = [
+            ImagePrediction(
+                ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label, 0.25, 0.3, "youden", 0.5, 0
+            )
+            for ref in refs
+        ]
+        studies = {
+            ref.study_uid: StudyPrediction(
+                ref.study_uid, ref.patient_key, ref.split, ref.label, 2, 0.25, 0.3, "youden", 0.4, 0
+            )
+            for ref in refs
+        }
+        evaluations.add_predictions(engine, start.evaluation_id, images, list(studies.values()), by)
+    made = [
+        Metric("test", "study", "all", None, "roc_auc", 0.75, 0.5, 0.9, 6, 3, 3, n_resamples=200, bootstrap_seed=7),
+        Metric("test", "study", "all", "youden", "sensitivity", 0.5, 0.1, 0.9, 6, 3, 3, 1, 0, 1, 1, 0.4, 200, 7),
+        Metric("test", "study", "sex=M", "youden", "ppv", None, None, None, 0, 0, 0, note="no study"),
+    ]
+    evaluations.add_metrics(engine, start.evaluation_id, made, by)
+    evaluations.finish_evaluation(engine, start.evaluation_id, by)
+    return start.evaluation_id
+
+
+def tell(engine: Engine) -> Story:
+    """Write the whole story; returns its ids."""
+    run, records = ingest(engine)
+    first = [
+        member(image, included=image.image_uid != "im-0000-1", excluded_reason=None)
+        if image.image_uid != "im-0000-1"
+        else member(image, included=False, excluded_reason="identical_pixels")
+        for image in records
+    ]
+    dataset_id = datasets.add_dataset(engine, first, BY)
+    training, resnet = train(engine, dataset_id, "resnet50")
+    _, efficientnet = train(engine, dataset_id, "efficientnetb0")
+    ensemble = audit.add_ensemble(engine, [resnet, efficientnet], BY)
+    for model_id in (resnet, efficientnet, ensemble):
+        audit.add_operating_points(engine, model_id, POINTS, BY)
+    evaluation = predict(engine, dataset_id, ensemble)
+    other = predict(engine, dataset_id, resnet)
+    ids = evaluations.add_comparisons(
+        engine, evaluation, [Comparison(ensemble, resnet, "roc_auc", 0.01, -0.02, 0.03, "patient_bootstrap", 3)], BY
+    )
+    audit.add_promotion(engine, resnet, "promoted", "the first model", BY)
+    audit.add_promotion(engine, ensemble, "promoted", "not worse", BY, ids)
+    home = Path(engine.get_execution_options()["wrist_home"])
+    for folder in ("explanations", "reports"):
+        (home / folder).mkdir(exist_ok=True)
+        (home / folder / "one").write_bytes(folder.encode())
+    sha = {folder: hashlib.sha256(folder.encode()).hexdigest() for folder in ("explanations", "reports")}
+    shown = Explanation("im-0005-0", "grad-cam", "explanations/one", sha["explanations"], 0.9, False, "", 0.1)
+    evaluations.add_explanations(engine, evaluation, [shown], BY)
+    evaluations.add_report(
+        engine,
+        path="reports/one",
+        file_sha256=sha["reports"],
+        kind="report",
+        dataset_id=dataset_id,
+        evaluation_ids=[evaluation],
+        by=BY,
+    )
+    prospective = evaluations.begin_evaluation(
+        engine, model_version_id=ensemble, dataset_id=None, purpose="prospective", facts=FACTS, by=BY
+    ).evaluation_id
+    evaluations.add_predictions(
+        engine,
+        prospective,
+        [ImagePrediction("im-0090-0", "st-0090", "pt-0090", None, None, 0.9, 0.95, "youden", 0.5, 1)],
+        [StudyPrediction("st-0090", "pt-0090", None, None, 1, 0.9, 0.95, "youden", 0.4, 1)],
+        BY,
+    )
+    evaluations.finish_evaluation(engine, prospective, BY)
+    labels.exclude(engine, "im-0001-1", "blurred", BY)
+    labels.relabel(engine, {"st-0002": 1}, "Better list", BY)
+    catalogue.add_near_duplicates(engine, [catalogue.NearDuplicate("im-0001-0", "im-0002-0", 4.0, 0.99, True)], BY)
+    audit.add_tuning_trial(
+        engine,
+        audit.TuningTrial("t1", 0, "resnet50", 1e-4, 32, 0.8, "complete", 3.0, (("dropout", 0.3),), dataset_id),
+        BY,
+    )
+    evaluations.add_leak_demonstration(
+        engine,
+        evaluations.LeakDemonstration(dataset_id, "resnet50", "image_split", "roc_auc", 0.95, 0.9, 0.99, 100, 50),
+        BY,
+    )
+    operations.add_stage_cost(engine, operations.StageCost("retrain", "train", 6.5, 12.0, 2**30, "flow-1"), BY)
+    drift = operations.DriftCheck("mean_intensity", 0.2, 0.01, 0.05, 0.3, True, 100, 50)
+    operations.add_drift_checks(engine, [drift], ensemble, BY)
+    return Story(run, dataset_id, training, (resnet, efficientnet), ensemble, evaluation, other, prospective)

@@ -1,0 +1,167 @@
+"""`wrist sql` and the public views, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from db_story import tell
+from sqlalchemy import Engine
+
+from db import views
+from db.engine import database_url
+from db.sql import Rows, query, write
+from wrist_model.errors import CatalogueError, UsageError
+
+VIEWS = {
+    "studies": "study_uid, patient_key, patient_known, source, body_part, label, label_version, split, n_images, "
+    "excluded_reason, first_seen_at",
+    "images": "image_uid, study_uid, patient_key, path, format, file_sha256, pixel_sha256, rows, columns, photometric, "
+    "inverted, multi_view, view, hardware, sex, age, decode_steps, label, split, ingested_at",
+    "quarantined_files": "path, file_sha256, reason_code, reason, ingest_run_id, quarantined_at",
+    "ingest_runs": "ingest_run_id, source, status, n_seen, n_new, n_unchanged, n_changed, n_filtered, n_ignored, "
+    "n_quarantined, seconds, started_at, finished_at, prefect_flow_run_id",
+    "dataset_versions": "dataset_id, manifest_sha256, label_version, n_patients, n_studies, n_images, guard_status, "
+    "frozen_at",
+    "dataset_members": "dataset_id, image_uid, study_uid, patient_key, split, label, included, excluded_reason",
+    "training_runs": "training_run_id, architecture, dataset_id, recipe_sha256, weights_source, seed, status, "
+    "epochs_run, best_epoch, seconds, git_commit, prefect_flow_run_id, started_at, finished_at",
+    "training_history": "training_run_id, epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds",
+    "model_versions": "model_version_id, architecture, training_run_id, artifact_sha256, members, role, created_at",
+    "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
+    "image_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
+    "label_version, split, image_uid, study_uid, patient_key, label, raw_probability, probability, operating_point, "
+    "threshold, predicted_label, prefect_flow_run_id, created_at",
+    "study_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
+    "label_version, split, study_uid, patient_key, n_images, label, raw_probability, probability, operating_point, "
+    "threshold, predicted_label, prefect_flow_run_id, created_at",
+    "evaluation_metrics": "metric_id, evaluation_id, model_version_id, architecture, dataset_id, label_version, split, "
+    "level, subgroup, operating_point, metric, value, ci_low, ci_high, n_images, n_studies, n_patients, tp, fp, tn, "
+    "fn, threshold, n_resamples, bootstrap_seed, prefect_flow_run_id, created_at",
+    "comparisons": "comparison_id, evaluation_id, challenger, reference, metric, difference, ci_low, ci_high, method, "
+    "n_patients, holdout_looks, created_at",
+    "promotions": "promotion_id, model_version_id, decision, reason, decided_by, comparison_ids, created_at",
+    "explanations": "explanation_id, prediction_id, method, path, file_sha256, sanity_score, withheld, created_at",
+    "tuning_trials": "study_name, trial, architecture, learning_rate, batch_size, value, state, seconds, created_at",
+    "audit_trail": "seq, table_name, first_row, last_row, n_rows, batch_sha256, chain_sha256, actor, at",
+}
+
+
+def test_the_public_views_have_exactly_their_columns_before_anything_is_stored(home: Path) -> None:
+    for name, columns in VIEWS.items():
+        assert query(f"SELECT * FROM {name}", home=home) == Rows(tuple(columns.split(", ")), [])
+    assert set(VIEWS) <= set(views.VIEWS)
+
+
+def test_ids_are_text_times_are_iso_utc_and_values_as_documented(catalogue: Engine) -> None:
+    story = tell(catalogue)
+    for name in views.VIEWS:
+        found = query(f"SELECT * FROM {name}")
+        assert found.rows, name
+        for row in found.rows:
+            for column, value in zip(found.columns, row, strict=True):
+                if column.endswith(("_id", "_uid", "_key")) and value is not None:
+                    assert isinstance(value, str)
+                if column.endswith("_at") and value is not None:
+                    assert len(value) == 27 and value[10] == "T" and value.endswith("Z")
+    roles = dict(query("SELECT model_version_id, role FROM model_versions").rows)
+    assert roles[story.ensemble_id] == "champion" and roles[story.model_ids[0]] == "retired"
+    members = query(f"SELECT members FROM model_versions WHERE model_version_id = '{story.ensemble_id}'").rows[0][0]
+    assert members == ",".join(sorted(story.model_ids))
+    assert query("SELECT status, epochs_run, best_epoch FROM training_runs").rows == [("finished", 3, 2)] * 2
+    assert query("SELECT n_seen, n_new, status FROM ingest_runs").rows == [(18, 17, "finished")]
+    assert query("SELECT split, label, label_version FROM studies WHERE study_uid = 'st-0090'").rows == [(None,) * 3]
+    assert query("SELECT label, label_version FROM studies WHERE study_uid = 'st-0002'").rows == [(1, 2)]
+    assert query("SELECT count(*) FROM image_predictions WHERE purpose = 'prospective' AND split IS NULL").rows == [
+        (1,)
+    ]
+    assert query("SELECT excluded_reason FROM dataset_members WHERE included = 0").rows == [("identical_pixels",)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM patient",
+        "INSERT INTO fact (id, entry, name, value) VALUES (9, 1, 'a', 'b')",
+        "UPDATE studies SET label = 1",
+        "DROP TABLE fact",
+        "CREATE TABLE mine (a INT)",
+        "SELECT 1; DELETE FROM file",
+        "WITH gone AS (DELETE FROM file RETURNING path) SELECT * FROM gone",
+        "ATTACH 'elsewhere.sqlite' AS other",
+        "PRAGMA foreign_keys = OFF",
+        "COMMIT",
+        "SET default_transaction_read_only = off",
+        "COPY fact TO PROGRAM 'cat'",
+        "VACUUM",
+        "SELEKT 1",
+        "SELECT no_such_column FROM studies",
+        "SELECT * FROM no_such_view",
+        "",
+        ";",
+    ],
+)
+def test_anything_but_one_reading_statement_is_refused_in_one_line(catalogue: Engine, sql: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        query(sql)
+    assert "\n" not in str(caught.value)
+
+
+def test_explaining_a_query_is_reading(catalogue: Engine) -> None:
+    word = "EXPLAIN QUERY PLAN" if catalogue.dialect.name == "sqlite" else "EXPLAIN"
+    assert query(f"{word} SELECT * FROM studies").rows
+
+
+def test_a_query_without_end_is_stopped(catalogue: Engine) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(CatalogueError, match="Stopped after"):
+        query(endless, limit_seconds=0.3)
+
+
+def test_max_rows_cuts_and_says_so(catalogue: Engine) -> None:
+    tell(catalogue)
+    cut = query("SELECT study_uid FROM studies ORDER BY 1", max_rows=2)
+    assert cut.rows == [("st-0000",), ("st-0001",)] and cut.truncated
+
+
+def test_rows_are_written_as_csv_json_and_parquet(tmp_path: Path) -> None:
+    import pandas
+
+    rows = Rows(("a", "b"), [(1, "x,y"), (None, "ü")])
+    assert write(rows, "csv") == 'a,b\n1,"x,y"\n,ü\n'
+    assert json.loads(write(rows, "json", tmp_path / "r.json")) == [{"a": 1, "b": "x,y"}, {"a": None, "b": "ü"}]
+    write(rows, "parquet", tmp_path / "r.parquet")
+    assert pandas.read_parquet(tmp_path / "r.parquet")["b"].tolist() == ["x,y", "ü"]
+    with pytest.raises(UsageError):
+        write(rows, "parquet")
+
+
+def test_a_query_needs_no_heavy_library_once_the_catalogue_is_there(catalogue: Engine, home: Path) -> None:
+    code = (
+        "import sys; from db.sql import query; print(query('select count(*) from studies').rows, "
+        "sorted({'sqlalchemy', 'alembic', 'pandas', 'tensorflow', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[(0,)] []"
+
+
+def test_pandas_and_plain_drivers_read_the_same_views(catalogue: Engine) -> None:
+    import pandas
+
+    tell(catalogue)
+    frame = pandas.read_sql("SELECT * FROM study_predictions ORDER BY prediction_id", catalogue)
+    assert len(frame) == 11 and frame["raw_probability"].dtype == float
+    url = database_url()
+    if url.startswith("sqlite"):
+        import sqlite3
+
+        rows = sqlite3.connect(url.removeprefix("sqlite:///")).execute("SELECT * FROM study_predictions").fetchall()
+    else:
+        import psycopg
+
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            rows = connection.execute("SELECT * FROM study_predictions").fetchall()
+    assert len(rows) == 11
