@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks import ingest as tasks_ingest
+from tasks.intake import run
 
 
 @flow(name="ingest", flow_run_name="ingest", description=__doc__)
@@ -21,4 +21,4 @@ def ingest(
     paths: files or folders; without any, the remembered roots, each with its own labels, source and body part.
     recipe: its [split] says where patients stand.
     """
-    return tasks_ingest.run(paths, labels=labels, source=source, body_part=body_part, recipe=recipe, jobs=jobs)
+    return run(paths, labels=labels, source=source, body_part=body_part, recipe=recipe, jobs=jobs)
