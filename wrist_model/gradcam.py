@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +141,7 @@ def explain(
             pixels = list(pool.map(decode.load_pixels, chunk))
             pictures = np.stack([batches.resized(each, network.size) for each in pixels])
             maps, randomised = network.maps(pictures), network.randomised(pictures)
-            drawn = pool.map(
-                lambda args: _drawn(*args, home, palette), zip(chunk, pixels, maps, randomised, strict=True)
-            )
-            found += drawn
+            found += pool.map(_drawn, chunk, pixels, maps, randomised, repeat(home), repeat(palette))
             if progress:
                 progress("explain", len(found), len(refs), architecture)
     return tuple(found)
@@ -152,7 +150,7 @@ def explain(
 def _drawn(
     ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, palette: NDArray[np.float32]
 ) -> Explanation:
-    full = upsampled(heat, pixels.shape)  # type: ignore[arg-type]
+    full = upsampled(heat, pixels.shape)
     sanity, border = trust.sanity_score(heat, randomised), trust.border_share(full, pixels)
     why = trust.verdict(heat, sanity, border)
     content = overlay(pixels, full, palette)

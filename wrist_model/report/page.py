@@ -74,7 +74,7 @@ def render(data: ReportData) -> str:
         data=data,
         served=data.serving_model,
         headline=HEADLINE,
-        names=NAMES,
+        names=NAMES | {model.model_version_id: model.name for model in data.models},
         colours=figures.COLOURS,
         figures=_figures(data),
         subgroups=_subgroups(data.serving_model),
