@@ -13,7 +13,7 @@ from evidence_data import report_data
 from PIL import Image
 
 from wrist_model.errors import DataError
-from wrist_model.report import figures, gallery, page
+from wrist_model.report import card, checklists, figures, gallery, page
 from wrist_model.report.data import GalleryCase, GalleryMap, LeakReport, LeftOut, ReportData
 
 
@@ -203,3 +203,33 @@ def test_the_gallery_holds_the_surest_hits_and_the_worst_misses_one_a_study(data
     missed = [row for row in chosen if gallery.kind(row) == "missed"]
     assert missed[0].probability == min(row.probability for row in rows if row.label == 1)  # type: ignore[type-var]
     assert gallery.choose(rows, 0) == ()
+
+
+def test_the_model_card_says_what_the_report_says(data: ReportData, tmp_path: Path) -> None:
+    written = page.write_documents(data, tmp_path / "report.html")
+    assert set(written) == {"model-card", "claim", "tripod-ai"}
+    text = written["model-card"][0].read_text()
+    area = data.serving_model.metric("roc_auc")
+    assert area is not None
+    assert f"{area.value:.3f} ({area.ci_low:.3f}–{area.ci_high:.3f})" in text
+    assert "Not for diagnosis" in text
+    assert "Synthetic radiographs" in text
+    assert data.dataset.manifest_sha256 in text
+
+
+@pytest.mark.parametrize(("make", "items"), [(checklists.claim, 44), (checklists.tripod_ai, 52)])
+def test_every_item_of_a_checklist_has_an_answer_or_says_not_reported(make, items: int, data: ReportData) -> None:  # type: ignore[no-untyped-def]
+    rows = [line for line in make(data).splitlines() if re.match(r"\| \d+[a-g]? \|", line)]
+    assert len(rows) == items
+    assert all(len(re.split(r"(?<!\\)\|", row)) == 6 for row in rows)
+    assert all(row.split(" | ")[-1].strip(" |") for row in rows)
+    assert any("not reported" in row for row in rows)
+
+
+def test_text_from_files_can_not_break_the_documents(data: ReportData) -> None:
+    evil = "<img src=x> | **bold**\n# head"
+    dirty = replace(data, left_out=(LeftOut("quarantined", evil, 1),))
+    for text in (checklists.claim(dirty), checklists.tripod_ai(dirty)):
+        assert "<img" not in text
+        assert "\n# head" not in text
+    assert "<img" not in card.model_card(replace(data, dataset=replace(data.dataset, sources=(evil,))))

@@ -16,6 +16,8 @@ from PIL import Image
 from wrist_model.errors import DataError
 from wrist_model.records import Metric
 from wrist_model.report import anchors, figures, gallery
+from wrist_model.report.card import model_card
+from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.data import NAMES, GalleryCase, ModelReport, ReportData
 
 HEADLINE = (
@@ -56,6 +58,17 @@ def write(data: ReportData, path: Path) -> str:
     part.write_bytes(content)
     part.replace(path)
     return hashlib.sha256(content).hexdigest()
+
+
+def write_documents(data: ReportData, report: Path) -> dict[str, tuple[Path, str]]:
+    """Write the model card and the checklists beside a written report: kind → (path, SHA-256)."""
+    found = {}
+    for kind, make in (("model-card", model_card), ("claim", claim), ("tripod-ai", tripod_ai)):
+        path = report.with_name(f"{report.stem}-{kind}.md")
+        content = make(data).encode()
+        path.write_bytes(content)
+        found[kind] = (path, hashlib.sha256(content).hexdigest())
+    return found
 
 
 def render(data: ReportData) -> str:
