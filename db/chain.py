@@ -3,15 +3,19 @@
 Canonical form, version 1. A row is the JSON object of its columns that are not NULL (without `entry`), keys sorted,
 no spaces, UTF-8, numbers as Python's repr writes them. A batch's hash is SHA-256 of the table's name and the rows, each
 ended by a line feed. A link's hash is SHA-256 of the previous link's hash, a line feed, and the link's own columns
-(without chain_sha256) as such an object. The first link follows `GENESIS`. NULL columns are left out, so that a later
-schema's further columns don't change what was hashed before.
+(without chain_sha256) as such an object. Its `marks` are check sums that say which rows and columns of a batch were
+changed once the hash has said that one was. The first link follows `GENESIS`. NULL columns are left out, so that a
+later schema's further columns don't change what was hashed before.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
+import zlib
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -35,17 +39,36 @@ def now() -> str:
 def batch_sha256(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """The hash of a batch; columns without `entry`, rows in order of `id`."""
     digest = hashlib.sha256(table.encode() + b"\n")
-    update, encode = digest.update, _encode
     for row in rows:
-        content = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
-        update(encode(content).encode("utf-8", "surrogateescape") + b"\n")
+        digest.update(canonical_row(columns, row))
     return digest.hexdigest()
+
+
+def canonical_row(columns: Sequence[str], row: Sequence[Any]) -> bytes:
+    """A row as it is hashed, with its line feed."""
+    return (
+        _encode({name: value for name, value in zip(columns, row, strict=True) if value is not None}).encode() + b"\n"
+    )
+
+
+def row_marks(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[int]:
+    """CRC-32 of each canonical row."""
+    return [zlib.crc32(canonical_row(columns, row)) for row in rows]
+
+
+def column_marks(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, int]:
+    """CRC-32 of each column's values as a JSON list; a column that is NULL throughout is left out."""
+    marks = {}
+    for name, values in zip(columns, zip(*rows, strict=True), strict=True):
+        if any(value is not None for value in values):
+            marks[name] = zlib.crc32(_encode(values).encode())
+    return marks
 
 
 def link_sha256(previous: str, link: Mapping[str, Any]) -> str:
     """The hash of a link; `link` without chain_sha256."""
     content = {name: value for name, value in link.items() if value is not None}
-    return hashlib.sha256(previous.encode() + b"\n" + _encode(content).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(previous.encode() + b"\n" + _encode(content).encode()).hexdigest()
 
 
 def append(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], by: Provenance) -> int:
@@ -73,9 +96,15 @@ def append_rows(
     if last and at < last.at:  # the clock was set back: time in the trail never runs backwards
         at = last.at
     columns = ("id", *names)
-    numbered = [(number, *row) for number, row in enumerate(values, first)]
     try:
-        batch = batch_sha256(table, columns, numbered)
+        kept = [_kept(table, name, column) for name, column in zip(names, zip(*values, strict=True), strict=True)]
+        numbered = list(zip(range(first, first + len(values)), *kept, strict=True))
+        digest, crcs = hashlib.sha256(table.encode() + b"\n"), array("I")
+        for row in numbered:
+            line = canonical_row(columns, row)
+            digest.update(line)
+            crcs.append(zlib.crc32(line))
+        marks = {"rows": base64.b64encode(crcs.tobytes()).decode(), "columns": column_marks(columns, numbered)}
     except (TypeError, ValueError) as error:
         raise CatalogueError(
             f"A row for {table} can't be stored: {error}. Expected text, numbers or nothing."
@@ -86,7 +115,8 @@ def append_rows(
         "first_row": first,
         "last_row": first + len(numbered) - 1,
         "n_rows": len(numbered),
-        "batch_sha256": batch,
+        "batch_sha256": digest.hexdigest(),
+        "marks": _encode(marks),
         "actor": by.actor,
         "at": at,
         "prefect_flow_run_id": by.prefect_flow_run_id,
@@ -129,6 +159,26 @@ def audited_tables() -> tuple[str, ...]:
 
     ours = {mapper.class_.__tablename__ for mapper in Base.registry.mappers if issubclass(mapper.class_, Audited)}
     return tuple(table.name for table in Base.metadata.sorted_tables if table.name in ours)
+
+
+@cache
+def _kinds(table: str) -> dict[str, type]:
+    """column → the one Python type that it reads back as."""
+    import db.schema_runs  # noqa: F401
+    from db.columns import Base
+
+    return {column.name: column.type.python_type for column in Base.metadata.tables[table].columns}
+
+
+def _kept(table: str, name: str, column: tuple[Any, ...]) -> list[Any]:
+    """A column's values in the type and with the very value that they read back as (no −0.0, no 1 for 1.0)."""
+    kind = _kinds(table)[name]
+    if kind is float:
+        return [None if value is None else float(value) + 0.0 for value in column]
+    for value in column:
+        if value is not None and type(value) is not kind:
+            raise TypeError(f"{name} is {value!r}")
+    return list(column)
 
 
 def _plain(value: Any) -> Any:

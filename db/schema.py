@@ -6,7 +6,7 @@ patient's and their pixels' one row in that version by keys that hold the split.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.columns import Audited, Base, Big, Flag, Number, Real, Word, link
@@ -24,6 +24,7 @@ class AuditEntry(Base):
     last_row: Mapped[Number]
     n_rows: Mapped[Number]
     batch_sha256: Mapped[Word]
+    marks: Mapped[Word]  # JSON: CRC-32 of each row (base64) and of each column: says what changed, not that it did
     chain_sha256: Mapped[Word]
     actor: Mapped[Word]
     at: Mapped[Word] = mapped_column(index=True)
@@ -282,8 +283,6 @@ class ImageLocation(Base):
     """Where an image's file was last seen; a data set may be moved. Not audited."""
 
     __tablename__ = "image_location"
-    image_id: Mapped[int] = link("image")
+    image_id: Mapped[int] = mapped_column(Big, ForeignKey("image.id"), primary_key=True, autoincrement=False)
     root: Mapped[Word]
     path: Mapped[Word]
-    __mapper_args__ = {"primary_key": [image_id]}  # noqa: RUF012
-    __table_args__ = (UniqueConstraint("image_id"),)

@@ -5,6 +5,7 @@ CREATE TABLE audit_entry (
 	last_row BIGINT NOT NULL,
 	n_rows BIGINT NOT NULL,
 	batch_sha256 TEXT NOT NULL,
+	marks TEXT NOT NULL,
 	chain_sha256 TEXT NOT NULL,
 	actor TEXT NOT NULL,
 	at TEXT NOT NULL,
@@ -407,7 +408,7 @@ CREATE TABLE image_location (
 	image_id BIGINT NOT NULL,
 	root TEXT NOT NULL,
 	path TEXT NOT NULL,
-	UNIQUE (image_id),
+	PRIMARY KEY (image_id),
 	FOREIGN KEY(image_id) REFERENCES image (id)
 )
 -- next
