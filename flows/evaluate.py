@@ -20,11 +20,11 @@ def evaluate(
     Without ids: the newest data-set version, and the model versions that this recipe has trained on it.
     """
     chosen = load(recipe, models)
-    dataset_id, model_versions = newest(dataset_id, chosen, model_versions)
-    networks = [predict(version, dataset_id, chosen) for version in model_versions]
+    dataset_id, versions = newest(dataset_id, chosen, model_versions)
+    networks = [predict(version, dataset_id, chosen) for version in versions]
     found = list(networks)
     if len(networks) > 1:
-        found.append(predict(ensemble_of(model_versions), dataset_id, chosen, networks))
+        found.append(predict(ensemble_of(versions), dataset_id, chosen, networks))
     for evaluation_id in found:
         score(evaluation_id, chosen)
     if len(networks) > 1:

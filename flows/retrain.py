@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
 
 from flows.evaluate import evaluate
@@ -18,25 +20,25 @@ from wrist_model.recipe import load
 @flow(name="retrain", flow_run_name="retrain · {recipe}", description=__doc__)
 def retrain(
     paths: list[str] | None = None,
-    labels: str | None = None,
+    labels: list[str] | None = None,
     source: str | None = None,
     body_part: str = "WRIST",
     recipe: str = "report",
     models: list[str] | None = None,
     jobs: int | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
-    Gives dataset_id, model_versions, evaluations, decision and report (a path).
+    Gives ingest (counts), dataset_id, model_versions, evaluations, decision and report (a path).
     """
-    load(recipe, models)
+    chosen = load(recipe, models)
     with only_one("retrain"):
         counts = ingest(paths, labels, source, body_part, recipe, jobs)
         dataset_id = freeze()
         versions = train(dataset_id, recipe, models)
         evaluations = evaluate(dataset_id, recipe, models, versions)
         explain(evaluations, recipe)
-        decision = gate(evaluations, load(recipe, models))
+        decision = gate(evaluations, chosen)
         page = report(evaluations)
     return {
         "ingest": counts,

@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 from db import catalogue, datasets
 from db.engine import open_catalogue
 from tasks.context import provenance
+from tasks.guard import sentence
 from wrist_model import splits, trainable
 
 
@@ -25,7 +26,7 @@ def freeze(*, need_both_classes: bool = True) -> str:
         trainable.require(members)
     report = splits.guard(members, found, near)
     report.refuse()
-    dataset_id = datasets.add_dataset(engine, members, provenance(), guard=report.sentence)
+    dataset_id = datasets.add_dataset(engine, members, provenance(), guard=sentence(report))
     counts = "; ".join(f"{split}: {studies} studies, {images} images" for split, _, studies, images, _ in report.counts)
     left_out = sum(number for _, number in report.excluded)
     get_run_logger().info("Data set %s: %s; %d images left out.", dataset_id, counts, left_out)

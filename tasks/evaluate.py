@@ -8,8 +8,10 @@ from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import audit, datasets, evaluations
+from db import facts as facts_of
 from db.engine import home, open_catalogue
 from tasks.context import facts, provenance
+from tasks.headline import headlines
 from tasks.progress import progress
 from wrist_model import compare, evaluation
 from wrist_model.errors import DataError
@@ -95,7 +97,7 @@ def score(evaluation_id: str, recipe: Recipe) -> None:
     with progress(f"score {row.architecture}") as tell:
         for done, split in enumerate((TUNING_SPLIT, HOLD_OUT)):
             tell("metrics and intervals", done, 2, split)
-            refs = datasets.image_refs(engine, row.dataset_id, split)
+            refs = datasets.image_refs(engine, frozen(row), split)
             metrics = evaluation.measure(
                 evaluations.image_predictions(engine, evaluation_id, split),
                 evaluations.study_predictions(engine, evaluation_id, split),
@@ -103,30 +105,19 @@ def score(evaluation_id: str, recipe: Recipe) -> None:
                 recipe.evaluation,
                 split,
                 {ref.image_uid: ref.subgroups for ref in refs},
-                patients_known=datasets.patients_known(engine, row.dataset_id),
+                patients_known=facts_of.patients_known(engine, frozen(row)),
             )
             evaluations.add_metrics(engine, evaluation_id, metrics, provenance())
         tell("metrics and intervals", 2, 2, "")
-    auc = headline(engine, evaluation_id).get("roc_auc")
-    get_run_logger().info(
-        "%s: study-level test AUC %s.", row.architecture, "undefined" if auc is None else f"{auc:.3f}"
-    )
+    (said,) = headlines(engine, [evaluation_id])
+    get_run_logger().info("%s: study-level test AUC %s.", row.architecture, said["roc_auc"])
 
 
-def headline(engine: Engine, evaluation_id: str) -> dict[str, float | None]:
-    """The stored study-level test metrics of all studies, at the serving operating point where they need one."""
-    row = evaluations.evaluation(engine, evaluation_id)
-    serving = next(
-        point.name
-        for point in audit.operating_points(engine, row.model_version_id)
-        if point.serving and point.level == "study"
-    )
-    return {
-        metric.metric: metric.value
-        for metric in evaluations.metrics(engine, evaluation_id)
-        if (metric.split, metric.level, metric.subgroup) == (HOLD_OUT, "study", "all")
-        and metric.operating_point in (None, serving)
-    }
+def frozen(row: evaluations.EvaluationRow) -> str:
+    """The data-set version of an evaluation. DataError for one of new studies, which has none."""
+    if row.dataset_id is None:
+        raise DataError(f"{row.evaluation_id} scored new studies: it has no data-set version to measure on.")
+    return row.dataset_id
 
 
 @task(name="compare", task_run_name="compare the networks", tags=["evaluation"])

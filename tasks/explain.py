@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from db import audit, datasets, evaluations
 from db.engine import home, open_catalogue
 from tasks.context import provenance
+from tasks.evaluate import frozen
 from tasks.progress import progress
 from wrist_model.records import ENSEMBLE, ImagePrediction
 from wrist_model.report import gallery
@@ -35,7 +36,7 @@ def explain(evaluation_id: str, chosen_by: str, count: int) -> Sequence[str]:
         return ()
     wanted = {one.image_uid for one in cases(engine, chosen_by, count)}
     wanted -= {one.image_uid for one in evaluations.explanations(engine, evaluation_id)}
-    refs = [ref for ref in datasets.image_refs(engine, row.dataset_id, "test") if ref.image_uid in wanted]
+    refs = [ref for ref in datasets.image_refs(engine, frozen(row), "test") if ref.image_uid in wanted]
     if not refs:
         return ()
     with progress(f"explain {model.architecture}") as tell:

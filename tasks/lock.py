@@ -25,12 +25,13 @@ def only_one(name: str) -> Iterator[None]:
     A holder on this machine whose process is gone is replaced at once; one elsewhere after its heartbeat is stale.
     """
     engine, owner = open_catalogue(), _me()
-    held_by = operations.holder(engine, name)
-    if held_by is not None and _is_gone(held_by):
-        operations.release(engine, name, held_by)
+    held = operations.holder(engine, name)
+    if held is not None and _is_gone(held.owner):
+        operations.release(engine, name, held.owner)
     if operations.acquire(engine, name, owner) is None:
         raise CatalogueError(
-            f"Another {name} is running on this catalogue ({operations.holder(engine, name)}): wait until it is done."
+            f"Another {name} is running on this catalogue ({held.owner if held else 'just begun'}): "
+            "wait until it is done."
         )
     done = threading.Event()
     beat = threading.Thread(target=_renew, args=(engine, name, owner, done), daemon=True, name=f"{name} lock")

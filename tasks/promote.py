@@ -8,10 +8,12 @@ from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import audit, evaluations
+from db import facts as facts_of
 from db.engine import open_catalogue
 from tasks.context import provenance
-from tasks.evaluate import predictions, served
+from tasks.evaluate import frozen, predictions, served
 from wrist_model import gate as rule
+from wrist_model.errors import DataError
 from wrist_model.recipe import Recipe
 from wrist_model.records import Comparison
 
@@ -27,7 +29,7 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> str:
     evaluation_id = served(evaluation_ids, recipe)
     row = evaluations.evaluation(engine, evaluation_id)
     challenger = row.model_version_id
-    known = audit.last_promotion(engine, challenger)
+    known = facts_of.last_decision(engine, challenger)
     if known is not None:
         log.info("Gate: %s was decided before: %s.", challenger, known.decision)
         return known.decision
@@ -36,7 +38,7 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> str:
     for reference in references:
         found += _compare(engine, evaluation_id, reference, recipe)
     comparison_ids = evaluations.add_comparisons(engine, evaluation_id, found, provenance()) if found else ()
-    decision, reason = _decide(engine, row.dataset_id, references, found, recipe)
+    decision, reason = _decide(engine, frozen(row), references, found, recipe)
     audit.add_promotion(engine, challenger, decision, reason, provenance(), comparison_ids=comparison_ids)
     log.info("Gate: %s: %s. %s", challenger, decision, reason)
     if decision == "undecided":
@@ -48,16 +50,26 @@ def _references(engine: Engine, challenger: str) -> list[str]:
     """The champion and the best earlier champion, without the challenger itself."""
     found: list[str] = []
     champion = audit.champion(engine)
-    for model in (*((champion,) if champion else ()), *audit.best_earlier_champions(engine)[:1]):
+    earlier = sorted(audit.earlier_champions(engine), key=lambda one: _auc(engine, one.model_version_id), reverse=True)
+    for model in (*((champion,) if champion else ()), *earlier[:1]):
         if model.model_version_id not in (challenger, *found):
             found.append(model.model_version_id)
     return found
 
 
+def _auc(engine: Engine, model_version_id: str) -> float:
+    """A model's first stored study-level test AUC; −1 where it is undefined."""
+    for row in evaluations.evaluations(engine, model_version_id=model_version_id):
+        for metric in evaluations.metrics(engine, row.evaluation_id):
+            if (metric.split, metric.level, metric.subgroup, metric.metric) == ("test", "study", "all", "roc_auc"):
+                return -1.0 if metric.value is None else metric.value
+    return -1.0
+
+
 def _compare(engine: Engine, evaluation_id: str, reference: str, recipe: Recipe) -> tuple[Comparison, ...]:
     """On the test patients of the challenger's version that neither model was trained on."""
     row = evaluations.evaluation(engine, evaluation_id)
-    theirs = evaluations.study_predictions(engine, predictions(reference, row.dataset_id, recipe), "test")
+    theirs = evaluations.study_predictions(engine, predictions(reference, frozen(row), recipe), "test")
     seen = audit.trained_patients(engine, row.model_version_id) | audit.trained_patients(engine, reference)
     ours = [one for one in evaluations.study_predictions(engine, evaluation_id, "test") if one.patient_key not in seen]
     studies = {one.study_uid for one in ours}
@@ -79,7 +91,7 @@ def _compare(engine: Engine, evaluation_id: str, reference: str, recipe: Recipe)
 
 def _decide(
     engine: Engine, dataset_id: str, references: Sequence[str], found: Sequence[Comparison], recipe: Recipe
-) -> tuple[str, str]:
+) -> tuple[audit.Decision, str]:
     if not references:
         return "promoted", "the first model: there is no champion to compare with"
     looks = evaluations.holdout_looks(engine, dataset_id)
@@ -92,3 +104,18 @@ def _decide(
     if recipe.gate.ask_person and verdict.decision == "promoted":
         return "undecided", f"the recipe asks a person (gate.ask_person). The comparison says: {verdict.reason}"
     return verdict.decision, verdict.reason
+
+
+def by_hand(model_version_id: str, reason: str) -> dict[str, str]:
+    """A person's decision: this version serves from now on. An earlier champion that returns is a roll-back.
+
+    Raises DataError for an unknown version or one without locked operating points.
+    """
+    engine = open_catalogue()
+    model = audit.model(engine, model_version_id)
+    if not audit.operating_points(engine, model.model_version_id):
+        raise DataError(f"{model.model_version_id} has no operating points: `wrist evaluate` locks them first.")
+    earlier = {one.model_version_id for one in audit.earlier_champions(engine)}
+    decision: audit.Decision = "rolled_back" if model.model_version_id in earlier else "promoted"
+    audit.add_promotion(engine, model.model_version_id, decision, reason, provenance())
+    return {"model_version_id": model.model_version_id, "decision": decision, "reason": reason}

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import audit, catalogue, datasets, evaluations
+from db import audit, datasets, evaluations
+from db import facts as facts_of
 from db.engine import home, open_catalogue
 from tasks import artifacts
 from tasks.context import facts, provenance
-from tasks.evaluate import served
+from tasks.evaluate import frozen, served
 from tasks.explain import cases
 from wrist_model import recipe as recipes
+from wrist_model.errors import DataError
 from wrist_model.records import ENSEMBLE, SPLITS, Member
 from wrist_model.report import gallery, page
 from wrist_model.report.data import (
@@ -57,23 +59,25 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     """Everything the page shows, read from the catalogue. All evaluations must be of one data-set version."""
     rows = [evaluations.evaluation(engine, one) for one in evaluation_ids]
     first = audit.model(engine, rows[0].model_version_id)
+    if first.recipe_sha256 is None:
+        raise DataError(f"{first.model_version_id} has no recipe: begin the report with a trained network.")
     recipe_text = audit.recipe_json(engine, first.recipe_sha256)
     recipe = recipes.from_mapping(json.loads(recipe_text), "the stored recipe")
-    version = datasets.dataset(engine, rows[0].dataset_id)
+    version = datasets.dataset(engine, frozen(rows[0]))
     members = datasets.members(engine, version.dataset_id)
     serving = served(evaluation_ids, recipe)
-    sources = datasets.sources(engine, version.dataset_id)
+    sources = facts_of.sources(engine, version.dataset_id)
     models = tuple(_model(engine, one) for one in evaluation_ids)
-    decision = audit.last_promotion(engine, next(r.model_version_id for r in rows if r.evaluation_id == serving))
+    decision = facts_of.last_decision(engine, next(r.model_version_id for r in rows if r.evaluation_id == serving))
     return ReportData(
         evaluation_id=serving,
         created_at=evaluations.evaluation(engine, serving).created_at,
-        recipe_name=audit.recipe_name(engine, first.recipe_sha256),
+        recipe_name=facts_of.recipe_name(engine, first.recipe_sha256),
         recipe_sha256=recipe.sha256,
         recipe_json=recipe_text,
         synthetic=any(source.startswith(SYNTHETIC_SOURCE) for source in sources),
         from_scratch=any(model.weights_source == "none" for model in models),
-        patients_known=datasets.patients_known(engine, version.dataset_id),
+        patients_known=facts_of.patients_known(engine, version.dataset_id),
         holdout_looks=evaluations.holdout_looks(engine, version.dataset_id),
         dataset=DatasetFacts(
             dataset_id=version.dataset_id,
@@ -103,7 +107,7 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
 def _model(engine: Engine, evaluation_id: str) -> ModelReport:
     row = evaluations.evaluation(engine, evaluation_id)
     model = audit.model(engine, row.model_version_id)
-    run = audit.training_run(engine, model.training_run_id) if model.training_run_id else None
+    run = facts_of.training(engine, model.training_run_id) if model.training_run_id else None
     return ModelReport(
         model_version_id=model.model_version_id,
         architecture=model.architecture,
@@ -152,7 +156,7 @@ def _step(name: str, members: Sequence[Member]) -> FlowStep:
 def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
     held = [member for member in members if member.included]
     return (
-        FlowStep("Files seen", images=catalogue.files_seen(engine)),
+        FlowStep("Files seen", images=facts_of.files_seen(engine)),
         _step("Catalogued", members),
         _step("In this data-set version", held),
         *(_step(split.capitalize(), [member for member in held if member.split == split]) for split in SPLITS),
@@ -160,7 +164,7 @@ def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
 
 
 def _left_out(engine: Engine, members: Sequence[Member]) -> tuple[LeftOut, ...]:
-    refused = catalogue.quarantine_counts(engine)
+    refused = facts_of.quarantine_counts(engine)
     excluded = Counter(member.excluded_reason or "" for member in members if not member.included)
     return (
         *(LeftOut("quarantined", reason, number) for reason, number in sorted(refused.items())),

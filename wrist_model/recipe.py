@@ -55,7 +55,9 @@ class TrainingRecipe:
     class_weights: Literal["balanced", "none"] = "balanced"
     mode: Literal["features", "online"] = "features"
     views_per_image: int = _between(3, 1, 1000)
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
     frozen_precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    free_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     feature_dtype: Literal["float16", "float32"] = "float16"
     fold_constants: bool = True
     features_gib: float = _between(20.0, 0.01, 10000.0)
@@ -184,7 +186,7 @@ def from_mapping(content: dict[str, Any], where: str) -> Recipe:
     return _checked(_build(Recipe, content, where, ""), where)
 
 
-def _build(kind: type, content: dict[str, Any], where: str, prefix: str) -> Any:
+def _build(kind: Any, content: dict[str, Any], where: str, prefix: str) -> Any:
     hints = get_type_hints(kind)
     unknown = sorted(set(content) - set(hints))
     if unknown:

@@ -1,0 +1,66 @@
+"""The console script `wrist`. Commands stand in flows/console; each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+import typer
+
+from flows.console import decide, look, run, serve
+from wrist_model.errors import WristError
+
+app = typer.Typer(
+    name="wrist",
+    help="Retrain wrist-radiograph models, and audit every number they claim.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, decide, look, serve):
+    module.add_to(app)
+
+
+@app.callback()
+def _options(debug: bool = typer.Option(False, "--debug", help="Show tracebacks and all of Prefect's log.")) -> None:
+    run.DEBUG = debug
+
+
+def main() -> None:
+    """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    if debug:  # accepted anywhere
+        arguments = ["--debug", *(word for word in arguments if word != "--debug")]
+    try:
+        status = app(arguments, standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Abort:
+        _fail("Stopped.", 1)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except WristError as error:
+        if debug:
+            traceback.print_exc()
+        _fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _fail("Stopped. Run the same command again to go on where it was.", 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        text = " ".join(str(error).split())
+        _fail(f"{type(error).__name__}: {text[:400]} (wrist --debug … shows where)", 1)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"wrist: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

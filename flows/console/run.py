@@ -1,0 +1,304 @@
+"""Commands that run flows: demo, ingest, retrain and its parts, predict."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DEBUG = False
+ROOT = Path(__file__).parent.parent.parent
+
+Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH…", help="Files or folders; else remembered roots.")]
+Labels = Annotated[list[str] | None, typer.Option("--labels", help="CSV with study_uid or accession_number, label.")]
+Source = Annotated[str | None, typer.Option("--source", help="Name space of the identifiers; default by the place.")]
+BodyPart = Annotated[str, typer.Option("--body-part", help="WRIST or ANY.")]
+RecipeFile = Annotated[str, typer.Option("--recipe", help="A TOML file, or the name of one in recipes/.")]
+Models = Annotated[list[str] | None, typer.Option("--model", help="One network only; may be repeated.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that decode; default: all cores.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="A frozen version's id; default: the newest.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (demo, ingest, split, retrain, train, evaluate, tune, explain, report, predict):
+        app.command()(command)
+
+
+def say(message: str) -> None:
+    """A line for the person, beside results: on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def prefect() -> Iterator[None]:
+    """A Prefect API for the flows of this command, with a log that a person can read."""
+    from db.engine import home, open_catalogue
+    from flows.server import prefect_api
+
+    open_catalogue().dispose()  # a home that can't be written is said before a server is started
+    with prefect_api(home(), say):
+        _quiet()
+        yield
+
+
+class _Ours(logging.Filter):
+    """Lines of our own code, and warnings; what failed is said once, by the console."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.pathname.startswith(str(ROOT)) or (
+            record.levelno >= logging.WARNING and not record.exc_info and "Finished in state" not in record.getMessage()
+        )
+
+
+def _quiet() -> None:
+    import prefect.main  # noqa: F401 (sets its logging up)
+    from prefect.logging.configuration import setup_logging
+
+    setup_logging()
+    if DEBUG:
+        return
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs", ""):
+        for handler in logging.getLogger(name).handlers:
+            if hasattr(handler, "console"):
+                handler.addFilter(_Ours())
+
+
+def check(recipe: str, models: list[str] | None = None, paths: list[str] | None = None) -> None:
+    """What can be known before a server is started: the recipe, the networks' names, the paths."""
+    from wrist_model.errors import DataError
+    from wrist_model.recipe import load
+    from wrist_model.sources.find import find
+
+    load(recipe, models)
+    for path in paths or ():
+        plan = find(path)
+        if next(iter(plan.items()), None) is None:
+            raise DataError(f"{path}: no files there. Give a folder that holds images, or a list of them.")
+
+
+def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
+    """The result as JSON, or as `tell` prints it."""
+    if as_json:
+        print(json.dumps(result, indent=2, default=str))
+    else:
+        tell()
+
+
+def ingest(
+    paths: Paths = None,
+    labels: Labels = None,
+    source: Source = None,
+    body_part: BodyPart = "WRIST",
+    jobs: Jobs = None,
+    remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
+    check("report", paths=paths)
+    with prefect():
+        from db.engine import home
+        from flows.ingest import ingest as flow
+        from tasks.catalogue import places
+        from tasks.roots import Root
+        from tasks.roots import remember as note
+
+        counts = flow(paths, labels, source, body_part, jobs=jobs)
+        for place in places(paths, labels, source, body_part) if remember and paths else ():
+            absolute = str(Path(place.path).absolute())
+            file = str(Path(place.labels).absolute()) if place.labels else None
+            note(home(), Root(absolute, file, place.source, place.body_part))
+    show(counts, as_json, lambda: _tell_counts(counts))
+
+
+def _tell_counts(counts: dict[str, Any]) -> None:
+    parts = [f"{number} {name}" for name, number in counts.items() if name not in ("seen", "reasons") and number]
+    print(f"{counts['seen']} files seen: {', '.join(parts) or 'nothing'}")
+    for reason, number in sorted(counts["reasons"].items()):
+        print(f"  quarantined as {reason}: {number}")
+
+
+def split(
+    freeze: Annotated[bool, typer.Option("--freeze", help="Freeze a data-set version.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the patient-level split and the guard's findings; freeze a data-set version."""
+    from tasks.guard import look
+
+    found = look()
+    if freeze:
+        with prefect():
+            from flows.freeze import freeze as flow
+
+            found["dataset_id"] = flow()
+
+    def tell() -> None:
+        print(f"{'split':<12}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
+        for row in found["splits"]:
+            share = f"{row['positive_images']} ({row['positive_share']:.0%})" if row["images"] else "0"
+            print(f"{row['split']:<12}{row['patients']:>9}{row['studies']:>9}{row['images']:>9}{share:>17}")
+        for reason, number in found["left_out"].items():
+            print(f"left out: {number} images: {reason}")
+        print(f"guard: {found['guard']}")
+        if "dataset_id" in found:
+            print(f"frozen: {found['dataset_id']}")
+
+    show(found, as_json, tell)
+
+
+def retrain(
+    paths: Paths = None,
+    labels: Labels = None,
+    source: Source = None,
+    body_part: BodyPart = "WRIST",
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """The whole job: ingest, freeze, train both, evaluate, gate, report. Run again, it goes on where it was."""
+    check(recipe, model, paths)
+    with prefect():
+        from flows.retrain import retrain as flow
+
+        result = flow(paths, labels, source, body_part, recipe, model, jobs)
+    show(result, as_json, lambda: _tell_retrained(result))
+
+
+def _tell_retrained(result: dict[str, Any]) -> None:
+    from db.engine import home, open_catalogue
+    from tasks.headline import headlines
+
+    print(f"\nData set {result['dataset_id']}; gate: {result['decision']}.")
+    print(f"{'study level, test split':<26}{'AUC':>22}{'sensitivity':>22}{'specificity':>22}")
+    for row in headlines(open_catalogue(), result["evaluations"]):
+        cells = "".join(f"{row[name]:>22}" for name in ("roc_auc", "sensitivity", "specificity"))
+        print(f"{row['architecture']:<26}{cells}")
+    print(f"Report:    {result['report']}")
+    print(f"Catalogue: {home() / 'catalogue.sqlite'}")
+
+
+def train(recipe: RecipeFile = "report", model: Models = None, dataset: Dataset = None, as_json: Json = False) -> None:
+    """Train a recipe's networks on a frozen data-set version; a new one is frozen when none is named."""
+    check(recipe, model)
+    with prefect():
+        from flows.train import train as flow
+
+        versions = flow(dataset, recipe, model)
+    show({"model_versions": versions}, as_json, lambda: print("\n".join(versions)))
+
+
+def evaluate(
+    recipe: RecipeFile = "report", model: Models = None, dataset: Dataset = None, as_json: Json = False
+) -> None:
+    """Predict, lock operating points on validation, score test, store predictions and metrics."""
+    check(recipe, model)
+    with prefect():
+        from flows.evaluate import evaluate as flow
+
+        found = flow(dataset, recipe, model)
+    show({"evaluations": found}, as_json, lambda: print("\n".join(found)))
+
+
+def tune(
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="How many; default: the recipe's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Search learning rate, batch size, dropout, dense units and views on validation; write the best recipe."""
+    check(recipe, model)
+    with prefect():
+        from flows.tune import tune as flow
+
+        found = flow(dataset, recipe, model, trials)
+    show(found, as_json, lambda: print("\n".join(f"{key}: {value}" for key, value in found.items())))
+
+
+def explain(recipe: RecipeFile = "report", as_json: Json = False) -> None:
+    """Make Grad-CAM maps for the gallery of the newest evaluations."""
+    check(recipe)
+    with prefect():
+        from flows.explain import explain as flow
+
+        made = flow(None, recipe)
+    show({"maps": made}, as_json, lambda: print(f"{made} maps"))
+
+
+def report(as_json: Json = False) -> None:
+    """Write the HTML report of the newest evaluations."""
+    with prefect():
+        from flows.report import report as flow
+
+        path = flow()
+    show({"report": path}, as_json, lambda: print(path))
+
+
+def predict(
+    paths: Paths = None,
+    model: Annotated[str | None, typer.Option("--model", help="A role or a model version's id.")] = None,
+    source: Source = None,
+    body_part: BodyPart = "WRIST",
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Score new studies with the champion at its serving operating point; stored like any other prediction."""
+    check("report", paths=paths)
+    from db import audit
+    from db.engine import open_catalogue
+
+    audit.model(open_catalogue(), model)  # an unknown one is said at once
+    with prefect():
+        from flows.score import score as flow
+
+        result = flow(paths, model, source, body_part, jobs)
+
+    def tell() -> None:
+        if result["evaluation_id"] is None:
+            print(f"Nothing new to score with {result['model_version_id']}.")
+        for row in result["studies"]:
+            word = "abnormal" if row["predicted_label"] else "normal"
+            print(f"{row['study_uid']}  {row['probability']:.3f}  {word}  ({row['n_images']} images)")
+
+    show(result, as_json, tell)
+
+
+def demo(as_json: Json = False) -> None:
+    """Make synthetic radiographs, run the whole retraining flow on them, and say where everything is."""
+    from db.engine import home
+    from wrist_model.synthetic import dataset
+
+    folder = home() / "demo-data"
+    say("Wrist demo: synthetic radiographs, networks trained from scratch. What it shows is the pipeline, not wrists.")
+    made = dataset.write(folder)
+    paths, labels = [str(made.mura), str(made.dicom)], ["", str(made.labels)]
+    with prefect():
+        from flows.retrain import retrain as flow
+
+        result = flow(paths, labels, "synthetic", "WRIST", "demo")
+    show(result, as_json, lambda: _tell_demo(result))
+
+
+def _tell_demo(result: dict[str, Any]) -> None:
+    _tell_retrained(result)
+    print("\nThree queries to try:")
+    for sql in QUERIES:
+        print(f'  .venv/bin/wrist sql "{sql}"')
+    print("\nNext: .venv/bin/wrist up   (the run's history in the Prefect UI)")
+    print("These radiographs are synthetic and the networks began from random weights: no figure here is about wrists.")
+
+
+QUERIES = (
+    "select label, split, count(*) as studies from studies group by label, split",
+    "select architecture, level, value, ci_low, ci_high from evaluation_metrics "
+    "where metric = 'roc_auc' and split = 'test' and subgroup = 'all'",
+    "select reason_code, count(*) as files from quarantined_files group by reason_code",
+)

@@ -1,0 +1,27 @@
+"""Flow `score`: predict new studies with the model that serves; stored like any other prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.ingest import ingest
+from tasks.score import score_new
+
+
+@flow(name="score", flow_run_name="score", description=__doc__)
+def score(
+    paths: list[str] | None = None,
+    model: str | None = None,
+    source: str | None = None,
+    body_part: str = "WRIST",
+    jobs: int | None = None,
+) -> dict[str, Any]:
+    """Catalogues the paths (or the remembered roots) and scores what lies there and this model has not scored yet.
+
+    model: a model version's id, an architecture or a role; without one, the champion.
+    Gives evaluation_id and one row a study; an evaluation_id of None says that nothing was new.
+    """
+    ingest(paths, None, source, body_part, jobs=jobs)
+    return score_new(paths, model)

@@ -1,0 +1,67 @@
+"""Catalogue: bring the files of some paths, or of the remembered roots, into the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from prefect import get_run_logger, task
+
+from db.engine import home, open_catalogue
+from tasks import roots
+from tasks.context import provenance
+from tasks.ingest import catalogue_files
+from tasks.progress import progress
+from wrist_model.errors import UsageError
+from wrist_model.recipe import SplitRecipe
+
+
+@task(name="catalogue", task_run_name="catalogue files", tags=["catalogue"])
+def catalogue(places: list[roots.Root], rule: SplitRecipe, jobs: int | None = None) -> dict[str, Any]:
+    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome and by reason."""
+    engine = open_catalogue()
+    total: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+    for place in places:
+        with progress("ingest") as tell:
+            done = catalogue_files(
+                [place.path],
+                home=home(),
+                engine=engine,
+                rule=rule,
+                provenance=provenance(),
+                source=place.source,
+                labels=place.labels,
+                body_part=place.body_part.upper(),
+                jobs=jobs,
+                progress=tell,
+            )
+        for name, number in {**asdict(done.counts), "seen": done.counts.seen}.items():
+            total[name] = total.get(name, 0) + number
+        for reason, number in done.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + number
+        if done.changed:
+            get_run_logger().warning(
+                "%d files changed on disk since they were catalogued; the earlier records stay.", len(done.changed)
+            )
+    get_run_logger().info(
+        "Ingest: %s", ", ".join(f"{number} {name}" for name, number in total.items() if number or name == "seen")
+    )
+    return {**total, "reasons": reasons}
+
+
+def places(paths: list[str] | None, labels: list[str] | None, source: str | None, body_part: str) -> list[roots.Root]:
+    """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
+
+    labels: one CSV for all paths, or one for each path ("" for none).
+    """
+    if paths:
+        each = labels or [""]
+        if len(each) not in (1, len(paths)):
+            raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
+        each = each * len(paths) if len(each) == 1 else each
+        return [roots.Root(path, file or None, source, body_part) for path, file in zip(paths, each, strict=True)]
+    remembered = list(roots.read(home()))
+    if not remembered:
+        raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
+    return remembered

@@ -1,0 +1,46 @@
+"""The split as it would be frozen now, and what the guard finds: for `wrist split`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from db import catalogue, datasets
+from db.engine import open_catalogue
+from wrist_model import splits
+from wrist_model.errors import DataError
+from wrist_model.splits import GuardReport
+
+
+def look() -> dict[str, Any]:
+    """Counts by split, what is left out and why, and the guard's sentence. Raises DataError on an empty catalogue."""
+    engine = open_catalogue()
+    near = catalogue.near_duplicates(engine)
+    found = datasets.candidates(engine)
+    if not found:
+        raise DataError("Nothing is catalogued: `wrist ingest PATH` first.")
+    report = splits.guard(splits.decide(found, near), found, near)
+    return {
+        "splits": [
+            {
+                "split": split,
+                "patients": patients,
+                "studies": studies,
+                "images": images,
+                "positive_images": positive,
+                "positive_share": positive / images if images else None,
+            }
+            for split, patients, studies, images, positive in report.counts
+        ],
+        "left_out": dict(report.excluded),
+        "guard": sentence(report),
+        "image_split_leak_rate": report.image_split_leak_rate,
+    }
+
+
+def sentence(report: GuardReport) -> str:
+    """What the guard found, in a line."""
+    state = f"{len(report.leaks)} LEAKS" if report.leaks else "no patient or picture stands in two splits"
+    apart = f"; {len(report.kept_apart)} links between splits were broken" if report.kept_apart else ""
+    rate = report.image_split_leak_rate
+    leak = f"; splitting by image would have leaked into {rate:.0%} of the test images" if rate is not None else ""
+    return f"{state}{apart}{leak}"

@@ -1,0 +1,70 @@
+"""Score: predictions of studies that nobody has labelled yet, at the serving operating point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, task
+
+from db import audit, datasets, evaluations
+from db import facts as facts_of
+from db.engine import open_catalogue
+from tasks.context import facts, provenance
+from tasks.evaluate import scored
+from wrist_model import evaluation
+from wrist_model.errors import DataError
+
+
+@task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
+def score_new(paths: list[str] | None, model: str | None) -> dict[str, Any]:
+    """Writes one prospective evaluation with its image and study predictions; gives its id and the studies' rows.
+
+    paths: only studies with a file at or below one of these; without any, all that have no label.
+    Raises DataError when no model serves.
+    """
+    engine, by = open_catalogue(), provenance()
+    chosen = audit.model(engine, model)
+    points = audit.operating_points(engine, chosen.model_version_id)
+    if not points:
+        raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
+    wanted = None
+    if paths:
+        wanted = {uid for path in paths for uid in facts_of.studies_under(engine, str(Path(path).absolute()))}
+    done = {
+        row.study_uid
+        for one in evaluations.evaluations(engine, model_version_id=chosen.model_version_id)
+        if one.purpose == "prospective"
+        for row in evaluations.study_predictions(engine, one.evaluation_id)
+    }
+    refs = [ref for ref in datasets.refs_to_score(engine, wanted) if ref.study_uid not in done]
+    if not refs:
+        get_run_logger().info("Nothing new to score with %s.", chosen.model_version_id)
+        return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": []}
+    rows = scored(engine, chosen, refs)
+    images = evaluation.apply(points, rows)
+    studies = evaluation.apply(points, evaluation.by_study(rows))
+    start = evaluations.begin_evaluation(
+        engine,
+        model_version_id=chosen.model_version_id,
+        dataset_id=None,
+        purpose="prospective",
+        facts=facts(),
+        by=by,
+    )
+    evaluations.add_predictions(engine, start.evaluation_id, images, studies, by)
+    evaluations.finish_evaluation(engine, start.evaluation_id, by)
+    get_run_logger().info("Scored %d studies with %s.", len(studies), chosen.model_version_id)
+    return {
+        "evaluation_id": start.evaluation_id,
+        "model_version_id": chosen.model_version_id,
+        "studies": [
+            {
+                "study_uid": row.study_uid,
+                "n_images": row.n_images,
+                "probability": row.probability,
+                "predicted_label": row.predicted_label,
+            }
+            for row in studies
+        ],
+    }
