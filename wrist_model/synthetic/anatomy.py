@@ -111,7 +111,7 @@ def wrist(rng: np.random.Generator, view: str) -> tuple[Bone, ...]:
     def forearm(name: str, points: tuple[tuple[float, float], ...], half: float, shift: float) -> Bone:
         outline = np.array(points) + (0.0, shift)
         middle = outline[:, 0].mean()
-        bow = rng.normal(0, 0.02) * np.clip(outline[:, 1] - 1.0, 0, None) ** 1.5
+        bow = rng.normal(0, 0.05) * np.clip(outline[:, 1] - 0.5, 0, None) ** 1.5
         outline[:, 0] = middle + (outline[:, 0] - middle) * slim + bow
         outline += rng.normal(0, 0.008, outline.shape)
         return Bone(name, smooth(outline), half * slim, cortex, group=name)
@@ -133,6 +133,8 @@ def wrist(rng: np.random.Generator, view: str) -> tuple[Bone, ...]:
 def flesh(rng: np.random.Generator, view: str) -> tuple[Points, Points]:
     """Outlines of the soft tissue: the forearm, and the hand (which bends at the wrist)."""
     stout = rng.normal(1.0, 0.07)
+    arm: tuple[tuple[float, float], ...]
+    hand: tuple[tuple[float, float], ...]
     if view != "LAT":
         arm = ((-1.30, 5.4), (-1.22, 3.2), (-1.10, 1.6), (-1.00, 0.5), (-0.96, -0.5), (0.92, -0.5), (0.96, 0.4),
                (1.06, 1.6), (1.20, 3.2), (1.28, 5.4))  # fmt: skip

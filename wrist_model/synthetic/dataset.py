@@ -1,9 +1,9 @@
 """Write a synthetic set: a MURA tree of PNG, a folder of DICOM with labels, a few broken files, and where it hurts.
 
-    <folder>/MURA-v1.1/{train,valid}/XR_WRIST/patientNNNNN/studyN_{positive,negative}/imageN.png, and MURA's four CSVs
-    <folder>/dicom/…/*.dcm and dicom/labels.csv (study_uid, label)
-    <folder>/fractures.json   file → places of its fractures, pixels of the file
-    <folder>/synthetic.json   the parameters it was made with
+<folder>/MURA-v1.1/{train,valid}/XR_WRIST/patientNNNNN/studyN_{positive,negative}/imageN.png, and MURA's four CSVs
+<folder>/dicom/…/*.dcm and dicom/labels.csv (study_uid, label)
+<folder>/fractures.json   file → places of its fractures, pixels of the file
+<folder>/synthetic.json   the parameters it was made with
 """
 
 from __future__ import annotations

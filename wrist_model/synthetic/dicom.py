@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless, generate_uid
 
 from wrist_model.errors import DataError
 from wrist_model.synthetic.plan import PlannedImage, PlannedStudy
@@ -31,8 +31,8 @@ def instance(seed: int, study: PlannedStudy, number: int, image: PlannedImage, p
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = STORAGE[study.modality]
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid(seed, study.patient, study.study, number)
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = UID(STORAGE[study.modality])
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(uid(seed, study.patient, study.study, number))
     ds.StudyInstanceUID = study_uid(seed, study)
     ds.SeriesInstanceUID = uid(seed, study.patient, study.study, "series")
     ds.PatientID, ds.PatientName = f"SYN-{study.patient:05d}", f"Synthetic^Wrist{study.patient:05d}"
@@ -84,7 +84,10 @@ def _recompress(path: Path, syntax: str) -> None:
 
     reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
     reader.SetFileName(str(path))
-    kinds = {"jpeg_lossless": gdcm.TransferSyntax.JPEGLosslessProcess14_1, "jpeg_ls": gdcm.TransferSyntax.JPEGLSLossless}
+    kinds = {
+        "jpeg_lossless": gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+        "jpeg_ls": gdcm.TransferSyntax.JPEGLSLossless,
+    }
     change.SetTransferSyntax(gdcm.TransferSyntax(kinds[syntax]))
     done = reader.Read()
     if done:

@@ -7,18 +7,11 @@ start again beside themselves (a step), a gap stays dark, overlapping ends are d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import ndimage
 
-
-class Frame(Protocol):
-    scale: float
-
-    def to_pixels(self, points: np.ndarray) -> np.ndarray: ...
-
-    def to_units(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+from wrist_model.synthetic.frame import Frame
 
 
 @dataclass(frozen=True)
@@ -51,11 +44,11 @@ class Fracture:
         own = np.random.default_rng((self.seed, 1 + ("PA", "LAT", "OBL").index(view)))
         distal = study.random() < 0.75
         both = study.random() < (0.35 if distal else 0.7)
-        level = study.uniform(0.42, 0.75) if distal else study.uniform(1.1, 1.9)
+        level = study.uniform(0.42, 0.75) if distal else study.uniform(0.95, 1.5)
         side = 1 if own.random() < 0.5 else -1
-        across = side * own.uniform(0.17, 0.27)
-        along = own.uniform(-0.10, -0.05) if own.random() < 0.5 else own.uniform(0.06, 0.12)
-        turn = side * own.uniform(9, 20)
+        across = side * own.uniform(0.10, 0.18)
+        along = own.uniform(-0.16, -0.09) if own.random() < 0.75 else own.uniform(0.06, 0.14)
+        turn = side * own.uniform(6, 14)
         front = view != "LAT"
         radius = Break(
             "radius", _middle(level) if front else 0.0, level, own.uniform(-0.4, 0.4), turn, (across, along),
@@ -76,17 +69,42 @@ def _middle(level: float) -> float:
 
 def displaced(layer: np.ndarray, crack: Break, frame: Frame) -> tuple[np.ndarray, tuple[float, float]]:
     """Break a bone's picture: float32 (rows, columns) → the same, and the middle of the break in anatomy's frame."""
-    rows, columns = np.indices(layer.shape, np.float32)
-    x, y = frame.to_units(columns, rows)
-    near = layer * _beside(_height(x, y, crack), frame.scale)
+    x, y = frame.grid(layer.shape)
+    half_x, half_y = crack.shift[0] / 2, crack.shift[1] / 2  # each piece moves by half: the place tells nothing
+    near = _moved(layer, frame, x + half_x, y + half_y) * _beside(_height(x + half_x, y + half_y, crack), frame.scale)
     c, s = np.cos(np.radians(crack.turn)), np.sin(np.radians(crack.turn))
-    dx, dy = x - crack.middle - crack.shift[0], y - crack.level - crack.shift[1]
+    dx, dy = x - crack.middle - half_x, y - crack.level - half_y
     fx, fy = c * dx + s * dy + crack.middle, -s * dx + c * dy + crack.level
-    source = frame.to_pixels(np.stack((fx.ravel(), fy.ravel()), axis=1)).T[::-1].reshape(2, *layer.shape)
-    far = ndimage.map_coordinates(layer, source, order=1, mode="nearest")
-    far = far * _beside(-_height(fx, fy, crack), frame.scale)
-    centre = (crack.middle + crack.shift[0] / 2, crack.level + crack.shift[1] / 2)
-    return (near + far).astype(np.float32), centre
+    far = _moved(layer, frame, fx, fy) * _beside(-_height(fx, fy, crack), frame.scale)
+    near, far = near * _dense(_height(x + half_x, y + half_y, crack)), far * _dense(_height(fx, fy, crack))
+    bright, dark = (_pieces(x, y, crack, which) for which in (5, 6))
+    broken = (near + far) * (1 - 0.9 * dark) + 0.7 * float(layer.max()) * bright
+    return broken.astype(np.float32), (crack.middle, crack.level)
+
+
+def _dense(height: np.ndarray) -> np.ndarray:
+    """The crushed margin: bone pressed together next to the cut, which makes up for what the gap lacks."""
+    return 1 + 0.9 * np.exp(-((height / 0.075) ** 2))
+
+
+def _pieces(x: np.ndarray, y: np.ndarray, crack: Break, which: int) -> np.ndarray:
+    """Splinters (or the holes they left) along the break: sharp, four-sided at most, thickest in the middle; 0–1."""
+    rng = np.random.default_rng((crack.jag, which))
+    pieces = np.zeros(x.shape, np.float32)
+    for _ in range(int(rng.integers(4, 7))):
+        cx = crack.middle + rng.uniform(-0.75, 0.75) * crack.extent
+        cy = crack.level + crack.slope * (cx - crack.middle) + rng.uniform(-0.11, 0.11)
+        size, turn = rng.uniform(0.06, 0.12), rng.uniform(0, 2 * np.pi)
+        corners = turn + np.cumsum(rng.uniform(1.2, 2.2, 4))
+        edges = [(x - cx) * np.cos(k) + (y - cy) * np.sin(k) - size * rng.uniform(0.4, 1.0) for k in corners]
+        pieces = np.maximum(pieces, np.sqrt(np.clip(-np.maximum.reduce(edges) / size, 0, 1)))
+    return pieces
+
+
+def _moved(layer: np.ndarray, frame: Frame, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The picture as seen at other places: sampled at x, y (units), linearly."""
+    source = frame.to_pixels(np.stack((x.ravel(), y.ravel()), axis=1)).T[::-1].reshape(2, *layer.shape)
+    return ndimage.map_coordinates(layer, source, order=1, mode="nearest")
 
 
 def _height(x: np.ndarray, y: np.ndarray, crack: Break) -> np.ndarray:
@@ -94,7 +112,7 @@ def _height(x: np.ndarray, y: np.ndarray, crack: Break) -> np.ndarray:
     rng = np.random.default_rng(crack.jag)
     across = x - crack.middle
     line = crack.level + crack.slope * across
-    for waves, size in ((8, 0.035), (19, 0.02), (37, 0.01)):
+    for waves, size in ((8, 0.05), (17, 0.045), (37, 0.015)):
         line = line + size * np.sin(waves * across + rng.uniform(0, 2 * np.pi))
     return y - line
 

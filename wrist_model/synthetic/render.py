@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from wrist_model.synthetic import anatomy
 from wrist_model.synthetic.fracture import Break, Fracture, displaced
+from wrist_model.synthetic.frame import Frame
 
 LONGEST = 512  # pixels of the file's longest side, as in MURA
 REDUCTION = 2  # how much smaller the anatomy is drawn
@@ -46,23 +47,6 @@ class Place:
     radius: float
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """From anatomy's units to pixels of the reduced picture."""
-
-    matrix: np.ndarray
-    origin: np.ndarray
-    scale: float
-
-    def to_pixels(self, points: np.ndarray) -> np.ndarray:
-        return points @ self.matrix.T + self.origin
-
-    def to_units(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inverse = np.linalg.inv(self.matrix)
-        dx, dy = x - self.origin[0], y - self.origin[1]
-        return inverse[0, 0] * dx + inverse[0, 1] * dy, inverse[1, 0] * dx + inverse[1, 1] * dy
-
-
 def picture(scene: Scene, fracture: Fracture | None) -> tuple[np.ndarray, tuple[Place, ...]]:
     """Draw one radiograph: float32 (height, width) in [0, 1], bone bright, and where it is broken."""
     rng = np.random.default_rng(scene.picture)
@@ -75,7 +59,9 @@ def picture(scene: Scene, fracture: Fracture | None) -> tuple[np.ndarray, tuple[
         arm, hand = arm * (0.9, 1.0), hand * (0.9, 1.0)
     bend = float(rng.normal(0, 8))
     breaks = fracture.breaks(scene.view) if fracture else ()
-    shift = breaks[0].shift if breaks else (0.0, 0.0)  # the hand's bones go along with the end of the radius;
+    shift = (
+        (breaks[0].shift[0] / 2, breaks[0].shift[1] / 2) if breaks else (0.0, 0.0)
+    )  # the hand's bones go along with the end of the radius;
     loose = (float(rng.normal(0, 0.07)), 0.0)  # its flesh does not: only the bone may tell
     texture = _grain(rng, shape)
     bone_map = np.zeros(shape, np.float32)
@@ -103,16 +89,16 @@ def picture(scene: Scene, fracture: Fracture | None) -> tuple[np.ndarray, tuple[
     return _exposed(rng, np.asarray(full), scene), tuple(places)
 
 
-def _framing(rng: np.random.Generator, scene: Scene) -> tuple[int, int, _Frame]:
+def _framing(rng: np.random.Generator, scene: Scene) -> tuple[int, int, Frame]:
     width = int(rng.choice((352, 384, 416, 448, 480)))
-    scale = LONGEST * rng.uniform(0.195, 0.225) / REDUCTION
-    turn = np.radians(rng.normal(0, 5))
+    scale = LONGEST * rng.uniform(0.250, 0.285) / REDUCTION
+    turn = np.radians(rng.normal(0, 7))
     c, s = np.cos(turn), np.sin(turn)
     flip = -1.0 if scene.mirror else 1.0
     matrix = scale * np.array(((c * flip, -s), (s * flip, c)))
-    middle = (0.5 + rng.normal(0, 0.025), 0.43 + rng.normal(0, 0.025))
+    middle = (0.5 + rng.normal(0, 0.06), 0.46 + rng.normal(0, 0.06))
     origin = np.array((middle[0] * width, middle[1] * LONGEST)) / REDUCTION
-    return LONGEST, width, _Frame(matrix, origin, scale)
+    return LONGEST, width, Frame(matrix, origin, scale)
 
 
 def _oblique(bone: anatomy.Bone) -> anatomy.Bone:
@@ -172,22 +158,21 @@ def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return streaks / streaks.std()
 
 
-def _growth_plate(layer: np.ndarray, frame: _Frame, bone: anatomy.Bone) -> np.ndarray:
+def _growth_plate(layer: np.ndarray, frame: Frame, bone: anatomy.Bone) -> np.ndarray:
     """A physeal line: thin, smooth, across the whole bone, close to the joint; harmless, and in both classes."""
-    rows, columns = np.indices(layer.shape, np.float32)
-    x, y = frame.to_units(columns, rows)
+    x, y = frame.grid(layer.shape)
     line = y - 0.27 - 0.02 * np.sin(9 * x)
     return layer * (1 - 0.50 * np.exp(-((line / 0.022) ** 2)) + 0.16 * np.exp(-(((np.abs(line) - 0.06) / 0.03) ** 2)))
 
 
-def _place(crack: Break, centre: tuple[float, float], frame: _Frame) -> Place:
+def _place(crack: Break, centre: tuple[float, float], frame: Frame) -> Place:
     x, y = frame.to_pixels(np.array(centre)[None])[0]
     radius = crack.extent * frame.scale * REDUCTION
     return Place(crack.bone, float(x) * REDUCTION, float(y) * REDUCTION, float(radius))
 
 
 def _flesh(
-    rng: np.random.Generator, frame: _Frame, outlines: tuple[np.ndarray, ...], shape: tuple[int, int]
+    rng: np.random.Generator, frame: Frame, outlines: tuple[np.ndarray, ...], shape: tuple[int, int]
 ) -> np.ndarray:
     image = Image.new("L", (shape[1], shape[0]))
     for outline in outlines:
@@ -198,7 +183,7 @@ def _flesh(
     return ndimage.gaussian_filter(_dome(depth.astype(np.float32), 0.9 * frame.scale), 1.5) * (1 + 0.07 * muscle)
 
 
-def _cast(rng: np.random.Generator, frame: _Frame, arm: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _cast(rng: np.random.Generator, frame: Frame, arm: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     wide = anatomy.smooth(arm * (1.16, 1.0))
     mask, box = _mask(frame.to_pixels(wide), shape)
     depth = ndimage.distance_transform_edt(mask)
@@ -207,7 +192,7 @@ def _cast(rng: np.random.Generator, frame: _Frame, arm: np.ndarray, shape: tuple
     return shell * (1 + 0.35 * mottle / mottle.std())
 
 
-def _plate(rng: np.random.Generator, film: np.ndarray, frame: _Frame, view: str) -> np.ndarray:
+def _plate(rng: np.random.Generator, film: np.ndarray, frame: Frame, view: str) -> np.ndarray:
     """Plate and screws on the radius: metal is brighter than any bone."""
     low, high = rng.uniform(0.15, 0.3), rng.uniform(1.7, 2.4)
     image = Image.new("L", (film.shape[1] * 2, film.shape[0] * 2))
