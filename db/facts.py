@@ -112,7 +112,8 @@ def studies_under(engine: Engine, place: str) -> tuple[str, ...]:
     A manifest or a single file counts as its folder. A part of a DICOM folder counts as the whole: pseudonyms of
     paths don't tell where a file lies.
     """
-    sql = "SELECT DISTINCT s.study_uid, l.root, l.path "
+    sql = (
+        "SELECT DISTINCT s.study_uid, l.root, l.path "
         "FROM image i JOIN study s ON s.id = i.study_id JOIN image_location l ON l.image_id = i.id"
     )
     with reading(engine) as connection:

@@ -113,3 +113,10 @@ def test_resamples_with_one_class_are_counted_and_said() -> None:
 def test_one_patient_has_no_interval() -> None:
     found = intervals.intervals(Table([0, 1], [0.2, 0.8], ["a", "a"], 0.5), 100, 0)
     assert all(each.low is None and each.note == "one patient: no interval" for each in found.values())
+
+
+def test_two_or_three_patients_have_wide_intervals_and_no_failure() -> None:
+    for n in (2, 3, 4):
+        table = Table(np.array([0, 1] * n), np.linspace(0.2, 0.7, 2 * n), [f"pt-{i // 2}" for i in range(2 * n)], 0.45)
+        for name, found in intervals(table, 200, 1).items():
+            assert found.low is None or found.high is None or found.low <= found.high, name

@@ -123,7 +123,8 @@ def _bias_corrected(
         gaps = left.mean() - left if len(left) else np.zeros(1)
         if spread := float(np.sum(gaps**2)):
             acceleration = float(np.sum(gaps**3)) / (6 * spread**1.5)
-    shifted = bias + stats.norm.ppf(wanted)
+    reach = stats.norm.ppf(wanted[0])  # the upper level rounds to 1 with two or three patients, and its quantile to ∞
+    shifted = bias + np.array([reach, -reach])
     scale = 1 - acceleration * shifted
     if (scale <= 0).any():
         return wanted
