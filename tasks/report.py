@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -62,7 +61,7 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     if first.recipe_sha256 is None:
         raise DataError(f"{first.model_version_id} has no recipe: begin the report with a trained network.")
     recipe_text = audit.recipe_json(engine, first.recipe_sha256)
-    recipe = recipes.from_mapping(json.loads(recipe_text), "the stored recipe")
+    recipe = recipes.stored(recipe_text, facts_of.recipe_name(engine, first.recipe_sha256))
     version = datasets.dataset(engine, frozen(rows[0]))
     members = datasets.members(engine, version.dataset_id)
     serving = served(evaluation_ids, recipe)
@@ -72,7 +71,7 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     return ReportData(
         evaluation_id=serving,
         created_at=evaluations.evaluation(engine, serving).created_at,
-        recipe_name=facts_of.recipe_name(engine, first.recipe_sha256),
+        recipe_name=recipe.name,
         recipe_sha256=recipe.sha256,
         recipe_json=recipe_text,
         synthetic=any(source.startswith(SYNTHETIC_SOURCE) for source in sources),

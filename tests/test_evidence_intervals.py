@@ -118,5 +118,5 @@ def test_one_patient_has_no_interval() -> None:
 def test_two_or_three_patients_have_wide_intervals_and_no_failure() -> None:
     for n in (2, 3, 4):
         table = Table(np.array([0, 1] * n), np.linspace(0.2, 0.7, 2 * n), [f"pt-{i // 2}" for i in range(2 * n)], 0.45)
-        for name, found in intervals(table, 200, 1).items():
+        for name, found in intervals.intervals(table, 200, 1).items():
             assert found.low is None or found.high is None or found.low <= found.high, name

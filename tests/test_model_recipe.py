@@ -62,3 +62,8 @@ def test_the_reports_recipe_is_the_reports() -> None:
     assert report.augmentation.brightness == (0.5, 1.5)
     assert (report.augmentation.rotation_degrees, report.augmentation.shear_degrees) == (20.0, 0.2)
     assert report.network.batch_norm == "inference"
+
+
+def test_a_stored_recipe_is_the_recipe() -> None:
+    report = recipe.read(recipe.find("report"))
+    assert recipe.stored(report.canonical_json, "report").sha256 == report.sha256

@@ -181,6 +181,11 @@ def load(name: str | Path, models: Sequence[str] | None = None) -> Recipe:
     return recipe.only(tuple(models)) if models else recipe
 
 
+def stored(canonical_json: str, name: str) -> Recipe:
+    """A recipe as the catalogue keeps it: its canonical JSON, and the name it was used under."""
+    return from_mapping({"name": name, **json.loads(canonical_json)}, f"the stored recipe {name}")
+
+
 def from_mapping(content: dict[str, Any], where: str) -> Recipe:
     """The recipe in a parsed TOML document; `where` names it in errors."""
     return _checked(_build(Recipe, content, where, ""), where)
