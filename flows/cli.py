@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Any
 
-import click
 import typer
 
 from flows.console import decide, look, run, serve
@@ -37,10 +37,8 @@ def main() -> None:
     try:
         status = app(arguments, standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
-    except click.exceptions.Abort:
+    except typer.Abort:
         _fail("Stopped.", 1)
-    except click.ClickException as error:
-        _fail(error.format_message(), 2)
     except WristError as error:
         if debug:
             traceback.print_exc()
@@ -51,10 +49,25 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:
+        if hasattr(error, "format_message"):  # of the command line's parser, which typer brings with it
+            _fail(_usage(error), 2)
         if debug:
             raise
         text = " ".join(str(error).split())
         _fail(f"{type(error).__name__}: {text[:400]} (wrist --debug … shows where)", 1)
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the command line, naming the option or argument, and where help is."""
+    parameter = getattr(error, "param", None)
+    name = str(getattr(parameter, "name", None) or "").upper()
+    options = [option for option in getattr(parameter, "opts", ()) if option.startswith("-")]
+    message = " ".join(str(error.format_message()).split()).rstrip(".")
+    where = options[0] if options else name
+    if where and where not in message:
+        message = f"{where}: {message[0].lower()}{message[1:]}"
+    context = getattr(error, "ctx", None)
+    return f"{message}. `{context.command_path if context else 'wrist'} --help` says what there is."
 
 
 def _fail(message: str, status: int) -> None:

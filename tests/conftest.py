@@ -10,4 +10,5 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ.pop("WRIST_HOME", None)
 os.environ.pop("WRIST_DATABASE_URL", None)
 
-from db_fixtures import catalogue, home, new_database, postgresql  # noqa: E402, F401
+from db_fixtures import catalogue, home, new_database, postgresql  # noqa: F401
+from prefect_fixtures import prefect_server, wrist_up  # noqa: F401

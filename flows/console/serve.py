@@ -21,6 +21,7 @@ from flows.console.run import say
 POOL = "wrist"
 LOOK_SECONDS = 2.0
 POOL_SECONDS = 90
+SOON = "soon"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -161,6 +162,9 @@ def deploy(home: Path, url: str) -> None:
 
 
 def _tell(home: Path, url: str) -> None:
+    end = time.monotonic() + 10
+    while any(row["next"] == SOON for row in deployments(url)) and time.monotonic() < end:
+        time.sleep(0.5)  # until the scheduler has seen the new schedules
     print(f"UI:       {url.removesuffix('/api')}")
     for row in deployments(url):
         print(f"{'':<10}{row['name']:<28}{row['next'] or 'when asked'}")
@@ -183,5 +187,5 @@ def deployments(url: str) -> list[dict[str, Any]]:
         active = [schedule for schedule in row["schedules"] if schedule["active"]]
         when = runs[0]["expected_start_time"][:16].replace("T", " ") + " UTC" if runs else None
         name = f"{flows.get(row['flow_id'], '?')}/{row['name']}"
-        found.append({"name": name, "next": when or ("soon" if active else None), "paused": bool(row["paused"])})
+        found.append({"name": name, "next": when or (SOON if active else None), "paused": bool(row["paused"])})
     return sorted(found, key=lambda row: str(row["name"]))

@@ -1,0 +1,114 @@
+"""A real Prefect server for the session, and a real `wrist up`; both start on first use."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WRIST = str(Path(sys.executable).parent / "wrist")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server of a session-wide home; this process uses it. A test sets its own WRIST_HOME."""
+    from flows.server import prefect_api
+
+    said: list[str] = []
+    with prefect_api(tmp_path_factory.mktemp("server") / "home", said.append) as url:
+        os.environ.pop("WRIST_HOME", None)
+        yield url
+
+
+@dataclass
+class Up:
+    """A running `wrist up`."""
+
+    process: subprocess.Popen[str]
+    home: Path
+    url: str
+    folder: Path  # of the remembered root: six small radiographs, three of them positive
+    first_lines: list[str]
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        from flows.server import ask
+
+        return ask(self.url, path, body)
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found = self.ask("/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
+        assert len(found) == 1
+        return dict(found[0])
+
+    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
+        """The run once it has ended."""
+        return wait(lambda: _ended(self.ask(f"/flow_runs/{run}")), seconds)
+
+
+def _ended(run: dict[str, Any]) -> dict[str, Any] | None:
+    return run if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+
+def wait(look: Callable[[], Any], seconds: float) -> Any:
+    """What `look` gives once it gives something."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"nothing within {seconds} s"
+        time.sleep(0.3)
+    return found
+
+
+def radiographs(folder: Path, count: int = 6) -> Path:
+    """A manifest of small pictures, one a patient, every second positive."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(5)
+    lines = ["path,label,patient"]
+    for number in range(count):
+        Image.fromarray(random.integers(0, 200, (48, 40), dtype=np.uint8)).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{number % 2},p{number}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder / "manifest.csv"
+
+
+@pytest.fixture(scope="session")
+def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """`wrist up` as a process of its own, on a new home that remembers one manifest."""
+    from flows.server import free_port
+    from tasks.roots import Root, remember
+
+    base = tmp_path_factory.mktemp("up")
+    home, port = base / "home", free_port()
+    home.mkdir()
+    manifest = radiographs(base / "radiographs")
+    remember(home, Root(str(manifest), body_part="ANY"))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    process = subprocess.Popen(
+        [WRIST, "up", "--port", str(port)],
+        env={**environment, "WRIST_HOME": str(home)},
+        cwd=base,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        lines = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.strip())
+            if line.startswith("Runs go on"):
+                break
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        yield Up(process, home, f"http://127.0.0.1:{port}/api", manifest.parent, lines)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
