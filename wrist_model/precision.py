@@ -1,0 +1,45 @@
+"""Whether bfloat16 pays on this machine, and Keras's dtype policy for what is built."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@functools.cache
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX), or a GPU is at hand."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False  # macOS
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def policy(wanted: Precision, gains: bool = True) -> str:
+    """Keras's dtype policy: "auto" takes bfloat16 where the machine has it and the network gains from it."""
+    if wanted == "auto":
+        wanted = "bfloat16" if gains and has_bfloat16() else "float32"
+    return "mixed_bfloat16" if wanted == "bfloat16" else "float32"
+
+
+@contextmanager
+def under(name: str) -> Iterator[None]:
+    """Keras's dtype policy ("float32", "mixed_bfloat16") for what is built inside."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
