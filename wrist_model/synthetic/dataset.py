@@ -53,7 +53,8 @@ def write(
 ) -> SyntheticSet:
     """Write a set, or take the one that is there when it was made with the same parameters.
 
-    folder appears whole or not at all. The files depend on seed and studies, never on workers (default: the cores).
+    folder appears whole or not at all. The files depend on seed and studies, never on workers
+    (default: the cores, or 1 for a small set).
     Raises DataError when folder holds anything else, UsageError below 12 studies.
     """
     folder = folder.resolve()
@@ -95,7 +96,7 @@ def _draw(
 ) -> tuple[Places, int]:
     chunks = [dealt[start : start + 8] for start in range(0, len(dealt), 8)]
     places: Places = {}
-    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    workers = min(workers or (os.cpu_count() or 1 if len(dealt) >= 60 else 1), len(chunks))
     images = 0
 
     def take(results: Iterable[tuple[Places, int]]) -> None:
@@ -107,7 +108,7 @@ def _draw(
                 progress("draw", min(8 * done, len(dealt)), len(dealt), "studies")
 
     arguments = [part] * len(chunks), [seed] * len(chunks), chunks
-    if workers == 1 or len(dealt) < 60:
+    if workers == 1:
         take(map(_draw_studies, *arguments))
     else:
         context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow may hang
