@@ -46,6 +46,7 @@ class Decoded:
     inverted: bool
     steps: tuple[str, ...]
     multi_view: bool = False
+    small: np.ndarray | None = None  # its thumbnail, wrist_model.polarity.thumbnail
 
     @property
     def pixel_sha256(self) -> str:
@@ -140,8 +141,8 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     if inverted:
         np.subtract(255, pixels, out=pixels)
         steps.append("invert (bone was dark)")
-    multi_view = views.is_multi_view(255 - small if inverted else small)
-    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), multi_view)
+        small = 255 - small
+    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), views.is_multi_view(small), small)
 
 
 def _check_png(data: bytes) -> None:
@@ -235,4 +236,5 @@ def load_pixels(ref: ImageRef) -> np.ndarray:
 
 def with_views(decoded: Decoded) -> Decoded:
     """The same with `multi_view` looked for, as for a picture."""
-    return replace(decoded, multi_view=views.is_multi_view(polarity.thumbnail(decoded.pixels)))
+    small = polarity.thumbnail(decoded.pixels)
+    return replace(decoded, multi_view=views.is_multi_view(small), small=small)

@@ -230,8 +230,9 @@ def _record(item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: C
     key, source = context.key, context.source
     patient = facts.patient if facts.patient is not None else facts.study
     namespace = source if facts.patient is not None else source + "\\study"
+    pixels = decode.pixel_sha256(decoded.pixels)
     name = item.relative if decoded.format != "dicom" else f"{item.relative}#{decoded.frame}"
-    small = polarity.thumbnail(decoded.pixels)
+    small = decoded.small if decoded.small is not None else polarity.thumbnail(decoded.pixels)
     return ImageRecord(
         image_uid=key.image(source, facts.study, name),
         study_uid=key.study(source, facts.study),
@@ -246,7 +247,7 @@ def _record(item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: C
         file_sha256=str(seen.sha256),
         file_size=seen.size or 0,
         file_mtime_ns=seen.mtime_ns or 0,
-        pixel_sha256=decoded.pixel_sha256,
+        pixel_sha256=pixels,
         rows=decoded.pixels.shape[0],
         columns=decoded.pixels.shape[1],
         photometric=decoded.photometric,

@@ -12,8 +12,9 @@ import numpy as np
 from scipy import ndimage
 
 LOG_ODDS = 0.0
-_WEIGHTS = np.array([-1.68, 8.96, 6.56, -4.28, 3.64, 3.43, 8.35, 1.64, 4.06])
-_BIAS = -9.67
+_WEIGHTS = np.array([-1.25, 9.35, 5.87, -4.46, 3.76, 3.38, 8.23, 1.68, 4.04])
+_BIAS = -9.90
+_BALANCE = 0.5  # square root of the smaller side's content by the larger's: below, there is no second view
 _BRIGHT = 225  # unexposed edges, lead dividers
 
 
@@ -23,67 +24,113 @@ def is_multi_view(small: np.ndarray) -> bool:
         return False
     bodies = _bodies(small)
     sides = ((small, bodies), (small.T, bodies.T))
-    return any(float(features(picture, body) @ _WEIGHTS + _BIAS) > LOG_ODDS for picture, body in sides)
+    return any(
+        _balance(body)[1] > _BALANCE and float(features(picture, body) @ _WEIGHTS + _BIAS) > LOG_ODDS
+        for picture, body in sides
+    )
 
 
 def features(small: np.ndarray, body: np.ndarray | None = None) -> np.ndarray:
     """float64 (9,): sizes of the two largest bodies, how they lie, the lane between the sides, their balance,
     a divider, a seam, and the share of the picture that is no air."""
-    height, width = small.shape
-    bright = small > _BRIGHT
     body = _bodies(small) if body is None else body
-    places, count = ndimage.label(body)
-    sizes = np.bincount(places.ravel(), minlength=count + 1)[1:] / small.size
-    order = np.argsort(-sizes, kind="stable")[:2]
-    first, second = (float(sizes[order[n]]) if n < count else 0.0 for n in (0, 1))
-    apart = shared = 0.0
-    if count > 1:
-        boxes = ndimage.find_objects(places)
-        (top1, left1), (top2, left2) = (boxes[int(order[n])] for n in (0, 1))
-        apart = abs((left1.start + left1.stop) - (left2.start + left2.stop)) / (2 * width)
-        shared = max(0, min(top1.stop, top2.stop) - max(top1.start, top2.start)) / height
-    columns = body.mean(axis=0)
-    start = int(0.3 * width)
-    middle = slice(start, int(0.7 * width) + 1)
-    lane = start + int(np.argmin(columns[middle]))
-    left, right = float(columns[:lane].sum()), float(columns[lane + 1 :].sum())
-    balance = min(left, right) / max(1.0, left, right)
-    wide = ndimage.binary_opening(bright, np.ones((1, max(3, width // 7)), bool))
-    divider = float((bright & ~wide)[:, middle].any(axis=1).mean())
-    step = np.abs(small[:, 2:].astype(np.int16) - small[:, :-2])
-    seam = min(30.0, float(np.median(step, axis=0)[middle].max())) / 30.0
+    lane, balance = _balance(body)
+    middle = _middle(body)
+    first, second, how = _two_largest(body)
+    bright = small > _BRIGHT
+    step = np.abs(small[:, middle.start + 2 : middle.stop + 2].astype(np.int16) - small[:, middle])
+    seam = min(30.0, float(np.sort(step, axis=0)[len(step) // 2].max())) / 30.0
+    divider = _divider(bright, middle) if bright.any() else 0.0
     return np.array(
         [
             first,
             np.sqrt(second),
-            apart * shared * np.sqrt(second / max(first, 1e-6)),
-            float(columns[lane]),
-            np.sqrt(balance),
-            np.sqrt(balance) * float(columns[lane] < 0.08),
-            divider * np.sqrt(balance),
+            how * np.sqrt(second / max(first, 1e-6)),
+            lane,
+            balance,
+            balance * float(lane < 0.08),
+            divider * balance,
             seam,
             float(body.mean()),
         ]
     )
 
 
+def _balance(body: np.ndarray) -> tuple[float, float]:
+    """How full the emptiest column of the middle is, and the root of the ratio of what lies to either side of it."""
+    columns = body.sum(axis=0) / len(body)
+    middle = _middle(body)
+    at = middle.start + int(columns[middle].argmin())
+    left, right = float(columns[:at].sum()), float(columns[at + 1 :].sum())
+    return float(columns[at]), float(np.sqrt(min(left, right) / max(1.0, left, right)))
+
+
+def _middle(small: np.ndarray) -> slice:
+    width = small.shape[1]
+    return slice(int(0.3 * width), int(0.7 * width) + 1)
+
+
+def _two_largest(body: np.ndarray) -> tuple[float, float, float]:
+    """Shares of the picture of the two largest bodies, and how far apart they stand side by side (0 to 1)."""
+    places, count = ndimage.label(body)
+    sizes = np.bincount(places.ravel(), minlength=count + 1)[1:] / body.size
+    order = np.argsort(-sizes, kind="stable")[:2]
+    first, second = (float(sizes[order[n]]) if n < count else 0.0 for n in (0, 1))
+    if count < 2:
+        return first, second, 0.0
+    boxes = ndimage.find_objects(places)
+    (top1, left1), (top2, left2) = (boxes[int(order[n])] for n in (0, 1))
+    apart = abs((left1.start + left1.stop) - (left2.start + left2.stop)) / (2 * body.shape[1])
+    shared = max(0, min(top1.stop, top2.stop) - max(top1.start, top2.start)) / body.shape[0]
+    return first, second, apart * shared
+
+
+def _divider(bright: np.ndarray, middle: slice) -> float:
+    """The share of rows with a narrow bright stretch in the middle: lead between two exposures."""
+    width = max(3, bright.shape[1] // 7)
+    runs = np.zeros((bright.shape[0], bright.shape[1] + 1), np.int32)
+    np.cumsum(bright, axis=1, out=runs[:, 1:])
+    full = (runs[:, width:] - runs[:, :-width]) == width  # a wide stretch starts here
+    starts = np.zeros((bright.shape[0], bright.shape[1] + 1), np.int32)
+    np.cumsum(np.pad(full, ((0, 0), (0, width - 1))), axis=1, out=starts[:, 1:])
+    ends = np.arange(1, bright.shape[1] + 1)
+    wide = (starts[:, ends] - starts[:, np.maximum(ends - width, 0)]) > 0
+    return float((bright & ~wide)[:, middle].any(axis=1).mean())
+
+
 def _bodies(small: np.ndarray) -> np.ndarray:
     """bool (h, w): what is neither air nor a bright block at the edge."""
-    places, _ = ndimage.label(small > _BRIGHT)
-    edge = np.unique(np.concatenate([places[0], places[-1], places[:, 0], places[:, -1]]))
-    blocks = ndimage.binary_dilation(np.isin(places, edge[edge > 0]), iterations=2)
-    seen = small[~blocks]
-    if len(seen) < small.size // 10:
-        seen = small.ravel()
-    middle, low = min(_otsu(seen), 110), float(np.percentile(seen, 10))
+    bright = small > _BRIGHT
+    blocks = np.zeros_like(bright)
+    if bright.any():
+        places, _ = ndimage.label(bright)
+        at_edge = np.zeros(int(places.max()) + 1, bool)
+        for line in (places[0], places[-1], places[:, 0], places[:, -1]):
+            at_edge[line] = True
+        at_edge[0] = False
+        blocks = _grown(_grown(at_edge[places]))
+    counts = np.bincount(small[~blocks], minlength=256)
+    if counts.sum() < small.size // 10:
+        counts = np.bincount(small.ravel(), minlength=256)
+    middle = min(_otsu(counts), 110)
+    low = float(np.searchsorted(np.cumsum(counts), counts.sum() / 10))
     limit = (low + middle) / 2 if middle > low + 20 else middle
-    return ndimage.binary_opening((small > limit) & ~blocks)
+    return _grown(~_grown(~((small > limit) & ~blocks)))
 
 
-def _otsu(values: np.ndarray) -> int:
-    """The grey level that parts uint8 values best into two classes (Otsu 1979)."""
-    counts = np.bincount(values, minlength=256).astype(np.float64)
-    below, moment = np.cumsum(counts), np.cumsum(counts * np.arange(256))
+def _grown(mask: np.ndarray) -> np.ndarray:
+    """The mask and its four neighbours."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    grown[:, 1:] |= mask[:, :-1]
+    grown[:, :-1] |= mask[:, 1:]
+    return grown
+
+
+def _otsu(counts: np.ndarray) -> int:
+    """The grey level that parts a histogram of 256 levels best into two classes (Otsu 1979)."""
+    below, moment = np.cumsum(counts, dtype=np.float64), np.cumsum(counts * np.arange(256.0))
     parts = below * (below[-1] - below)
     apart = np.divide((moment[-1] * below - moment * below[-1]) ** 2, parts, out=np.zeros_like(parts), where=parts > 0)
     return int(np.argmax(apart))
