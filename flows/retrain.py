@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
+from pydantic import Field
 
+from flows.approval import ask
 from flows.evaluate import evaluate
 from flows.explain import explain
 from flows.ingest import ingest
 from flows.report import report
 from flows.train import train
+from tasks import costs
 from tasks.dataset import freeze
 from tasks.lock import only_one
+from tasks.naming import rename, short
 from tasks.promote import gate
 from wrist_model.recipe import load
 
+NAME = "retrain"
 
-@flow(name="retrain", flow_run_name="retrain · {recipe}", description=__doc__)
+
+@flow(name=NAME, flow_run_name="retrain · {recipe}", description=__doc__, persist_result=True)
 def retrain(
-    paths: list[str] | None = None,
-    labels: list[str] | None = None,
-    source: str | None = None,
-    body_part: str = "WRIST",
-    recipe: str = "report",
-    models: list[str] | None = None,
-    jobs: int | None = None,
+    paths: Annotated[list[str] | None, Field(description="Files or folders; none: the roots in sources.toml.")] = None,
+    labels: Annotated[list[str] | None, Field(description="A labels CSV for all paths, or one for each.")] = None,
+    source: Annotated[str | None, Field(description="Name space of the identifiers; none: by the place.")] = None,
+    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
+    recipe: Annotated[str, Field(description="A name in recipes/, or the path of a TOML file.")] = "report",
+    models: Annotated[list[str] | None, Field(description="These networks only: resnet50, efficientnetb0.")] = None,
+    jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
 ) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
     Gives ingest (counts), dataset_id, model_versions, evaluations, decision and report (a path).
     """
     chosen = load(recipe, models)
-    with only_one("retrain"):
-        counts = ingest(paths, labels, source, body_part, recipe, jobs)
-        dataset_id = freeze()
-        versions = train(dataset_id, recipe, models)
-        evaluations = evaluate(dataset_id, recipe, models, versions)
-        explain(evaluations, recipe)
-        decision = gate(evaluations, chosen)
-        page = report(evaluations)
+    with only_one(NAME):
+        with costs.stage(NAME, "ingest"):
+            counts = ingest(paths, labels, source, body_part, recipe, jobs)
+        with costs.stage(NAME, "freeze"):
+            dataset_id = freeze()
+        rename(NAME, short(dataset_id), "+".join(chosen.network.architectures))
+        with costs.stage(NAME, "train"):
+            versions = train(dataset_id, recipe, models)
+        with costs.stage(NAME, "evaluate"):
+            evaluations = evaluate(dataset_id, recipe, models, versions)
+        with costs.stage(NAME, "explain"):
+            explain(evaluations, recipe)
+        with costs.stage(NAME, "gate"):
+            verdict = gate(evaluations, chosen)
+        with costs.stage(NAME, "report"):
+            page = report(evaluations)
+        costs.tell(NAME)
+    decision = ask(verdict)
+    if decision != verdict["decision"]:
+        page = report(evaluations)  # once more, with what the person decided
     return {
         "ingest": counts,
         "dataset_id": dataset_id,

@@ -11,7 +11,9 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from wrist_model.records import Metric
+from db.operations import StoredCost
+from wrist_model.recipe import GateRecipe
+from wrist_model.records import Comparison, Metric
 from wrist_model.report.data import ReportData
 
 PICTURES_BYTES = 200_000
@@ -21,16 +23,77 @@ CURVES = ("roc", "history", "confusion", "calibration")
 
 def report(data: ReportData, path: Path) -> None:
     """Store the summary of a report in the run at hand: metrics, decision, curves, maps. Nothing without a run."""
-    from prefect.artifacts import create_markdown_artifact
-    from prefect.context import FlowRunContext, TaskRunContext
-
-    if TaskRunContext.get() is None and FlowRunContext.get() is None:
+    if not in_a_run():
         return
+    from prefect.artifacts import create_markdown_artifact
+
     create_markdown_artifact(
         markdown=summary(data, path),
         key="report",
         description=f"{data.dataset.dataset_id}, recipe {data.recipe_name}: {data.decision or 'not decided'}",
     )
+
+
+def in_a_run() -> bool:
+    """Whether this code works for a Prefect run, so that an artifact would have a place."""
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    return TaskRunContext.get() is not None or FlowRunContext.get() is not None
+
+
+def gate(
+    challenger: str, decision: str, reason: str, found: Sequence[Comparison], margins: GateRecipe, looks: int
+) -> None:
+    """Store the gate's comparison as a table in the run at hand."""
+    if not in_a_run():
+        return
+    from prefect.artifacts import create_markdown_artifact
+
+    limit = {
+        "roc_auc": margins.margin_roc_auc,
+        "sensitivity": margins.margin_sensitivity,
+        "specificity": margins.margin_specificity,
+    }
+    lines = [f"# Gate: {challenger}: {decision}", "", reason, ""]
+    if found:
+        lines += ["| against | metric | difference | lower 95% bound | upper 95% bound | margin | patients |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        for one in found:
+            numbers = (_signed(value) for value in (one.difference, one.ci_low, one.ci_high))
+            lines.append(
+                f"| {one.reference} | {one.metric} | {' | '.join(numbers)} | −{limit[one.metric]:.3f} "
+                f"| {one.n_patients} |"
+            )
+        lines += ["", "Promoted when every lower bound lies above −margin; refused when an upper bound lies below it."]
+    lines += ["", f"Looks at this hold-out so far: {looks} (a person decides past {margins.max_looks})."]
+    create_markdown_artifact("\n".join(lines), key="gate", description=f"{challenger}: {decision}")
+
+
+def _signed(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) -> None:
+    """Store where the time of this run went, beside the mean of the runs before it."""
+    if not in_a_run() or not now:
+        return
+    from prefect.artifacts import create_markdown_artifact
+
+    runs = len({cost.run_id for cost in before})
+    lines = [f"# Where the time of {flow} went", ""]
+    lines += [
+        f"| stage | wall s | CPU s | peak memory | mean wall s of the last {runs} runs |",
+        "|---|---|---|---|---|",
+    ]
+    for cost in now:
+        earlier = [one.wall_seconds for one in before if one.stage == cost.stage]
+        mean = f"{sum(earlier) / len(earlier):.1f}" if earlier else "–"
+        peak = f"{cost.peak_bytes / 2**30:.2f} GiB" if cost.peak_bytes else "–"
+        cpu = "–" if cost.cpu_seconds is None else f"{cost.cpu_seconds:.1f}"
+        lines.append(f"| {cost.stage} | {cost.wall_seconds:.1f} | {cpu} | {peak} | {mean} |")
+    total = sum(cost.wall_seconds for cost in now)
+    lines += ["", f"Altogether {total:.0f} s."]
+    create_markdown_artifact("\n".join(lines), key="costs", description=f"{flow}: {total:.0f} s")
 
 
 def summary(data: ReportData, path: Path) -> str:

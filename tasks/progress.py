@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from wrist_model.records import Progress
@@ -100,7 +100,7 @@ def _logs_through(console: Console) -> Iterator[None]:
         yield
     finally:
         for handler, before in swapped:
-            handler.console = before  # type: ignore[attr-defined]
+            handler.console = before
 
 
 @contextmanager
@@ -152,7 +152,7 @@ class _Artifact:
 
         try:
             if self.id is None:
-                self.id = create_progress_artifact(percent, key=self.key, description=words)  # type: ignore[assignment]
+                self.id = cast(UUID, create_progress_artifact(percent, key=self.key, description=words))
             else:
                 update_progress_artifact(self.id, percent, description=words)
         except Exception as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import audit, evaluations
+from db import audit, datasets, evaluations
 from db import facts as facts_of
-from db.engine import open_catalogue
+from db.engine import home, open_catalogue, reading
+from db.rows import one
+from tasks import artifacts
 from tasks.context import provenance
 from tasks.evaluate import frozen, predictions, served
 from wrist_model import gate as rule
@@ -18,12 +21,13 @@ from wrist_model.recipe import Recipe
 from wrist_model.records import Comparison
 
 
-@task(name="gate", task_run_name="decide who serves", tags=["gate"])
-def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> str:
-    """Writes the comparisons and one decision about the model version that the recipe named to serve; gives it.
+@task(name="gate", task_run_name="compare with the champion", tags=["gate"])
+def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
+    """Writes the comparisons and one decision about the model version that the recipe named to serve.
 
-    The first model is promoted for want of a champion, and says so. A champion that came through this gate before is
-    decided once. Past `gate.max_looks` looks at this hold-out only a person promotes.
+    Gives model_version_id, decision, reason, and `ask`: whether a person is to decide. Until one has, the stored
+    decision is `undecided`, which changes nothing. The first model is promoted for want of a champion, and says so.
+    What was decided before stays decided. Past `gate.max_looks` looks at this hold-out only a person promotes.
     """
     engine, log = open_catalogue(), get_run_logger()
     evaluation_id = served(evaluation_ids, recipe)
@@ -32,18 +36,44 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> str:
     known = facts_of.last_decision(engine, challenger)
     if known is not None:
         log.info("Gate: %s was decided before: %s.", challenger, known.decision)
-        return known.decision
+        return {"model_version_id": challenger, "decision": known.decision, "reason": known.reason, "ask": False}
     references = _references(engine, challenger)
+    missing = [reference for reference in references if not _has_files(engine, reference)]
     found: list[Comparison] = []
     for reference in references:
-        found += _compare(engine, evaluation_id, reference, recipe)
+        if reference not in missing:
+            found += _compare(engine, evaluation_id, reference, recipe)
     comparison_ids = evaluations.add_comparisons(engine, evaluation_id, found, provenance()) if found else ()
-    decision, reason = _decide(engine, frozen(row), references, found, recipe)
+    verdict, reason = _decide(engine, frozen(row), references, missing, found, recipe)
+    looks = evaluations.holdout_looks(engine, frozen(row))
+    ask = recipe.gate.ask_person or (verdict == "promoted" and bool(found) and looks > recipe.gate.max_looks)
+    decision: audit.Decision = "undecided" if ask else verdict
+    if ask:
+        why = "the recipe asks a person (gate.ask_person)"
+        if not recipe.gate.ask_person:
+            why = f"this hold-out has been looked at {looks} times, more than gate.max_looks = {recipe.gate.max_looks}"
+        reason = f"waits for a person: {why}. The comparison says {verdict}: {reason}"
     audit.add_promotion(engine, challenger, decision, reason, provenance(), comparison_ids=comparison_ids)
+    artifacts.gate(challenger, decision, reason, found, recipe.gate, looks)
     log.info("Gate: %s: %s. %s", challenger, decision, reason)
-    if decision == "undecided":
-        log.info("To decide by hand: wrist promote %s", challenger)
+    return {"model_version_id": challenger, "decision": decision, "reason": reason, "ask": ask}
+
+
+@task(name="record decision", task_run_name="record what the person decided", tags=["gate"])
+def record(model_version_id: str, approved: bool, reason: str, person: str) -> str:
+    """Writes a person's answer; gives the decision, promoted or refused."""
+    decision: audit.Decision = "promoted" if approved else "refused"
+    audit.add_promotion(open_catalogue(), model_version_id, decision, reason, provenance(), decided_by=person)
+    get_run_logger().info("%s: %s by %s: %s", model_version_id, decision, person, reason)
     return decision
+
+
+def _has_files(engine: Engine, model_version_id: str) -> bool:
+    """Whether the networks of a model version lie where they were stored."""
+    model = audit.model(engine, model_version_id)
+    if model.members:
+        return all(_has_files(engine, member) for member in model.members)
+    return (home() / "models" / f"{model.artifact_sha256}.keras").exists()
 
 
 def _references(engine: Engine, challenger: str) -> list[str]:
@@ -90,20 +120,40 @@ def _compare(engine: Engine, evaluation_id: str, reference: str, recipe: Recipe)
 
 
 def _decide(
-    engine: Engine, dataset_id: str, references: Sequence[str], found: Sequence[Comparison], recipe: Recipe
+    engine: Engine,
+    dataset_id: str,
+    references: Sequence[str],
+    missing: Sequence[str],
+    found: Sequence[Comparison],
+    recipe: Recipe,
 ) -> tuple[audit.Decision, str]:
     if not references:
         return "promoted", "the first model: there is no champion to compare with"
-    looks = evaluations.holdout_looks(engine, dataset_id)
-    verdict = rule.decide(found, recipe.gate)
-    if looks > recipe.gate.max_looks and verdict.decision == "promoted":
+    if missing:
         return "undecided", (
-            f"this hold-out has been looked at {looks} times, more than gate.max_looks = {recipe.gate.max_looks}: "
-            f"only a person promotes now. The comparison says: {verdict.reason}"
+            f"the network of {', '.join(missing)}, which serves or served, is missing from {home() / 'models'}: "
+            "there is nothing to compare with"
         )
-    if recipe.gate.ask_person and verdict.decision == "promoted":
-        return "undecided", f"the recipe asks a person (gate.ask_person). The comparison says: {verdict.reason}"
-    return verdict.decision, verdict.reason
+    verdict = rule.decide(found, recipe.gate)
+    changed = _labels_since(engine, dataset_id, references[0])
+    return verdict.decision, verdict.reason + (f" ({changed})" if changed else "")
+
+
+def _labels_since(engine: Engine, dataset_id: str, reference: str) -> str:
+    """Says that the reference was trained on earlier labels; both are compared on those of this version."""
+    now = datasets.dataset(engine, dataset_id).label_version
+    member = (audit.model(engine, reference).members or (reference,))[0]
+    run = audit.model(engine, member).training_run_id
+    with reading(engine) as connection:
+        row = one(
+            connection,
+            "SELECT d.label_version FROM training_runs t JOIN dataset_versions d ON d.dataset_id = t.dataset_id "
+            "WHERE t.training_run_id = :run",
+            run=run,
+        )
+    if row is None or row.label_version == now:
+        return ""
+    return f"{reference} learnt label version {row.label_version}; both are compared on version {now}"
 
 
 def by_hand(model_version_id: str, reason: str) -> dict[str, str]:

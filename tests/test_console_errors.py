@@ -43,7 +43,7 @@ def wrist(home: Path, *words: str, cwd: Path | None = None, **more: str) -> subp
         (("sql", "select nonesuch from studies"), 2, "nonesuch"),
         (("sql", "delete from image"), 2, "reads only"),
         (("sql", "select 1; select 2"), 2, "One statement"),
-        (("up", "--port", "99999"), 2, "99999"),
+        (("up", "--port", "99999"), 2, "--port"),
         (("nonesuch",), 2, "nonesuch"),
         (("sql",), 2, "QUERY"),
     ],

@@ -50,7 +50,7 @@ def test_a_run_asked_for_is_carried_out_by_the_worker(wrist_up: Up) -> None:
 
 def test_a_weekly_schedule_fires_when_its_time_comes(wrist_up: Up) -> None:
     deployment = wrist_up.deployment("nightly")
-    first = datetime.now(UTC) + timedelta(seconds=8)
+    first = datetime.now(UTC) + timedelta(seconds=14)
     weekly = {"interval": 7 * 86400, "anchor_date": first.isoformat(), "timezone": "Europe/Paris"}
     wrist_up.ask(f"/deployments/{deployment['id']}/schedules", [{"active": True, "schedule": weekly}])  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,17 +45,24 @@ def prefect() -> Iterator[None]:
     from flows.server import prefect_api
 
     open_catalogue().dispose()  # a home that can't be written is said before a server is started
-    with prefect_api(home(), say):
+    if not DEBUG:
+        for kind in ("FLOW_RUN", "TASK_RUN"):
+            os.environ.setdefault(f"PREFECT_LOGGING_FORMATTERS_STANDARD_{kind}_FMT", "%(asctime)s  %(message)s")
+    with prefect_api(home(), say) as url:
         _quiet()
+        say(f"History: {url.removesuffix('/api')} (this command), later in `wrist up`")
         yield
 
 
 class _Ours(logging.Filter):
     """Lines of our own code, and warnings; what failed is said once, by the console."""
 
+    ours = tuple(str(ROOT / room) for room in ("flows", "tasks", "wrist_model", "db"))
+
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.pathname.startswith(str(ROOT)) or (
-            record.levelno >= logging.WARNING and not record.exc_info and "Finished in state" not in record.getMessage()
+        text = record.getMessage()
+        return record.pathname.startswith(self.ours) or (
+            record.levelno >= logging.WARNING and not record.exc_info and "Finished in state" not in text
         )
 
 
@@ -71,13 +79,20 @@ def _quiet() -> None:
                 handler.addFilter(_Ours())
 
 
-def check(recipe: str, models: list[str] | None = None, paths: list[str] | None = None) -> None:
-    """What can be known before a server is started: the recipe, the networks' names, the paths."""
-    from wrist_model.errors import DataError
+def check(recipe: str, models: list[str] | None = None, paths: list[str] | None = None, *, roots: bool = False) -> None:
+    """What can be known before a server is started: the recipe, the networks' names, the paths.
+
+    roots: without paths, the remembered ones are needed.
+    """
+    from db.engine import home
+    from tasks.roots import read
+    from wrist_model.errors import DataError, UsageError
     from wrist_model.recipe import load
     from wrist_model.sources.find import find
 
     load(recipe, models)
+    if roots and not paths and not read(home()):
+        raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
     for path in paths or ():
         plan = find(path)
         if next(iter(plan.items()), None) is None:
@@ -102,7 +117,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
-    check("report", paths=paths)
+    check("report", paths=paths, roots=True)
     with prefect():
         from db.engine import home
         from flows.ingest import ingest as flow
@@ -164,7 +179,7 @@ def retrain(
     as_json: Json = False,
 ) -> None:
     """The whole job: ingest, freeze, train both, evaluate, gate, report. Run again, it goes on where it was."""
-    check(recipe, model, paths)
+    check(recipe, model, paths, roots=True)
     with prefect():
         from flows.retrain import retrain as flow
 
@@ -251,7 +266,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Score new studies with the champion at its serving operating point; stored like any other prediction."""
-    check("report", paths=paths)
+    check("report", paths=paths, roots=True)
     from db import audit
     from db.engine import open_catalogue
 
