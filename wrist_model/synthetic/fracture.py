@@ -43,11 +43,11 @@ class Fracture:
         study = np.random.default_rng((self.seed, 0))
         own = np.random.default_rng((self.seed, 1 + ("PA", "LAT", "OBL").index(view)))
         distal = study.random() < 0.75
-        both = study.random() < (0.35 if distal else 0.7)
+        both = study.random() < (0.5 if distal else 0.8)
         level = study.uniform(0.42, 0.75) if distal else study.uniform(0.95, 1.5)
         side = 1 if own.random() < 0.5 else -1
         across = side * own.uniform(0.10, 0.18)
-        along = own.uniform(-0.16, -0.09) if own.random() < 0.75 else own.uniform(0.06, 0.14)
+        along = own.uniform(-0.22, -0.14) if own.random() < 0.8 else own.uniform(0.06, 0.14)
         turn = side * own.uniform(6, 14)
         front = view != "LAT"
         radius = Break(
@@ -78,13 +78,13 @@ def displaced(layer: np.ndarray, crack: Break, frame: Frame) -> tuple[np.ndarray
     far = _moved(layer, frame, fx, fy) * _beside(-_height(fx, fy, crack), frame.scale)
     near, far = near * _dense(_height(x + half_x, y + half_y, crack)), far * _dense(_height(fx, fy, crack))
     bright, dark = (_pieces(x, y, crack, which) for which in (5, 6))
-    broken = (near + far) * (1 - 0.9 * dark) + 0.7 * float(layer.max()) * bright
+    broken = (near + far) * (1 - 0.9 * dark) + 0.9 * float(layer.max()) * bright
     return broken.astype(np.float32), (crack.middle, crack.level)
 
 
 def _dense(height: np.ndarray) -> np.ndarray:
     """The crushed margin: bone pressed together next to the cut, which makes up for what the gap lacks."""
-    return 1 + 0.9 * np.exp(-((height / 0.075) ** 2))
+    return 1 + 1.5 * np.exp(-((height / 0.085) ** 2))
 
 
 def _pieces(x: np.ndarray, y: np.ndarray, crack: Break, which: int) -> np.ndarray:

@@ -96,7 +96,7 @@ def _framing(rng: np.random.Generator, scene: Scene) -> tuple[int, int, Frame]:
     c, s = np.cos(turn), np.sin(turn)
     flip = -1.0 if scene.mirror else 1.0
     matrix = scale * np.array(((c * flip, -s), (s * flip, c)))
-    middle = (0.5 + rng.normal(0, 0.06), 0.46 + rng.normal(0, 0.06))
+    middle = (0.5 + rng.normal(0, 0.06), 0.37 + rng.normal(0, 0.06))
     origin = np.array((middle[0] * width, middle[1] * LONGEST)) / REDUCTION
     return LONGEST, width, Frame(matrix, origin, scale)
 
@@ -241,7 +241,7 @@ def _marked(rng: np.random.Generator, image: np.ndarray, scene: Scene) -> np.nda
         return image
     height, width = image.shape
     letter = "L" if scene.mirror else "R"
-    size = int(24 + 22 * draws[1])
+    size = int(20 + 16 * draws[1])
     stamp = Image.new("L", (size, size))
     ImageDraw.Draw(stamp).text((size * 0.18, -size * 0.1), letter, fill=255, font=ImageFont.load_default(size))
     if draws[2] < 0.3:
@@ -250,7 +250,7 @@ def _marked(rng: np.random.Generator, image: np.ndarray, scene: Scene) -> np.nda
     left = int(0.05 * width) if draws[1] < 0.5 else int(0.93 * width) - size
     out = image.copy()
     part = out[top : top + size, left : left + size]
-    np.maximum(part, np.asarray(stamp, np.float32)[: part.shape[0], : part.shape[1]] / 255 * 0.97, out=part)
+    np.maximum(part, np.asarray(stamp, np.float32)[: part.shape[0], : part.shape[1]] / 255 * 0.80, out=part)
     return out
 
 
