@@ -76,7 +76,8 @@ def begin_evaluation(
     by: Provenance,
     recipe_sha256: str | None = None,
 ) -> EvaluationStart:
-    """Write the start of an evaluation, or take up the one of the same model, version, recipe and purpose.
+    """Write the start of an evaluation, or take up the one of the same model, version, recipe and purpose,
+    also one that failed: what it has stored is not stored twice.
 
     Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe_sha256: of a stored
     recipe, whose evaluation part decides intervals and operating points.
@@ -97,8 +98,14 @@ def begin_evaluation(
                 model=model,
                 dataset=dataset,
             ):
-                if row.recipe_id == recipe and row.status != "failed":
-                    return EvaluationStart(row.evaluation_id, True, row.status == "finished")
+                if row.recipe_id != recipe:
+                    continue
+                if row.status == "failed":
+                    number = row_id(connection, "evaluation", "evaluation_id", row.evaluation_id)
+                    counts = {"n_image_predictions": 0, "n_study_predictions": 0}
+                    event = {"evaluation_id": number, "status": "resumed", "reason": None, **counts}
+                    append(connection, "evaluation_event", [event], by)
+                return EvaluationStart(row.evaluation_id, True, row.status == "finished")
         version = (
             one(connection, "SELECT label_version AS v FROM dataset_version WHERE id = :id", id=dataset).v
             if dataset

@@ -11,14 +11,20 @@ from db.chain import GENESIS, audited_tables, batch_sha256, columns_of, link_sha
 
 
 @contextmanager
-def past_the_guards(engine: Engine) -> Iterator[Connection]:
-    """A connection with append-only triggers and foreign keys off, which are put back as they were afterwards."""
+def past_the_guards(engine: Engine, *touched: str) -> Iterator[Connection]:
+    """A connection with append-only triggers and foreign keys off, which are put back as they were afterwards.
+
+    touched: the only tables whose guards have to go; none given: all.
+    """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             raw = connection.connection
             raw.execute("PRAGMA foreign_keys = OFF")  # type: ignore[attr-defined]
             connection.commit()
-            rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+            rows = connection.exec_driver_sql(
+                "SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+            ).all()
+            rows = [row for row in rows if not touched or row.tbl_name in touched]
             for row in rows:
                 connection.exec_driver_sql(f"DROP TRIGGER {row.name}")
             yield connection
@@ -27,7 +33,7 @@ def past_the_guards(engine: Engine) -> Iterator[Connection]:
             connection.commit()
         engine.dispose()
         return
-    tables = ("audit_entry", *audited_tables())
+    tables = touched or ("audit_entry", *audited_tables())
     with engine.begin() as connection:
         for table in tables:
             connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
