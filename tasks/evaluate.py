@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from db import audit, datasets, evaluations
 from db import facts as facts_of
 from db.engine import home, open_catalogue
+from tasks.alive import alive
 from tasks.context import facts, provenance
 from tasks.headline import headlines
 from tasks.progress import progress
@@ -48,21 +49,22 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
     )
     if start.complete:
         return start.evaluation_id
-    for split in (TUNING_SPLIT, HOLD_OUT):
-        refs = datasets.image_refs(engine, dataset_id, split)
-        if member_evaluations:
-            rows: Sequence[ImagePrediction] = evaluation.ensemble(
-                [evaluations.image_predictions(engine, one, split) for one in member_evaluations]
-            )
-        else:
-            rows = scored(engine, model, refs)
-        evaluation.complete(rows, refs)
-        if split == TUNING_SPLIT and not audit.operating_points(engine, model_version_id):
-            audit.add_operating_points(engine, model_version_id, evaluation.lock(rows, recipe.evaluation), by)
-        points = audit.operating_points(engine, model_version_id)
-        images = evaluation.apply(points, rows)
-        studies = evaluation.apply(points, evaluation.by_study(rows))
-        evaluations.add_predictions(engine, start.evaluation_id, images, studies, by)
+    with alive(start.evaluation_id):
+        for split in (TUNING_SPLIT, HOLD_OUT):
+            refs = datasets.image_refs(engine, dataset_id, split)
+            if member_evaluations:
+                rows: Sequence[ImagePrediction] = evaluation.ensemble(
+                    [evaluations.image_predictions(engine, one, split) for one in member_evaluations]
+                )
+            else:
+                rows = scored(engine, model, refs)
+            evaluation.complete(rows, refs)
+            if split == TUNING_SPLIT and not audit.operating_points(engine, model_version_id):
+                audit.add_operating_points(engine, model_version_id, evaluation.lock(rows, recipe.evaluation), by)
+            points = audit.operating_points(engine, model_version_id)
+            images = evaluation.apply(points, rows)
+            studies = evaluation.apply(points, evaluation.by_study(rows))
+            evaluations.add_predictions(engine, start.evaluation_id, images, studies, by)
     evaluations.finish_evaluation(engine, start.evaluation_id, by)
     return start.evaluation_id
 

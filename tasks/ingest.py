@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from db import catalogue
 from tasks import pool
+from tasks.alive import alive
 from wrist_model import decode
 from wrist_model.errors import DataError
 from wrist_model.examine import (
@@ -119,8 +120,9 @@ def _one(
     ledger = _Ledger(engine, run_id, context, done, progress, sum(1 for _ in plan.items()) if progress else 0)
     status: Literal["finished", "failed"] = "failed"
     try:
-        for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
-            ledger.write(results)
+        with alive(run_id):
+            for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
+                ledger.write(results)
         ledger.tell("catalogued")
         status = "finished"
     finally:

@@ -6,6 +6,7 @@ from prefect import get_run_logger, task
 
 from db import audit, datasets
 from db.engine import home, open_catalogue
+from tasks.alive import alive
 from tasks.context import facts, provenance
 from tasks.progress import progress
 from wrist_model.recipe import Recipe
@@ -48,7 +49,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
         audit.add_epoch(engine, start.training_run_id, epoch, provenance())
 
     try:
-        with progress(f"train {architecture}") as tell:
+        with alive(start.training_run_id), progress(f"train {architecture}") as tell:
             trained = training.train(
                 datasets.image_refs(engine, dataset_id, "train"),
                 datasets.image_refs(engine, dataset_id, "validation"),

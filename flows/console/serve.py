@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from flows.console.run import say
 
 POOL = "wrist"
 LOOK_SECONDS = 2.0
+RESCUE_SECONDS = 15.0
 POOL_SECONDS = 90
 SOON = "soon"
 
@@ -49,12 +50,15 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _serve(home: Path, url: str, workers: int) -> None:
+    from flows.rescue import rescue
     from flows.server import running
 
+    seen: dict[str, float] = {}
     with _workers(home, url, workers) as pool:
         _await_pool(url, pool)
         deploy(home, url)
         _tell(home, url)
+        rescued = 0.0
         try:
             while True:
                 time.sleep(LOOK_SECONDS)
@@ -63,8 +67,22 @@ def _serve(home: Path, url: str, workers: int) -> None:
                     say("The Prefect server is gone; starting it again …")
                     with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
                         say("… it answers again.")
+                if time.monotonic() - rescued > RESCUE_SECONDS:
+                    for line in _quietly(lambda: rescue(url, seen)):
+                        say(line)
+                    rescued = time.monotonic()
         except KeyboardInterrupt:
             say("Stopping the worker and the server …")
+
+
+def _quietly(look: Callable[[], list[str]]) -> list[str]:
+    """A look that must not end `wrist up`: what is in its way now is tried again at the next turn."""
+    from wrist_model.errors import WristError
+
+    try:
+        return look()
+    except (WristError, OSError) as error:
+        return [f"Could not look after crashed runs just now: {error}"]
 
 
 def _healthy(url: str) -> bool:
