@@ -12,6 +12,7 @@ MODULES = {
     "ingest_first": "benchmarks.ingest",
     "ingest_unchanged": "benchmarks.ingest",
     "polarity": "benchmarks.pixels",
+    "multi_view": "benchmarks.pixels",
     "near_duplicates": "benchmarks.pixels",
     "frozen_part": "benchmarks.training",
     "train_resnet50": "benchmarks.training",

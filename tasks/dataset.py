@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 from db import catalogue, datasets
 from db.engine import open_catalogue
 from tasks.context import provenance
+from tasks.duplicates import link_near_duplicates
 from tasks.guard import sentence
 from wrist_model import splits, trainable
 
@@ -19,6 +20,7 @@ def freeze(*, need_both_classes: bool = True) -> str:
     lacks a class.
     """
     engine = open_catalogue()
+    link_near_duplicates(engine, provenance())
     near = catalogue.near_duplicates(engine)
     found = datasets.candidates(engine)
     members = splits.decide(found, near)

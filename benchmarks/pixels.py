@@ -1,0 +1,220 @@
+"""What is told from pixels: polarity, side-by-side views, near-duplicates; each on generated and, where they lie beside
+the checkout, on real radiographs (`../shared/data/fracatlas-hand`, or the folder that WRIST_REAL_IMAGES names)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.result import Result
+from wrist_model import decode, duplicates, examine, views
+from wrist_model.polarity import is_inverted, thumbnail
+from wrist_model.synthetic.plan import plan
+from wrist_model.synthetic.render import picture
+
+REAL = Path(os.environ.get("WRIST_REAL_IMAGES", Path(__file__).parents[2] / "shared/data/fracatlas-hand"))
+FALSE_INVERSIONS_LIMIT = 0.005
+PRECISION, RECALL = 0.99, 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    pixels: np.ndarray
+    multi_view: bool
+    number: int
+
+
+def _grey(path: Path) -> np.ndarray:
+    (decoded,) = decode.decode(path)
+    return 255 - decoded.pixels if decoded.inverted else decoded.pixels
+
+
+def real(count: int, parity: int | None = None) -> list[Labelled]:
+    """Real radiographs, bone bright. parity 1: only odd-numbered ones, which no rule was fitted to."""
+    manifest = REAL / "manifest.csv"
+    if not manifest.is_file():
+        return []
+    with manifest.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(enumerate(csv.DictReader(file)))
+    chosen = [(number, row) for number, row in rows if parity is None or number % 2 == parity][:count]
+    return [Labelled(_grey(REAL / row["path"]), row["multiscan"] == "1", number) for number, row in chosen]
+
+
+def generated(count: int, seed: int = 77) -> list[Labelled]:
+    """Generated wrists, bone bright, of another seed than those the rules were fitted to."""
+    drawn = []
+    for number, study in enumerate(plan(seed, max(12, count))[:count]):
+        film, _ = picture(study.images[0].scene, study.fracture)
+        drawn.append(Labelled((film * 255).astype(np.uint8), False, number))
+    return drawn
+
+
+def polarity_figures(images: list[Labelled]) -> tuple[float, float]:
+    """Shares of false inversions (bone bright, called a negative) and of missed ones (the negatives of the same)."""
+    false = np.mean([is_inverted(thumbnail(one.pixels)) for one in images])
+    missed = np.mean([not is_inverted(thumbnail(255 - one.pixels)) for one in images])
+    return float(false), float(missed)
+
+
+def polarity(quick: bool) -> list[Result]:
+    """False inversions on generated and on real radiographs, and how many negatives are missed."""
+    results = []
+    sets = (("generated", generated(60 if quick else 200)), ("real", real(200 if quick else 2000, parity=1)))
+    for name, images in sets:
+        if not images:
+            continue
+        false, missed = polarity_figures(images)
+        setup = f"{len(images)} {name} radiographs and their negatives, none of them fitted to; missed {missed:.4f}"
+        ratio = FALSE_INVERSIONS_LIMIT / max(false, 1 / len(images) / 10)
+        results.append(
+            Result(f"polarity_{name}", false, FALSE_INVERSIONS_LIMIT, ratio, "1 run", "false inversions, share", setup)
+        )
+    return results
+
+
+def multi_view(quick: bool) -> list[Result]:
+    """Recall and false alarms on the `multiscan` column of images that the rule was not fitted to."""
+    images = real(300 if quick else 2000, parity=1)
+    alone = generated(40 if quick else 120)
+    results = []
+    if images:
+        said = np.array([views.is_multi_view(thumbnail(one.pixels)) for one in images])
+        true = np.array([one.multi_view for one in images])
+        recall, false = float(said[true].mean()), float(said[~true].mean())
+        precision = float(true[said].mean())
+        setup = (
+            f"{len(images)} real radiographs, {int(true.sum())} multiscan; precision {precision:.3f}, false {false:.4f}"
+        )
+        results.append(Result("multi_view_real", recall, 0.8, recall / 0.8, "1 run", "recall", setup))
+    false = float(np.mean([views.is_multi_view(thumbnail(one.pixels)) for one in alone]))
+    setup = f"{len(alone)} generated single views"
+    results.append(Result("multi_view_generated", false, 0.02, 0.02 / max(false, 1e-3), "1 run", "false alarms", setup))
+    return results
+
+
+def _jpeg(pixels: np.ndarray) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=60)
+    return np.asarray(Image.open(buffer))
+
+
+def _turned(degrees: float) -> Callable[[np.ndarray], np.ndarray]:
+    def turn(pixels: np.ndarray) -> np.ndarray:
+        image = Image.fromarray(pixels)
+        return np.asarray(image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=int(pixels[0, 0])))
+
+    return turn
+
+
+def _half(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(pixels).resize((pixels.shape[1] // 2, pixels.shape[0] // 2)))
+
+
+def _cropped(pixels: np.ndarray) -> np.ndarray:
+    cut = [round(side * 0.04) for side in pixels.shape]
+    return pixels[cut[0] : -cut[0], cut[1] : -cut[1]]
+
+
+def _sheared(pixels: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(pixels)
+    how = (1, 0.06, -0.03 * image.height, 0, 1, 0)
+    return np.asarray(image.transform(image.size, Image.Transform.AFFINE, how, Image.Resampling.BICUBIC))
+
+
+def _brighter(factor: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda pixels: np.clip(pixels * factor, 0, 255).astype(np.uint8)
+
+
+COPIES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
+    "jpeg60": (_jpeg, True),
+    "half": (_half, True),
+    "brightness0.5": (_brighter(0.5), True),
+    "brightness1.5": (_brighter(1.5), True),
+    "crop4%": (_cropped, False),
+    "rotation1": (_turned(1), False),
+    "rotation5": (_turned(5), False),
+    "shear0.06": (_sheared, False),
+}
+"""Name → how a copy is made, and whether the recall of 0.95 is demanded of it."""
+
+
+def _near_duplicates(quick: bool) -> list[Result]:
+    originals = real(150 if quick else 1223) or generated(100)
+    copied = originals[:: max(1, len(originals) // (40 if quick else 120))]
+    pool = {f"o{one.number:05}": one.pixels for one in originals}
+    truth: dict[str, tuple[str, str]] = {}
+    for name, (make, _) in COPIES.items():
+        for one in copied:
+            pool[f"c-{name}-{one.number:05}"] = make(one.pixels)
+            truth[f"c-{name}-{one.number:05}"] = (name, f"o{one.number:05}")
+    root = {uid: truth[uid][1] if uid in truth else uid for uid in pool}
+    same = _identical_families(pool, root)
+    hashes = [(uid, examine.perceptual_hash(thumbnail(pixels))) for uid, pixels in sorted(pool.items())]
+    begun = time.perf_counter()
+    pairs = duplicates.propose(hashes, {uid: "copy" if uid in truth else "original" for uid in pool})
+    links = list(duplicates.links(pairs, pool.__getitem__))
+    seconds = time.perf_counter() - begun
+    confirmed = [link for link in links if link.confirmed]
+    right = [link for link in confirmed if same(link.image_a, link.image_b)]
+    found = {link.image_a for link in right} | {link.image_b for link in right}
+    precision = len(right) / max(1, len(confirmed))
+    setup = f"{len(copied)} copies each of {len(COPIES)} kinds among {len(originals)} radiographs, {len(pairs)} pairs"
+    results = [
+        Result("near_duplicates_precision", precision, PRECISION, precision / PRECISION, "1 run", "share", setup),
+        Result("near_duplicates_pairs", len(pairs) / seconds, 50, len(pairs) / seconds / 50, "1 run", "pairs/s", setup),
+    ]
+    for name, (_, demanded) in COPIES.items():
+        mine = [uid for uid, (kind, _) in truth.items() if kind == name]
+        recall = sum(uid in found for uid in mine) / len(mine)
+        limit = RECALL if demanded else 0.0
+        ratio = recall / limit if limit else recall
+        results.append(Result(f"near_duplicates_{name}", recall, limit, ratio, "1 run", "recall", setup))
+    return [*results, _at_100_000(quick)]
+
+
+def _identical_families(pool: dict[str, np.ndarray], root: dict[str, str]) -> Callable[[str, str], bool]:
+    """Whether two are copies of one radiograph; originals with identical pixels are one. Others that people marked as
+    copies by eye (the same exposure stored twice) are listed in TWINS."""
+    by_pixels: dict[str, str] = {}
+    family = {uid: by_pixels.setdefault(decode.pixel_sha256(pool[uid]), uid) for uid in sorted(set(root.values()))}
+    for first, second in TWINS:
+        if first in family and second in family:
+            family[second] = family[first]
+
+    return lambda a, b: family[root[a]] == family[root[b]]
+
+
+TWINS: tuple[tuple[str, str], ...] = (
+    ("o01204", "o00820"),
+    ("o01177", "o00750"),
+    ("o01174", "o00754"),
+    ("o00000", "o00519"),
+    ("o00519", "o00598"),
+)
+"""Rows of the real manifest that hold one exposure twice, seen by eye: finding those is right, too."""
+
+
+def _at_100_000(quick: bool) -> Result:
+    count = 20_000 if quick else 100_000
+    values = np.random.default_rng(5).integers(0, 2**63, count, dtype=np.uint64)
+    hashes = [(f"im-{number:06}", f"{value:016x}") for number, value in enumerate(values)]
+    begun = time.perf_counter()
+    duplicates.propose(hashes)
+    seconds = time.perf_counter() - begun
+    limit = 60.0
+    return Result(
+        "near_duplicates_propose", seconds, limit, limit / seconds, "1 run", "s", f"{count} hashes, all pairs"
+    )
+
+
+def near_duplicates(quick: bool) -> list[Result]:
+    """Precision and recall on copies of radiographs, and the time that 100,000 hashes take."""
+    return _near_duplicates(quick)
