@@ -78,7 +78,7 @@ def test_an_even_picture_is_neither_inverted_nor_several_views():
 
 
 def test_two_limbs_with_a_divider_are_several_views_and_one_is_not():
-    y, x = np.mgrid[:96, :96]
+    _, x = np.mgrid[:96, :96]
     limb = np.where(np.abs(x - 26) < 9, 120, 20)
     two = np.maximum(limb, np.where(np.abs(x - 72) < 9, 110, 20))
     two[:, 48:50] = 255
