@@ -6,6 +6,7 @@ The score is the log-odds of "positive", not its probability, whose gradient van
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -27,6 +28,8 @@ from wrist_model.records import Explanation, ImageRef, Progress
 
 METHOD = "grad-cam"
 BATCH = 32
+OPACITY = 0.55
+"""Of the hottest place: the bone below can still be read."""
 
 Maps = NDArray[np.float32]
 Grey = NDArray[np.uint8]
@@ -96,22 +99,29 @@ def upsampled(heat: Maps, shape: tuple[int, int]) -> Maps:
     return np.clip(np.asarray(picture, dtype=np.float32), 0, 1)
 
 
-def _palette() -> NDArray[np.float32]:
+@functools.cache
+def _colours() -> tuple[bytes, bytes]:
+    """For each of 256 heats: its colour in `inferno` (768 bytes), and its opacity (256 bytes)."""
     from matplotlib import colormaps
 
-    return colormaps["inferno"](np.linspace(0, 1, 256))[:, :3].astype(np.float32) * 255
+    heat = np.linspace(0, 1, 256)
+    colours = (colormaps["inferno"](heat)[:, :3] * 255).astype(np.uint8)
+    return colours.tobytes(), (255 * OPACITY * np.clip(heat * 1.6, 0, 1)).astype(np.uint8).tobytes()
 
 
-def overlay(pixels: Grey, heat: Maps, palette: NDArray[np.float32] | None = None) -> bytes:
+def overlay(pixels: Grey, heat: Maps) -> bytes:
     """PNG: the radiograph uint8 (height, width) under the heat (height, width) in [0, 1], matplotlib's `inferno`.
 
-    Opacity grows with the heat to 55%, so that cold bone stays as it was and hot bone can still be read.
+    Opacity grows with the heat, so that cold bone stays as it was and hot bone can still be read.
     """
-    colours = (_palette() if palette is None else palette)[(heat * 255).astype(np.uint8)]
-    opacity = (0.55 * np.clip(heat * 1.6, 0, 1))[..., None].astype(np.float32)
-    blended = pixels[..., None] * (1 - opacity) + colours * opacity
+    colours, opacity = _colours()
+    level = Image.fromarray((heat * 255).astype(np.uint8))
+    mask = level.point(list(opacity))
+    painted = level.copy()
+    painted.putpalette(colours)
+    blended = Image.composite(painted.convert("RGB"), Image.fromarray(pixels).convert("RGB"), mask)
     stream = io.BytesIO()
-    Image.fromarray(blended.astype(np.uint8)).save(stream, "PNG", compress_level=3)
+    blended.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
@@ -133,7 +143,6 @@ def explain(
         return ()
     network = explainer or open_network(model_path, architecture)
     (home / "explanations").mkdir(parents=True, exist_ok=True)
-    palette = _palette()
     found: list[Explanation] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for start in range(0, len(refs), BATCH):
@@ -141,19 +150,17 @@ def explain(
             pixels = list(pool.map(decode.load_pixels, chunk))
             pictures = np.stack([batches.resized(each, network.size) for each in pixels])
             maps, randomised = network.maps(pictures), network.randomised(pictures)
-            found += pool.map(_drawn, chunk, pixels, maps, randomised, repeat(home), repeat(palette))
+            found += pool.map(_drawn, chunk, pixels, maps, randomised, repeat(home))
             if progress:
                 progress("explain", len(found), len(refs), architecture)
     return tuple(found)
 
 
-def _drawn(
-    ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, palette: NDArray[np.float32]
-) -> Explanation:
+def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path) -> Explanation:
     full = upsampled(heat, pixels.shape)
     sanity, border = trust.sanity_score(heat, randomised), trust.border_share(full, pixels)
     why = trust.verdict(heat, sanity, border)
-    content = overlay(pixels, full, palette)
+    content = overlay(pixels, full)
     sha256 = hashlib.sha256(content).hexdigest()
     path = Path("explanations") / f"{sha256}.png"
     if not (home / path).exists():
