@@ -320,6 +320,17 @@ def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
     return tuple(Epoch(*row) for row in rows)
 
 
+def training_dataset(engine: Engine, training_run_id: str) -> str:
+    """The data-set version that a training run learnt from."""
+    with reading(engine) as connection:
+        found = one(
+            connection, "SELECT dataset_id FROM training_runs WHERE training_run_id = :run", run=training_run_id
+        )
+    if found is None:
+        raise DataError(f"No training run {training_run_id!r} in the catalogue.")
+    return str(found.dataset_id)
+
+
 def trained_patients(engine: Engine, model_version_id: str) -> set[str]:
     """The train and validation patients of a model and of its members: those it must not be tested on."""
     with reading(engine) as connection:

@@ -134,6 +134,8 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             except psycopg.errors.UndefinedTable:
                 row = None
+            except psycopg.errors.InsufficientPrivilege:  # a reader, who may look at the views alone
+                row = (HEAD,)
             connection.rollback()
             revision = row[0] if row else None
             refuse_newer(revision)
@@ -162,9 +164,7 @@ def _plain(message: str, place: str, limit_seconds: float) -> Exception:
     first = message.strip().splitlines()[0] if message.strip() else "no message"
     low = first.lower()
     if low == "interrupted" or "statement timeout" in low:
-        return CatalogueError(
-            f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--limit SECONDS)."
-        )
+        return CatalogueError(f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--seconds).")
     if "not authorized" in low or "prohibited" in low or "readonly" in low or "read-only" in low:
         return UsageError(
             f"wrist sql reads only: {first}. Corrections are made with `wrist relabel` and `wrist exclude`."

@@ -1,0 +1,36 @@
+"""Two PostgreSQL roles: a writer that may add rows, and a reader that may look at the public views alone."""
+
+from __future__ import annotations
+
+from db.chain import audited_tables
+from db.columns import Base
+from db.views import VIEWS
+from wrist_model.errors import UsageError
+
+
+def grant_sql(database: str, writer: str = "wrist_writer", reader: str = "wrist_reader") -> str:
+    """The SQL that a database's owner runs once, after the schema was made; printed by `wrist db grant`.
+
+    The roles can't log in by themselves: grant them to your own (`GRANT wrist_reader TO anna`). Names are checked to be
+    plain identifiers. Raises UsageError.
+    """
+    for name in (writer, reader):
+        if not name.isidentifier() or not name.isascii() or name != name.lower():
+            raise UsageError(f"{name!r} is no plain role name: use small letters, digits and _.")
+    audited = ("audit_entry", *audited_tables())
+    kept = sorted(name for name in Base.metadata.tables if name not in audited)
+    quoted = '"' + database.replace('"', '""') + '"'
+    lines = ["-- Run as the owner of the schema, once after `wrist db upgrade`."]
+    for role in (writer, reader):
+        lines.append(
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{role}') THEN "
+            f"CREATE ROLE {role} NOLOGIN; END IF; END $$;"
+        )
+        lines += [f"GRANT CONNECT ON DATABASE {quoted} TO {role};", f"GRANT USAGE ON SCHEMA public TO {role};"]
+    lines += [
+        f"GRANT SELECT, INSERT ON {', '.join(audited)} TO {writer};",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(kept)} TO {writer};",
+        f"GRANT SELECT ON alembic_version, {', '.join(VIEWS)} TO {writer};",
+        f"GRANT SELECT ON {', '.join(VIEWS)} TO {reader};",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,135 @@
+"""Backups, restores and rights, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from db_story import tell
+from db_tamper import past_the_guards
+from sqlalchemy import Engine, create_engine, text
+
+from db import views
+from db.backup import backup, open_backup, restore
+from db.engine import database_url, make_engine, open_catalogue
+from db.grants import grant_sql
+from db.sql import query
+from db.verify import verify
+from wrist_model.errors import CatalogueError, UsageError
+
+ROOT = Path(__file__).parent.parent
+WRITER = """
+import sys
+from db import operations
+from db.engine import open_catalogue
+from wrist_model.records import Provenance
+engine = open_catalogue()
+while True:
+    operations.add_stage_cost(engine, operations.StageCost("f", "s", 1.0), Provenance("w"))
+    print("x", flush=True)
+"""
+
+
+def rows(name: str) -> list[tuple[object, ...]]:
+    return sorted(query(f"SELECT * FROM {name}").rows, key=repr)
+
+
+def test_a_restored_backup_is_the_same_catalogue_also_in_the_other_database(
+    catalogue: Engine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_database
+) -> None:
+    tell(catalogue)
+    before = {name: rows(name) for name in views.VIEWS}
+    file = backup(catalogue, tmp_path / "b" / "backup.sqlite")
+    for name in ("models", "explanations", "reports"):
+        (tmp_path / "other").mkdir(exist_ok=True)
+        (home / name).rename(tmp_path / "other" / name)
+    catalogue.dispose()
+    for url in (new_database(), f"sqlite:///{tmp_path / 'other' / 'catalogue.sqlite'}"):
+        monkeypatch.setenv("WRIST_DATABASE_URL", url)
+        restore(file, tmp_path / "other", url)
+        engine = open_catalogue(tmp_path / "other")
+        assert verify(engine).findings == ()
+        assert {name: rows(name) for name in views.VIEWS} == before
+        engine.dispose()
+
+
+def test_a_backup_while_a_run_writes_is_whole(catalogue: Engine, home: Path, tmp_path: Path) -> None:
+    tell(catalogue)
+    writer = subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert writer.stdout is not None and writer.stdout.readline()
+        for n in range(3):
+            copy = open_backup(backup(catalogue, tmp_path / f"{n}.sqlite"), home)
+            assert verify(copy).findings == ()
+            copy.dispose()
+            time.sleep(0.05)
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def test_a_restore_keeps_the_database_before_it_and_refuses_what_is_no_backup(
+    catalogue: Engine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(catalogue)
+    file = backup(catalogue, tmp_path / "backup.sqlite")
+    url = database_url()
+    (tmp_path / "text").write_text("not a database")
+    for wrong in (tmp_path / "none", tmp_path / "text"):
+        with pytest.raises(CatalogueError):
+            restore(wrong, home, url)
+    forged = tmp_path / "forged.sqlite"
+    forged.write_bytes(file.read_bytes())
+    engine = make_engine(f"sqlite:///{forged}")
+    with past_the_guards(engine, "metric") as connection:
+        connection.exec_driver_sql("UPDATE metric SET value = 1 WHERE id = 1")
+    engine.dispose()
+    with pytest.raises(CatalogueError, match="metric row 1"):
+        restore(forged, home, url)
+    catalogue.dispose()
+    if url.startswith("postgresql"):
+        with pytest.raises(CatalogueError, match="never overwrites"):
+            restore(file, home, url)
+    else:
+        kept = restore(file, home, url)
+        assert Path(kept).exists()
+    assert verify(open_catalogue(home)).ok
+
+
+def test_the_reader_sees_the_views_alone_and_the_writer_adds_but_never_changes(
+    catalogue: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = grant_sql(str(catalogue.url.database))
+    if catalogue.dialect.name == "sqlite":
+        assert "wrist_reader" in sql
+        with pytest.raises(UsageError):
+            grant_sql("d", reader="a; DROP")
+        return
+    with catalogue.begin() as connection:
+        connection.exec_driver_sql(sql)
+        for login, role in (("anna", "wrist_reader"), ("flow", "wrist_writer")):
+            missing = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": login}).first()
+            if missing is None:
+                connection.exec_driver_sql(f"CREATE ROLE {login} LOGIN")
+            connection.exec_driver_sql(f"GRANT {role} TO {login}")
+    owner = database_url()
+    monkeypatch.setenv("WRIST_DATABASE_URL", owner.replace("//postgres:", "//flow:"))
+    writer = open_catalogue(home)
+    tell(writer)
+    assert verify(writer).ok
+    for sql in ("UPDATE metric SET value = 1", "DELETE FROM metric", "TRUNCATE metric", "DROP TABLE metric"):
+        with pytest.raises(Exception, match=r"permission denied|must be owner"), writer.begin() as connection:
+            connection.exec_driver_sql(sql)
+    writer.dispose()
+    address = owner.replace("//postgres:", "//anna:")
+    monkeypatch.setenv("WRIST_DATABASE_URL", address)
+    for name in views.VIEWS:
+        assert query(f"SELECT * FROM {name}").rows
+    reader = create_engine(address)
+    for sql in ("SELECT * FROM metric", "INSERT INTO fact VALUES (1)", "SELECT * FROM patient"):
+        with pytest.raises(Exception, match="permission denied"), reader.begin() as connection:
+            connection.exec_driver_sql(sql)
+    reader.dispose()
