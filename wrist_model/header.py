@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
@@ -32,7 +33,26 @@ class Header:
 
 
 def read(dataset: Dataset) -> Header:
-    """Raises Refused (`missing_identity`, `not_a_radiograph`)."""
+    """Raises Refused (`missing_identity`, `not_a_radiograph`, `damaged`)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings cite values
+        try:
+            return _read(dataset)
+        except Refused:
+            raise
+        except Exception:  # elements are parsed when they are asked for, and damaged ones raise whatever comes
+            raise Refused("damaged", "The DICOM header can't be read: an element in it is damaged.") from None
+
+
+def is_directory(dataset: Dataset) -> bool:
+    """Whether it is a Media Storage Directory, a DICOMDIR, whatever its name."""
+    try:
+        return str(dataset.get("SOPClassUID", "")) == "1.2.840.10008.1.3.10"
+    except Exception:
+        return False
+
+
+def _read(dataset: Dataset) -> Header:
     modality = text(dataset, "Modality").upper()
     if modality not in RADIOGRAPHS:
         said = f"Its modality is {modality}" if re.fullmatch("[A-Z]{2,5}", modality) else "It states no known modality"

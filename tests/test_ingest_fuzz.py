@@ -1,0 +1,175 @@
+"""Mutated PNG, JPEG and DICOM files: each is catalogued or refused by reason; none raises or tells names."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from tasks import pool
+from tests import dicom_files
+from wrist_model.examine import Context, Task, examine
+from wrist_model.identity import IdentityKey
+from wrist_model.recipe import SplitRecipe
+from wrist_model.sources.item import Item
+
+CODES = {
+    "truncated",
+    "damaged",
+    "not_an_image",
+    "empty",
+    "decompression_bomb",
+    "no_pixel_data",
+    "not_a_radiograph",
+    "missing_identity",
+    "unsupported",
+}
+NAME = b"Zanaryxq"
+
+
+def seeds() -> dict[str, bytes]:
+    """Small valid files of each kind."""
+    grey = (dicom_files.ramp(48, 40) >> 4).astype(np.uint8)
+    files = {}
+    for name, image, kind in (
+        ("png", Image.fromarray(grey), "PNG"),
+        ("palette", Image.fromarray(grey).convert("P"), "PNG"),
+        ("png16", Image.fromarray(grey.astype(np.uint16) * 257), "PNG"),
+        ("jpeg", Image.fromarray(grey), "JPEG"),
+        ("colour", Image.fromarray(grey).convert("RGB"), "JPEG"),
+    ):
+        buffer = io.BytesIO()
+        image.save(buffer, kind)
+        files[name] = buffer.getvalue()
+    looks = {"WindowCenter": 2048, "WindowWidth": 4096, "PatientName": NAME.decode(), "PatientID": NAME.decode()}
+    for name, syntax in (("dicom", None), ("rle", RLELossless), ("jls", JPEGLSLossless), ("j2k", JPEG2000Lossless)):
+        ds = dicom_files.dataset(dicom_files.ramp(48, 40), **looks)
+        if syntax:
+            ds.compress(syntax)
+        files[name] = dicom_files.data(ds)
+    lut = {"VOILUTSequence": [dicom_files.lut(np.arange(4096, dtype=np.uint16) * 16, 0, 16)]}
+    files["lut"] = dicom_files.data(dicom_files.dataset(dicom_files.ramp(48, 40), **looks, **lut))
+    return files
+
+
+def mutated(content: bytes, rng: np.random.Generator) -> bytes:
+    """Some bytes flipped, cut out, put in, repeated or set to extremes; or the end gone."""
+    data = bytearray(content)
+    for _ in range(int(rng.integers(1, 5))):
+        at, size = int(rng.integers(len(data))), int(rng.integers(1, 9))
+        how = int(rng.integers(6))
+        if how == 0:
+            data[at] ^= 1 << int(rng.integers(8))
+        elif how == 1:
+            data[at : at + size] = rng.bytes(size)
+        elif how == 2:
+            del data[at : at + size]
+        elif how == 3:
+            data[at:at] = rng.bytes(size)
+        elif how == 4:
+            data[at : at + size] = bytes([int(rng.choice([0, 0x7F, 0xFF]))]) * size
+        else:
+            data = data[: max(1, at)]
+        if len(data) < 2:
+            break
+    return bytes(data)
+
+
+def context(home) -> Context:
+    return Context(
+        IdentityKey(b"k" * 32), SplitRecipe(), str(home), str(home), "fuzz", private=True, max_pixels=1_000_000
+    )
+
+
+def campaign(home, cases: int, seed: int) -> dict[str, int]:
+    """Run the cases through the real worker pool; a decoder that takes its process down costs that process only."""
+    folder = home / "files"
+    folder.mkdir(parents=True)
+    rng, kinds = np.random.default_rng(seed), seeds()
+    outcomes: dict[str, int] = {}
+
+    def tasks():
+        for number in range(cases):
+            name = sorted(kinds)[number % len(kinds)]
+            path = folder / f"{number}"
+            path.write_bytes(mutated(kinds[name], rng))
+            yield Task(Item(str(path), f"{number}"))
+
+    for results in pool.examined(tasks(), context(home), 2):
+        for result in results:
+            refused = result.quarantined
+            code = refused.reason_code if refused else result.outcome
+            outcomes[code] = outcomes.get(code, 0) + 1
+            assert NAME.decode() not in repr(result)
+            if refused:
+                assert re.fullmatch(r"[^\n]{10,200}", refused.reason)
+    for path in folder.iterdir():
+        path.unlink()
+    return outcomes
+
+
+def test_hundreds_of_mutated_files_each_end_catalogued_or_refused(tmp_path):
+    outcomes = campaign(tmp_path, 800, seed=1)
+    assert sum(outcomes.values()) == 800
+    assert set(outcomes) <= CODES | {"images", "filtered", "ignored", "decoder_crashed"}
+    assert outcomes["images"] > 20
+    assert outcomes["damaged"] + outcomes["truncated"] > 100
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_mutated_files(tmp_path):
+    outcomes = campaign(tmp_path, 100_000, seed=2)
+    assert sum(outcomes.values()) == 100_000
+    assert set(outcomes) <= CODES | {"images", "filtered", "ignored", "decoder_crashed"}
+
+
+def test_random_bytes_under_every_signature_are_refused(tmp_path):
+    rng = np.random.default_rng(3)
+    heads = (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\0" * 128 + b"DICM", b"\x08\0\x05\0CS")
+    for number in range(100):
+        path = tmp_path / f"{number}"
+        path.write_bytes(heads[number % len(heads)] + rng.bytes(int(rng.integers(0, 3000))))
+        result = examine(Task(Item(str(path), path.name)), context(tmp_path))
+        assert result.quarantined is not None
+        assert result.quarantined.reason_code in CODES
+
+
+def test_a_worker_that_dies_costs_one_file(tmp_path):
+    """A file on which the decoder kills its process: a pipe to nowhere in this test, a crash in a codec in life."""
+    paths = []
+    for number in range(6):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.full((40, 40), number, np.uint8)).save(path)
+        paths.append(path)
+    tasks = [Task(Item(str(path), path.name)) for path in paths]
+    tasks[3] = Task(_Bomb(str(paths[3]), paths[3].name))
+    outcomes = {}
+    for results in pool.examined(iter(tasks), context(tmp_path), 2):
+        outcomes.update({result.path: result for result in results})
+    codes = [result.quarantined.reason_code for result in outcomes.values() if result.quarantined]
+    assert codes == ["decoder_crashed"]
+    assert len(outcomes) == 6
+
+
+class _Bomb(Item):
+    """An item whose file ends the process that opens it."""
+
+    def __reduce__(self):
+        return _bomb, (self.__dict__["path"], self.__dict__["relative"])
+
+
+def _bomb(path, relative):
+    if os.environ.get("PYTEST_CURRENT_TEST") is None or _in_worker():
+        os._exit(11)
+    return Item(path, relative)
+
+
+def _in_worker():
+    import multiprocessing
+
+    return multiprocessing.parent_process() is not None
