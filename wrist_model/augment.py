@@ -19,7 +19,7 @@ from wrist_model.recipe import AugmentationRecipe
 
 @dataclass(frozen=True)
 class Draw:
-    """One drawn change: angles in degrees (counter-clockwise), brightness as a factor."""
+    """One drawn change: angles in degrees, as Keras counts them, brightness as a factor."""
 
     rotation: float
     shear: float
@@ -47,18 +47,18 @@ def apply(pixels: np.ndarray, change: Draw) -> np.ndarray:
     theta, shear = math.radians(change.rotation), math.radians(change.shear)
     margin = math.ceil(size * (abs(math.sin(theta)) + abs(math.sin(shear))) / 2) + 2
     padded = np.pad(grey, margin, mode="edge")
-    # Output → input, rows then columns as in keras: rotation · shear; PIL wants (x, y).
+    # Output → input for (x, y), as Keras has it: rotation · shear.
     sin, cos = math.sin(theta), math.cos(theta)
-    ry, rx = -math.sin(shear), math.cos(shear)
-    m00, m01 = cos, cos * ry - sin * rx
-    m10, m11 = sin, sin * ry + cos * rx
+    xy, yy = -math.sin(shear), math.cos(shear)
+    a, b = cos, cos * xy - sin * yy
+    d, e = sin, sin * xy + cos * yy
     if change.flip:
-        m01, m11 = -m01, -m11
+        a, d = -a, -d
     centre = size / 2
-    x0 = centre + margin - (m11 * centre + m10 * centre)
-    y0 = centre + margin - (m01 * centre + m00 * centre)
+    c = centre + margin - (a + b) * centre
+    f = centre + margin - (d + e) * centre
     picture = Image.fromarray(padded).transform(
-        (size, size), Image.Transform.AFFINE, (m11, m10, x0, m01, m00, y0), resample=Image.Resampling.BILINEAR
+        (size, size), Image.Transform.AFFINE, (a, b, c, d, e, f), resample=Image.Resampling.BILINEAR
     )
     table = np.clip(np.arange(256) * change.brightness + 0.5, 0, 255).astype(np.uint8)
     return table[np.asarray(picture)][..., None]

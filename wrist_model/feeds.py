@@ -75,13 +75,17 @@ def open_source(
     validation: Sequence[ImageRef],
     recipe: Recipe,
     found: Weights,
+    make: Callable[[str], Network],
     *,
     home: Path,
     progress: Progress | None = None,
 ) -> Source:
-    """Stored features where the recipe wants them and something is frozen; else pictures."""
+    """Stored features where the recipe wants them and something is frozen; else pictures.
+
+    make(policy): the same network, weights included, under another dtype policy.
+    """
     if network.frozen is None or recipe.training.mode == "online":
         return Pictures(network, train, validation, recipe, progress)
-    from wrist_model import features
+    from wrist_model import frozen
 
-    return features.open_features(network, train, validation, recipe, found, home=home, progress=progress)
+    return frozen.open_features(network, train, validation, recipe, found, make, home=home, progress=progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def predict(model_path: Path, refs: Sequence[ImageRef], *, home: Path, progress:
 
     found: list[np.ndarray] = []
     chunks = [refs[i : i + BATCH] for i in range(0, len(refs), BATCH)]
-    for x in batches.ahead([lambda chunk=chunk: pictures(chunk) for chunk in chunks]):
+    for x in batches.ahead([partial(pictures, chunk) for chunk in chunks]):
         found.append(forward(x).numpy())
         if progress:
             progress("predict", min(len(found) * BATCH, len(refs)), len(refs), "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ def save(network: Network, free_weights: Sequence[np.ndarray], folder: Path, ori
         network.whole.save(raw)
         _without_times(raw, clean, origin)
         sha256 = hashlib.sha256(clean.read_bytes()).hexdigest()
-        os.chmod(clean, 0o644)
+        clean.chmod(0o644)
         clean.replace(folder / f"{sha256}.keras")
     return sha256
 

@@ -12,12 +12,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wrist_model import batches, precision, resume, saved, feeds, weights
+from wrist_model import batches, feeds, precision, resume, saved, weights
 from wrist_model.backbones import BACKBONES, Network, build
 from wrist_model.errors import DataError
 from wrist_model.recipe import Recipe, TrainingRecipe
@@ -52,14 +53,14 @@ def train(
     keras.backend.clear_session()  # layer names count from the start, and an earlier network's memory goes
     found = weights.resolve(recipe.network.weights, architecture)
     policy = free_policy(recipe, architecture, found)
-    network = prepared(recipe, architecture, found, policy)
-    data = feeds.open_source(network, train, validation, recipe, found, home=home, progress=progress)
+    make = partial(prepared, recipe, architecture, found)
+    network = make(policy)
+    data = feeds.open_source(network, train, validation, recipe, found, make, home=home, progress=progress)
     fit = Fit(network, data, labels, recipe.training, progress)
-    history, best = fit.run(
-        home / "runs" / run_id, _fingerprint(train, validation, recipe, found), on_epoch, tensorboard
-    )
-    artifact = saved.save(prepared(recipe, architecture, found, "float32"), best, home / "models", found.origin)
-    resume.forget(home / "runs" / run_id)
+    folder, same = home / "runs" / run_id, _fingerprint(train, validation, recipe, found)
+    history, best = fit.run(folder, same, on_epoch, tensorboard)
+    artifact = saved.save(make("float32"), best, home / "models", found.origin)
+    resume.forget(folder)
     best_epoch = min(history, key=lambda each: each.val_loss).epoch
     seconds = time.perf_counter() - begun
     return TrainedModel(architecture, artifact, found.source, found.sha256, best_epoch, seconds, history)

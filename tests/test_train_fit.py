@@ -1,0 +1,172 @@
+"""The trainer against Keras's own `fit`, stored features against online training, the saved network against both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import train_data
+from wrist_model import batches, inference, saved, training, weights
+from wrist_model.recipe import ARCHITECTURES, Recipe
+from wrist_model.records import Epoch, ImageRef, TrainedModel
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[ImageRef], list[ImageRef]]:
+    folder = tmp_path_factory.mktemp("pictures")
+    return train_data.refs(folder, 16), train_data.refs(folder, 8, first=16)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def backbones(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("backbones")
+    for architecture in ARCHITECTURES:
+        train_data.backbone(folder, architecture)
+    return str(folder / "{architecture}.keras")
+
+
+def fit(
+    pictures: tuple[list[ImageRef], list[ImageRef]], recipe: Recipe, architecture: str, home: Path, run_id: str = "r"
+) -> TrainedModel:
+    told: list[Epoch] = []
+    found = training.train(*pictures, recipe, architecture, home=home, run_id=run_id, on_epoch=told.append)
+    assert tuple(told) == found.history
+    return found
+
+
+def losses(model: TrainedModel) -> list[tuple[float, float]]:
+    return [(epoch.loss, epoch.val_loss) for epoch in model.history]
+
+
+def scores(model: TrainedModel, refs: list[ImageRef], home: Path) -> np.ndarray:
+    return inference.predict(home / "models" / f"{model.artifact_sha256}.keras", refs, home=home)
+
+
+def plain_keras(
+    pictures: tuple[list[ImageRef], list[ImageRef]], recipe: Recipe, architecture: str, backbone: str
+) -> list[tuple[float, float]]:
+    """The recipe written out with keras.applications and model.fit."""
+    import keras
+
+    keras.backend.clear_session()
+    size, seed, train = train_data.SIZE, recipe.training.seed, pictures[0]
+    keras.utils.set_random_seed(seed)
+    builder = {"resnet50": keras.applications.ResNet50, "efficientnetb0": keras.applications.EfficientNetB0}
+    base = builder[architecture](include_top=False, weights=None, input_shape=(size, size, 3))
+    x = keras.layers.GlobalAveragePooling2D()(base.output)
+    x = keras.layers.Dense(recipe.network.dense_units, activation="relu")(x)
+    x = keras.layers.Dropout(recipe.network.dropout, seed=seed)(x)
+    model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(x))
+    base.set_weights(keras.models.load_model(backbone.format(architecture=architecture)).get_weights())
+    for layer in base.layers[:-10]:
+        layer.trainable = False
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0  # drop-connect in a frozen layer
+    for layer in base.layers[-10:]:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    model.compile(keras.optimizers.Adam(recipe.training.learning_rate), "binary_crossentropy")
+
+    def ready(grey: np.ndarray) -> np.ndarray:
+        rgb = np.repeat(grey, 3, axis=-1).astype(np.float32)
+        return keras.applications.resnet.preprocess_input(rgb) if architecture == "resnet50" else rgb
+
+    raw, raw_validation = (batches.load(refs, size) for refs in pictures)
+    labels, validation_labels = (np.array([ref.label for ref in refs]) for refs in pictures)
+    counts = np.bincount(labels)
+    found = []
+    for epoch in range(1, recipe.training.epochs + 1):
+        order = batches.order(len(train), seed, epoch)
+        changed = batches.augmented(raw, train, order, recipe.augmentation, seed, [epoch - 1] * len(order))
+        history = model.fit(
+            ready(changed),
+            np.eye(2)[labels[order]],
+            batch_size=recipe.training.batch_size,
+            shuffle=False,
+            class_weight={k: len(labels) / (2 * counts[k]) for k in (0, 1)},
+            validation_data=(ready(raw_validation), np.eye(2)[validation_labels]),
+            verbose=0,
+        ).history
+        found.append((history["loss"][0], history["val_loss"][0]))
+    return found
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_losses_are_those_of_plain_keras_and_stored_features_change_nothing(
+    architecture: str, pictures: tuple[list[ImageRef], list[ImageRef]], backbones: str, home: Path
+) -> None:
+    pictures = (pictures[0][:14], pictures[1])  # an uneven last batch
+    pictures[0][0] = replace(pictures[0][0], label=1)  # uneven classes
+    recipe = train_data.recipe(backbones, mode="online")
+    online = fit(pictures, recipe, architecture, home)
+    assert losses(online) == pytest.approx(plain_keras(pictures, recipe, architecture, backbones), rel=1e-5)
+
+    stored = fit(pictures, train_data.recipe(backbones), architecture, home)
+    assert losses(stored) == pytest.approx(losses(online), rel=1e-5)
+    assert scores(stored, pictures[1], home) == pytest.approx(scores(online, pictures[1], home), rel=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "change",
+    [{"feature_dtype": "float16"}, {"fold_constants": True}, {"frozen_precision": "bfloat16", "fold_constants": True}],
+    ids=["float16", "folded", "bfloat16"],
+)
+def test_cheaper_storage_moves_final_probabilities_by_less_than_a_hundredth(
+    architecture: str,
+    change: dict[str, object],
+    pictures: tuple[list[ImageRef], list[ImageRef]],
+    backbones: str,
+    home: Path,
+) -> None:
+    exact = fit(pictures, train_data.recipe(backbones, learning_rate=1e-4), architecture, home)
+    cheap = fit(pictures, train_data.recipe(backbones, learning_rate=1e-4, **change), architecture, home)
+    assert np.abs(scores(cheap, pictures[1], home) - scores(exact, pictures[1], home)).max() < 0.01
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_saved_network_is_the_frozen_part_followed_by_the_free_part(
+    architecture: str, pictures: tuple[list[ImageRef], list[ImageRef]], backbones: str, home: Path
+) -> None:
+    recipe = train_data.recipe(backbones)
+    model = fit(pictures, recipe, architecture, home)
+    whole = saved.load(home / "models" / f"{model.artifact_sha256}.keras")
+    assert whole.input_shape == (None, train_data.SIZE, train_data.SIZE, 1)
+    grey = batches.load(pictures[1], train_data.SIZE)
+    parts = training.prepared(recipe, architecture, weights.resolve(backbones, architecture), "float32")
+    assert parts.boundary == training.BACKBONES[architecture].boundary_layer
+    mine = {layer.name: layer for layer in whole.layers}
+    for layer in parts.free.layers:
+        layer.set_weights(mine[layer.name].get_weights() if layer.name in mine else [])
+    expected = parts.free(parts.frozen(grey, training=False), training=False).numpy()[:, 1]
+    assert scores(model, pictures[1], home) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_same_training_gives_the_same_bytes_and_another_seed_gives_others(
+    pictures: tuple[list[ImageRef], list[ImageRef]], backbones: str, home: Path, tmp_path: Path
+) -> None:
+    run = partial(fit, pictures, architecture="efficientnetb0")
+    first = run(train_data.recipe(backbones), home=home)
+    again = run(train_data.recipe(backbones), home=tmp_path, run_id="elsewhere")
+    other = run(train_data.recipe(backbones, seed=21), home=tmp_path)
+    assert first.artifact_sha256 == again.artifact_sha256
+    assert first.artifact_sha256 != other.artifact_sha256
+
+
+def test_batch_normalisation_keeps_its_statistics_by_default_and_learns_them_on_request(backbones: str) -> None:
+    found = weights.resolve(backbones, "resnet50")
+    for kind, kept in (("inference", True), ("training", False)):
+        network = training.prepared(train_data.recipe(backbones, batch_norm=kind), "resnet50", found, "float32")
+        layer = network.whole.get_layer("conv5_block3_3_bn")
+        before = np.asarray(layer.moving_mean)
+        network.free(np.ones((2, *network.frozen.output_shape[1:]), np.float32), training=True)
+        assert np.array_equal(before, np.asarray(layer.moving_mean)) == kept

@@ -1,0 +1,60 @@
+"""Small pictures, recipes and backbone files for the training tests."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests import factories
+from wrist_model import decode
+from wrist_model.recipe import Recipe, from_mapping
+from wrist_model.records import ImageRef
+
+SIZE = 64
+
+
+def refs(folder: Path, n: int, first: int = 0) -> list[ImageRef]:
+    """n labelled radiographs of 64 pixels as PNG files, each of a patient of its own, both labels in turn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for i in range(first, first + n):
+        path = folder / f"{i:03d}.png"
+        pixels = np.asarray(Image.fromarray(factories.radiograph(i, i % 2)).resize((SIZE + 8, SIZE)))
+        Image.fromarray(pixels).save(path)
+        made.append(ImageRef(f"im-{i}", f"st-{i}", f"pt-{i}", str(path), decode.pixel_sha256(pixels), i % 2, "train"))
+    return made
+
+
+def recipe(weights: str, **training: object) -> Recipe:
+    """Float32, unfolded, 64 pixels, two epochs: what equality tests need; `training` overrides."""
+    network = {"weights": weights, "image_size": SIZE, "dense_units": 8}
+    network |= {k: training.pop(k) for k in ("free_layers", "batch_norm", "batch_norm_momentum") if k in training}
+    base = {
+        "epochs": 2,
+        "batch_size": 6,
+        "learning_rate": 1e-3,
+        "views_per_image": 2,
+        "frozen_precision": "float32",
+        "free_precision": "float32",
+        "feature_dtype": "float32",
+        "fold_constants": False,
+    }
+    return from_mapping({"name": "test", "network": network, "training": base | training}, "test")
+
+
+def backbone(folder: Path, architecture: str) -> Path:
+    """A backbone's random weights, as keras.applications saves them, in folder/<architecture>.keras."""
+    import keras
+
+    from wrist_model.backbones import BACKBONES
+
+    path = folder / f"{architecture}.keras"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        keras.utils.set_random_seed(int(hashlib.sha256(architecture.encode()).hexdigest()[:6], 16))
+        builder = getattr(keras.applications, BACKBONES[architecture].builder)
+        builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)).save(path)
+    return path
