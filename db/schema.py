@@ -240,8 +240,8 @@ class DatasetMember(Audited):
     __tablename__ = "dataset_member"
     dataset_version_id: Mapped[int] = link("dataset_version")
     image_id: Mapped[Number] = mapped_column(index=True)
-    study_id: Mapped[Number]
-    patient_id: Mapped[Number]
+    study_id: Mapped[Number] = mapped_column(index=True)
+    patient_id: Mapped[Number] = mapped_column(index=True)
     split: Mapped[Word]
     label: Mapped[Flag | None]
     included: Mapped[Flag]

@@ -5,7 +5,7 @@ A run's status is a view over its events and a model's role a view over promotio
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.columns import Audited, Base, Flag, Number, Real, Word, link
@@ -134,6 +134,7 @@ class ImagePrediction(Audited):
     predicted_label: Mapped[Flag | None]
     __table_args__ = (
         UniqueConstraint("evaluation_id", "image_id"),
+        Index("ix_image_prediction_entry", "entry"),  # a month's rows, by way of their links' times
         CheckConstraint(SPLIT, "image_prediction_split"),
         CheckConstraint(PROBABILITIES, "image_prediction_probability"),
     )
@@ -154,6 +155,7 @@ class StudyPrediction(Audited):
     predicted_label: Mapped[Flag | None]
     __table_args__ = (
         UniqueConstraint("evaluation_id", "study_id"),
+        Index("ix_study_prediction_entry", "entry"),  # a month's rows, by way of their links' times
         CheckConstraint(SPLIT, "study_prediction_split"),
         CheckConstraint(PROBABILITIES, "study_prediction_probability"),
     )

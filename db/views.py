@@ -6,6 +6,7 @@ commas in order of `place`.
 
 from __future__ import annotations
 
+# The link is LEFT JOINed although it is always there: a query that doesn't ask for its time then goes without it.
 _PREDICTION = """
 CREATE VIEW {level}_predictions AS
 SELECT '{prefix}-' || CAST(p.id AS TEXT) AS prediction_id, e.evaluation_id, e.purpose, m.model_version_id,
@@ -15,7 +16,7 @@ FROM {level}_prediction p
 JOIN evaluation e ON e.id = p.evaluation_id
 JOIN model_version m ON m.id = e.model_version_id
 JOIN {joins}
-JOIN audit_entry a ON a.seq = p.entry
+LEFT JOIN audit_entry a ON a.seq = p.entry
 LEFT JOIN dataset_version d ON d.id = e.dataset_version_id
 LEFT JOIN operating_point o ON o.id = p.operating_point_id
 """

@@ -383,6 +383,10 @@ CREATE TABLE dataset_member (
 -- next
 CREATE INDEX ix_dataset_member_image_id ON dataset_member (image_id)
 -- next
+CREATE INDEX ix_dataset_member_patient_id ON dataset_member (patient_id)
+-- next
+CREATE INDEX ix_dataset_member_study_id ON dataset_member (study_id)
+-- next
 CREATE TABLE exclusion (
 	image_id BIGINT,
 	study_id BIGINT,
@@ -647,6 +651,8 @@ CREATE TABLE image_prediction (
 	FOREIGN KEY(entry) REFERENCES audit_entry (seq)
 )
 -- next
+CREATE INDEX ix_image_prediction_entry ON image_prediction (entry)
+-- next
 CREATE INDEX ix_image_prediction_image_id ON image_prediction (image_id)
 -- next
 CREATE TABLE metric (
@@ -702,6 +708,8 @@ CREATE TABLE study_prediction (
 	FOREIGN KEY(operating_point_id) REFERENCES operating_point (id),
 	FOREIGN KEY(entry) REFERENCES audit_entry (seq)
 )
+-- next
+CREATE INDEX ix_study_prediction_entry ON study_prediction (entry)
 -- next
 CREATE INDEX ix_study_prediction_study_id ON study_prediction (study_id)
 -- next
