@@ -70,7 +70,7 @@ def _maps(network: Any, layer: str) -> Callable[[Grey], Maps]:
     if layer not in {item.name for item in network.layers}:
         raise DataError(f"The saved network has no layer {layer!r}: it is not flat, or of another architecture.")
     head = network.layers[-1]
-    lower = keras.Model(network.inputs, network.get_layer(layer).output)
+    lower = keras.Model(network.input, network.get_layer(layer).output)
     upper = keras.Model(network.get_layer(layer).output, head.input)
     weights, bias = head.kernel, head.bias
 
@@ -121,7 +121,7 @@ def overlay(pixels: Grey, heat: Maps) -> bytes:
     painted.putpalette(colours)
     blended = Image.composite(painted.convert("RGB"), Image.fromarray(pixels).convert("RGB"), mask)
     stream = io.BytesIO()
-    blended.save(stream, "PNG", compress_level=1)
+    blended.save(stream, "PNG", compress_level=1, compress_type=3)  # run lengths: smaller and faster here
     return stream.getvalue()
 
 

@@ -1,0 +1,177 @@
+"""Maps come from the saved network as it predicts, are stored by their hash, and are withheld when they fail."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import radiograph
+from PIL import Image
+from scipy import ndimage
+
+from wrist_model import decode, gradcam, trust
+from wrist_model.errors import DataError
+from wrist_model.recipe import NetworkRecipe
+from wrist_model.records import ImageRef
+
+SIZE = 64
+NETWORK = NetworkRecipe(weights="none", image_size=SIZE, dense_units=8)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def saved(home: Path) -> dict[str, Path]:
+    from wrist_model import backbones
+
+    found = {}
+    for architecture in ("efficientnetb0", "resnet50"):
+        path = home / f"{architecture}.keras"
+        backbones.build(architecture, NETWORK, seed=1, free_all=True).whole.save(path)
+        found[architecture] = path
+    return found
+
+
+@pytest.fixture(scope="module")
+def opened(saved: dict[str, Path]) -> dict[str, gradcam.Explainer]:
+    return {architecture: gradcam.open_network(path, architecture) for architecture, path in saved.items()}
+
+
+@pytest.fixture(scope="module")
+def refs(home: Path) -> list[ImageRef]:
+    found = []
+    for number in range(6):
+        pixels = radiograph(number, number % 2)
+        path = home / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        uid = f"im-{number}"
+        found.append(ImageRef(uid, f"st-{number}", f"pt-{number}", str(path), decode.pixel_sha256(pixels), number % 2))
+    return found
+
+
+@pytest.mark.parametrize("architecture", ["efficientnetb0", "resnet50"])
+def test_the_map_is_the_papers_formula_on_the_log_odds(
+    architecture: str, saved: dict[str, Path], opened: dict[str, gradcam.Explainer]
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    from wrist_model.backbones import BACKBONES
+
+    network = keras.models.load_model(saved[architecture], compile=False)
+    layer = network.get_layer(BACKBONES[architecture].gradcam_layer)
+    both = keras.Model(network.input, [layer.output, network.output])
+    pictures = np.stack([radiograph(n, 0)[:SIZE, :SIZE, None] for n in (0, 1)])
+    with tf.GradientTape() as tape:
+        grid, probability = both(pictures, training=False)
+        tape.watch(grid)
+        above = keras.Model(layer.output, network.output)(grid)
+        odds = tf.math.log(above[:, 1]) - tf.math.log(above[:, 0])
+    weights = tf.reduce_mean(tape.gradient(odds, grid), axis=(1, 2))
+    expected = tf.nn.relu(tf.reduce_sum(grid * weights[:, None, None, :], axis=-1)).numpy()
+    assert np.allclose(above, probability, atol=1e-5)
+    found = opened[architecture].maps(pictures)
+    scale = max(float(np.abs(expected).max()), 1e-12)
+    np.testing.assert_allclose(found / scale, expected / scale, atol=2e-3)
+
+
+def test_overlays_have_the_radiographs_size_and_their_own_hash(
+    home: Path, saved: dict[str, Path], opened: dict[str, gradcam.Explainer], refs: list[ImageRef]
+) -> None:
+    path, network = saved["efficientnetb0"], opened["efficientnetb0"]
+    heard: list[tuple[str, int, int, str]] = []
+    found = gradcam.explain(
+        path, "efficientnetb0", refs, home, progress=lambda *said: heard.append(said), explainer=network
+    )
+    assert [one.image_uid for one in found] == [ref.image_uid for ref in refs]
+    for one, ref in zip(found, refs, strict=True):
+        content = (home / one.path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == one.file_sha256
+        assert one.path == f"explanations/{one.file_sha256}.png"
+        with Image.open(home / one.path) as picture, Image.open(ref.file) as radiograph_:
+            assert picture.size == radiograph_.size
+            assert picture.mode == "RGB"
+        assert 0 <= (one.sanity_score or 0) <= 1
+        assert 0 <= (one.border_share or 0) <= 1
+        assert one.withheld == bool(one.note)
+    assert heard[-1] == ("explain", len(refs), len(refs), "efficientnetb0")
+    again = gradcam.explain(path, "efficientnetb0", refs, home, explainer=network)
+    assert [one.file_sha256 for one in again] == [one.file_sha256 for one in found]
+
+
+def test_an_edge_detector_in_the_maps_place_is_withheld(refs: list[ImageRef]) -> None:
+    """Its map does not depend on any weight, so that shuffling them changes nothing (Adebayo et al. 2018)."""
+    withheld = 0
+    for number in range(40):
+        pixels = radiograph(number, number % 2)
+        edges = ndimage.gaussian_gradient_magnitude(pixels.astype(np.float32), 2)
+        sanity = trust.sanity_score(edges, edges.copy())
+        withheld += bool(trust.verdict(edges, sanity, trust.border_share(edges, pixels)))
+    assert withheld >= 0.95 * 40
+
+
+def test_a_map_without_heat_is_withheld() -> None:
+    assert "no heat" in trust.verdict(np.zeros((7, 7), np.float32), 1.0, 0.0)
+    assert not gradcam.upsampled(np.zeros((7, 7), np.float32), (50, 40)).any()
+
+
+def test_a_map_on_the_border_or_on_burned_in_text_is_withheld() -> None:
+    pixels = np.full((200, 160), 40, dtype=np.uint8)
+    pixels[90:105, 70:74] = pixels[90:94, 70:82] = 255  # a letter L, well inside
+    assert trust.burned_in(pixels)[95, 71]
+    heat = np.zeros((200, 160), dtype=np.float32)
+    heat[88:107, 68:84] = 1
+    assert trust.border_share(heat, pixels) > trust.MOST_BORDER
+    heat[:] = 0
+    heat[:, :10] = 1
+    assert trust.border_share(heat, pixels) == 1
+    assert "border" in trust.verdict(heat, 0.9, 1.0)
+    heat[:] = 0
+    heat[120:160, 60:100] = 1
+    assert trust.border_share(heat, pixels) == 0
+    assert trust.verdict(heat, 0.9, 0.0) == ""
+
+
+def test_bright_bone_is_not_taken_for_text() -> None:
+    for number in range(8):
+        assert trust.burned_in(radiograph(number, 1)).mean() < 0.02
+
+
+def test_the_hot_place_stays_where_it_is_when_the_map_is_stretched() -> None:
+    heat = np.zeros((7, 7), np.float32)
+    heat[1, 5] = 3
+    full = gradcam.upsampled(heat, (350, 210))
+    row, column = np.unravel_index(full.argmax(), full.shape)
+    assert abs(row - 350 * 1.5 / 7) <= 2
+    assert abs(column - 210 * 5.5 / 7) <= 2
+    assert full.max() == pytest.approx(1, abs=0.01)
+
+
+def test_cold_bone_stays_as_it_was_under_the_map() -> None:
+    import io
+
+    pixels = radiograph(3, 0)
+    heat = np.zeros(pixels.shape, dtype=np.float32)
+    heat[:20, :20] = 1
+    with Image.open(io.BytesIO(gradcam.overlay(pixels, heat))) as picture:
+        shown = np.asarray(picture)
+    np.testing.assert_array_equal(shown[30:, 30:, 0], pixels[30:, 30:])
+    assert (shown[:20, :20, 0] != pixels[:20, :20]).mean() > 0.9
+
+
+def test_a_lost_or_foreign_network_is_refused_in_one_sentence(home: Path, saved: dict[str, Path]) -> None:
+    broken = home / "broken.keras"
+    broken.write_bytes(b"not a network")
+    with pytest.raises(DataError, match=r"broken\.keras.*can't be opened"):
+        gradcam.open_network(broken, "resnet50")
+    with pytest.raises(DataError, match="no layer"):
+        gradcam.open_network(saved["resnet50"], "efficientnetb0")
+
+
+def test_nothing_to_explain_opens_no_network(home: Path) -> None:
+    assert gradcam.explain(home / "none.keras", "resnet50", [], home) == ()
