@@ -5,10 +5,11 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.evaluate import compare_networks, ensemble_of, newest, predict, score
+from tasks.naming import of_training
 from wrist_model.recipe import load
 
 
-@flow(name="evaluate", flow_run_name="evaluate · {recipe}", description=__doc__)
+@flow(name="evaluate", flow_run_name=of_training, description=__doc__)
 def evaluate(
     dataset_id: str | None = None,
     recipe: str = "report",

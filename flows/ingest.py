@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from prefect import flow
+from prefect import flow, runtime
+from prefect.events import emit_event
+from pydantic import Field
 
-from tasks.catalogue import catalogue, places
+from tasks.catalogue import catalogue, enough_labels, places
 from wrist_model.recipe import load
+
+ENOUGH = "wrist.labels.enough"
 
 
 @flow(name="ingest", flow_run_name="ingest", description=__doc__)
 def ingest(
-    paths: list[str] | None = None,
-    labels: list[str] | None = None,
-    source: str | None = None,
-    body_part: str = "WRIST",
-    recipe: str = "report",
-    jobs: int | None = None,
+    paths: Annotated[list[str] | None, Field(description="Files or folders; none: the roots in sources.toml.")] = None,
+    labels: Annotated[list[str] | None, Field(description="A labels CSV for all paths, or one for each.")] = None,
+    source: Annotated[str | None, Field(description="Name space of the identifiers; none: by the place.")] = None,
+    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
+    recipe: Annotated[str, Field(description="Its [split] says where patients stand.")] = "report",
+    jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
 ) -> dict[str, Any]:
-    """Gives the counts by outcome, and how many files each reason quarantined.
+    """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
-    paths: files or folders; without any, the remembered roots, each with its own labels, source and body part.
-    labels: one labels CSV for all paths, or one for each. recipe: its [split] says where patients stand.
+    As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
     """
-    return catalogue(places(paths, labels, source, body_part), load(recipe).split, jobs)
+    chosen = load(recipe)
+    done = catalogue(places(paths, labels, source, body_part), chosen.split, jobs)
+    waiting = (
+        enough_labels(chosen) if runtime.deployment.get_id() and not runtime.flow_run.get_parent_flow_run_id() else 0
+    )
+    if waiting:
+        resource = {"prefect.resource.id": "wrist.labels", "prefect.resource.name": "labelled studies"}
+        emit_event(ENOUGH, resource=resource, payload={"new_labelled_studies": waiting})
+    return done

@@ -38,9 +38,8 @@ def rescue(url: str, seen: dict[str, float]) -> list[str]:
 
 
 def _heard(url: str, run: dict[str, Any]) -> bool:
-    """Whether a heartbeat of this run, or of the run that it is a part of, came lately."""
+    """Whether a heartbeat of this run came lately; parts of a run have their own."""
     since = datetime.now(UTC) - timedelta(seconds=QUIET_SECONDS)
-    ids = [run["id"], *_parents(url, run)]
     found = ask(
         url,
         "/events/filter",
@@ -48,24 +47,12 @@ def _heard(url: str, run: dict[str, Any]) -> bool:
             "filter": {
                 "event": {"name": ["prefect.flow-run.heartbeat"]},
                 "occurred": {"since": since.isoformat()},
-                "resource": {"id": [f"prefect.flow-run.{one}" for one in ids]},
+                "resource": {"id": [f"prefect.flow-run.{run['id']}"]},
             },
             "limit": 1,
         },
     )
     return bool(found["events"])
-
-
-def _parents(url: str, run: dict[str, Any]) -> list[str]:
-    found: list[str] = []
-    task = run.get("parent_task_run_id")
-    while task:
-        above = ask(url, f"/task_runs/{task}")["flow_run_id"]
-        if not above:
-            break
-        found.append(above)
-        task = ask(url, f"/flow_runs/{above}").get("parent_task_run_id")
-    return found
 
 
 def _crash(url: str, run: dict[str, Any]) -> None:

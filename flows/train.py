@@ -5,11 +5,12 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.dataset import freeze
+from tasks.naming import of_training
 from tasks.train import fit
 from wrist_model.recipe import load
 
 
-@flow(name="train", flow_run_name="train · {recipe}", description=__doc__)
+@flow(name="train", flow_run_name=of_training, description=__doc__)
 def train(dataset_id: str | None = None, recipe: str = "report", models: list[str] | None = None) -> list[str]:
     """Gives a model version for each network, in the recipe's order. Without a data-set id, one is frozen first."""
     chosen = load(recipe, models)

@@ -41,6 +41,14 @@ def in_a_run() -> bool:
     return TaskRunContext.get() is not None or FlowRunContext.get() is not None
 
 
+def markdown(key: str, description: str, text: str) -> None:
+    """Store a page of Markdown in the run at hand."""
+    if in_a_run():
+        from prefect.artifacts import create_markdown_artifact
+
+        create_markdown_artifact(text, key=key, description=description)
+
+
 def gate(
     challenger: str, decision: str, reason: str, found: Sequence[Comparison], margins: GateRecipe, looks: int
 ) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
+from db import datasets
 from db.engine import home, open_catalogue
 from tasks import roots
 from tasks.context import provenance
 from tasks.ingest import catalogue_files
 from tasks.progress import progress
 from wrist_model.errors import UsageError
-from wrist_model.recipe import SplitRecipe
+from wrist_model.recipe import Recipe, SplitRecipe
 
 
 @task(name="catalogue", task_run_name="catalogue files", tags=["catalogue"])
@@ -65,3 +66,9 @@ def places(paths: list[str] | None, labels: list[str] | None, source: str | None
     if not remembered:
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
     return remembered
+
+
+def enough_labels(recipe: Recipe) -> int:
+    """How many labelled studies have come since the newest data-set version, or 0 when too few for a retrain."""
+    waiting = datasets.new_labelled_studies(open_catalogue())
+    return waiting if waiting >= recipe.drift.new_labelled_studies else 0

@@ -109,6 +109,7 @@ class DriftRecipe:
     false_alarm_rate: float = _between(0.05, 0.0001, 0.5)
     psi: float = _between(0.25, 0.01, 10.0)
     minimum_studies: int = _between(50, 5, 1_000_000)
+    new_labelled_studies: int = _between(100, 1, 1_000_000)  # so many since the last version start a retrain
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""Flow `score_incoming`: whatever has come into the remembered roots, or a folder, is catalogued and scored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import State, flow
+from prefect.states import Completed
+from pydantic import Field
+
+from db import audit
+from db.engine import home, open_catalogue
+from flows.score import score
+from tasks import roots
+
+
+@flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
+def score_incoming(
+    paths: Annotated[list[str] | None, Field(description="Folders; none: the roots in sources.toml.")] = None,
+    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
+    jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
+) -> State[Any]:
+    """Studies without a label that the champion has not scored yet. Nothing to do is no failure."""
+    if audit.champion(open_catalogue()) is None:
+        return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
+    if not paths and not roots.read(home()):
+        return Completed(name="Skipped", message="No root is remembered: nothing was scored.")
+    done = score(paths, None, None, body_part, jobs)
+    return Completed(message=f"{len(done['studies'])} studies scored.", data=done)

@@ -1,0 +1,27 @@
+"""Flow `tune`: search learning rate, batch size and the like on validation; the test split is never touched."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.dataset import freeze
+from tasks.naming import of_training
+from wrist_model.recipe import load
+
+
+@flow(name="tune", flow_run_name=of_training, description=__doc__)
+def tune(
+    dataset_id: Annotated[str | None, Field(description="A frozen version; none: freeze one now.")] = None,
+    recipe: Annotated[str, Field(description="A name in recipes/, or the path of a TOML file.")] = "report",
+    models: Annotated[list[str] | None, Field(description="These networks only: resnet50, efficientnetb0.")] = None,
+    trials: Annotated[int | None, Field(ge=1, le=10_000, description="How many; none: the recipe's.")] = None,
+) -> dict[str, Any]:
+    """Gives, for each network, the best trial and the recipe file written from it."""
+    from tasks.tune import search
+
+    chosen = load(recipe, models)
+    dataset_id = dataset_id or freeze()
+    return {name: search(dataset_id, chosen, name, trials) for name in chosen.network.architectures}

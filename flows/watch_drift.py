@@ -1,0 +1,29 @@
+"""Flow `watch_drift`: do new studies still look like those that the champion learnt from?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import State, flow
+from prefect.events import emit_event
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from tasks.drift import EVENT, look
+from wrist_model.recipe import load
+
+
+@flow(name="watch_drift", flow_run_name="watch drift · {recipe}", description=__doc__)
+def watch_drift(
+    recipe: Annotated[str, Field(description="Its [drift] says how sure to be, and of how many studies.")] = "report",
+) -> State[Any]:
+    """Ends as `Drift`, of type failed, where new studies differ: a red run, an event `wrist.drift`, `wrist status`."""
+    found = look(load(recipe))
+    if not found["alerts"]:
+        return Completed(message=found["said"], data=found)
+    emit_event(
+        EVENT,
+        resource={"prefect.resource.id": f"wrist.drift.{found['drift_id']}", "prefect.resource.name": "drift"},
+        payload={"features": found["alerts"], "studies": found["n_current"]},
+    )
+    return Failed(name="Drift", message=f"{found['said']}: look at the newest studies before trusting their scores.")

@@ -1,0 +1,161 @@
+"""Look for drift: new studies against those that the champion learnt from; stored, drawn, and told to a person."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import get_run_logger, task
+from sqlalchemy import Engine
+
+from db import audit, datasets, operations
+from db.drift import StudyFacts, study_facts
+from db.engine import open_catalogue
+from tasks import artifacts
+from tasks.context import provenance
+from tasks.progress import progress
+from wrist_model import decode, drift
+from wrist_model.errors import DataError
+from wrist_model.recipe import Recipe
+from wrist_model.records import ImageRef
+
+MOST_PICTURES = 400  # opened a side for their histograms
+EVENT = "wrist.drift"
+Features = dict[str, list[float | str | None]]
+
+
+@task(name="look for drift", task_run_name="look for drift", tags=["drift"])
+def look(recipe: Recipe) -> dict[str, Any]:
+    """Writes one drift check, a row a feature; gives drift_id, n_current, alerts (names) and a sentence.
+
+    The reference is the training split of the version that the champion was trained on (its scores: validation and
+    test, which it has not learnt by heart). Current are all studies first seen since. Below
+    `drift.minimum_studies` of them nothing is tested. Raises DataError without a champion.
+    """
+    engine, log = open_catalogue(), get_run_logger()
+    champion = audit.champion(engine)
+    if champion is None:
+        raise DataError("No model serves yet, so there is nothing to drift from: `wrist retrain` first.")
+    dataset_id = _dataset_of(engine, champion)
+    studies = study_facts(engine, dataset_id, champion.model_version_id)
+    new = [one for one in studies if one.split is None]
+    if len(new) < recipe.drift.minimum_studies:
+        told = f"{len(new)} new studies since {dataset_id}; drift.minimum_studies is {recipe.drift.minimum_studies}."
+        log.info("Drift: %s", told)
+        return {"drift_id": None, "n_current": len(new), "alerts": [], "said": told}
+    reference, current = _features(engine, dataset_id, studies)
+    checks = drift.check(reference, current, recipe.drift)
+    stored = [operations.DriftCheck(**vars(one)) for one in checks]
+    drift_id = operations.add_drift_checks(engine, stored, champion.model_version_id, provenance())
+    alerts = [one.feature for one in checks if one.alert]
+    told = f"{len(new)} new studies against {dataset_id}: " + (
+        f"drift in {', '.join(alerts)}" if alerts else "no drift"
+    )
+    artifacts.markdown("drift", told, _page(told, checks, reference, current, recipe))
+    log.info("Drift: %s.", told)
+    return {"drift_id": drift_id, "n_current": len(new), "alerts": alerts, "said": told}
+
+
+def _dataset_of(engine: Engine, model: audit.ModelVersion) -> str:
+    member = audit.model(engine, model.members[0]) if model.members else model
+    if member.training_run_id is None:
+        raise DataError(f"{model.model_version_id} has no training run, so no data to drift from.")
+    return audit.training_dataset(engine, member.training_run_id)
+
+
+def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) -> tuple[Features, Features]:
+    learnt = [one for one in studies if one.split == "train"]
+    held = [one for one in studies if one.split in ("validation", "test")]
+    new = [one for one in studies if one.split is None]
+    pictures = _histograms(engine, dataset_id, learnt, new)
+    sides = []
+    for side, scored in ((learnt, held), (new, new)):
+        values: Features = {
+            "score": [one.score for one in scored],
+            "mean intensity": [one.mean_intensity for one in side],
+            "image height": [one.rows for one in side],
+            "image width": [one.columns for one in side],
+            "images a study": [str(min(one.n_images, 6)) for one in side],
+            "polarity": ["inverted" if one.inverted else "upright" for one in side],
+            "scanner": [one.scanner for one in side],
+            "positives": [None if one.label is None else str(one.label) for one in side],
+        }
+        for place, name in enumerate(("dark tenth", "median", "bright tenth")):
+            values[f"intensity, {name}"] = [pictures[u][place] for u in (s.study_uid for s in side) if u in pictures]
+        sides.append(values)
+    return sides[0], sides[1]
+
+
+def _histograms(
+    engine: Engine, dataset_id: str, learnt: Sequence[StudyFacts], new: Sequence[StudyFacts]
+) -> dict[str, tuple[float, float, float]]:
+    """study_uid → its first picture's percentiles, of at most MOST_PICTURES studies a side, evenly chosen."""
+    wanted = {s.study_uid for side in (learnt, new) for s in side[:: max(1, -(-len(side) // MOST_PICTURES))]}
+    first: dict[str, ImageRef] = {}
+    for ref in (*datasets.image_refs(engine, dataset_id, "train"), *datasets.refs_to_score(engine, wanted)):
+        if ref.study_uid in wanted:
+            first.setdefault(ref.study_uid, ref)
+    found = {}
+    with progress("look at the pictures") as tell:
+        for done, (uid, ref) in enumerate(first.items()):
+            tell("look at the pictures", done, len(first), "")
+            try:
+                found[uid] = drift.intensities(decode.load_pixels(ref))
+            except DataError:  # a file that is gone says nothing of drift; ingest and verify name it
+                continue
+    return found
+
+
+def _page(told: str, checks: Sequence[drift.Check], reference: Features, current: Features, recipe: Recipe) -> str:
+    lines = [
+        f"# Drift: {told}",
+        "",
+        "| feature | reference | new | p, corrected | PSI | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in checks:
+        p = "–" if one.p_adjusted is None else f"{one.p_adjusted:.4f}"
+        index = "–" if one.psi is None else f"{one.psi:.3f}"
+        word = "**drift**" if one.alert else ""
+        word += " large" if one.psi is not None and one.psi >= recipe.drift.psi else ""
+        lines.append(f"| {one.feature} | {one.n_reference} | {one.n_current} | {p} | {index} | {word} |")
+    lines += [
+        "",
+        f"One test a feature, Holm-corrected: at most {recipe.drift.false_alarm_rate:.0%} of looks are false alarms. "
+        f"PSI from {recipe.drift.psi:g} on is called large.",
+        "",
+    ]
+    picture = base64.b64encode(_chart(checks, reference, current)).decode("ascii")
+    return "\n".join([*lines, f"![distributions](data:image/png;base64,{picture})", ""])
+
+
+def _chart(checks: Sequence[drift.Check], reference: Features, current: Features) -> bytes:
+    """Reference (filled) and new (line) of each tested feature, as shares."""
+    from matplotlib.figure import Figure
+
+    shown = [one for one in checks if one.p_value is not None]
+    figure = Figure(figsize=(9, 2.0 * max(1, -(-len(shown) // 3))), layout="constrained")
+    for place, one in enumerate(shown):
+        axes = figure.add_subplot(-(-len(shown) // 3), 3, place + 1)
+        a, b = ([v for v in side[one.feature] if v is not None] for side in (reference, current))
+        if isinstance(a[0], str):
+            words = sorted({*a, *b}, key=str)[:8]
+            places = range(len(words))
+            axes.bar(places, [a.count(word) / len(a) for word in words], color="0.8")
+            axes.plot(places, [b.count(word) / len(b) for word in words], "o", color="C1" if one.alert else "C0")
+            axes.set_xticks(list(places), [str(word)[:9] for word in words], fontsize=6)
+        else:
+            numbers = [float(v) for v in (*a, *b)]
+            edges = [min(numbers) + (max(numbers) - min(numbers)) * k / 24 for k in range(25)]
+            axes.hist([float(v) for v in a], bins=edges, density=True, color="0.8")
+            axes.hist(
+                [float(v) for v in b], bins=edges, density=True, histtype="step", color="C1" if one.alert else "C0"
+            )
+        axes.set_title(one.feature + (" (drift)" if one.alert else ""), fontsize=8)
+        axes.tick_params(labelsize=6)
+        axes.set_yticks([])
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=80)
+    return artifacts.shrunk(stream.getvalue(), 720, colours=32)

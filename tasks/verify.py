@@ -1,0 +1,30 @@
+"""Verify as a task: the catalogue's own check, with a table of what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import get_run_logger, task
+
+from db.engine import open_catalogue
+from db.verify import verify as check
+from tasks import artifacts
+from tasks.progress import progress
+
+
+@task(name="verify", task_run_name="verify the catalogue", tags=["audit"])
+def verify() -> dict[str, Any]:
+    """Gives ok, how many findings, and a sentence with the first; writes nothing."""
+    with progress("verify") as tell:
+        verdict = check(open_catalogue(), progress=tell)
+    checked = ", ".join(f"{number} {name}" for name, number in verdict.checked.items())
+    if verdict.ok:
+        said = f"All as it was written: {checked}."
+    else:
+        first = verdict.findings[0]
+        said = f"{len(verdict.findings)} findings, the first: {first.where}: {first.message}"
+    rows = [f"| {one.kind} | {one.where} | {one.message} |" for one in verdict.findings[:200]]
+    table = ["", "| kind | where | what |", "|---|---|---|", *rows] if rows else []
+    artifacts.markdown("verify", said, "\n".join([f"# {said}", *table]))
+    get_run_logger().log(20 if verdict.ok else 40, "Verify: %s", said)
+    return {"ok": verdict.ok, "findings": len(verdict.findings), "said": said}
