@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 
 from wrist_model.examine import Context, Examined, Task, crashed, examine_chunk
 
@@ -23,6 +25,15 @@ def _begin(context: Context) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)  # codecs write about damaged files to where the person looks
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(tasks: Sequence[Task]) -> tuple[Examined, ...]:
@@ -42,17 +53,18 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
     Workers come from a fork server, never by forking this process: TensorFlow may be loaded in it. Where a decoder
     takes a worker down, the files that were in flight are gone through one by one, and the culprit is quarantined.
     """
-    chunks = _chunks(tasks)
+    parts = chunks(tasks)
     while True:
         lost: list[Sequence[Task]] = []
-        yield from _until_broken(chunks, context, jobs, lost)
+        yield from _until_broken(parts, context, jobs, lost)
         if not lost:
             return
         for task in (task for chunk in lost for task in chunk):
             yield _alone(task, context)
 
 
-def _chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
+def chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
+    """CHUNK tasks at a time."""
     chunk: list[Task] = []
     for task in tasks:
         chunk.append(task)
@@ -70,12 +82,12 @@ def _pool(context: Context, jobs: int) -> ProcessPoolExecutor:
 
 
 def _until_broken(
-    chunks: Iterator[Sequence[Task]], context: Context, jobs: int, lost: list[Sequence[Task]]
+    parts: Iterator[Sequence[Task]], context: Context, jobs: int, lost: list[Sequence[Task]]
 ) -> Iterator[tuple[Examined, ...]]:
     flying: dict[Future[tuple[Examined, ...]], Sequence[Task]] = {}
     pool = _pool(context, jobs)
     try:
-        for chunk in chunks:
+        for chunk in parts:
             try:
                 flying[pool.submit(_work, chunk)] = chunk
             except BrokenProcessPool:

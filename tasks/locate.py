@@ -1,0 +1,49 @@
+"""Find the file behind an id again: the catalogue keeps no path that could tell who somebody is."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from db import sql
+from db.engine import home
+from wrist_model import decode
+from wrist_model.errors import DataError, Refused, UsageError
+from wrist_model.examine import is_pseudonym, printable
+from wrist_model.identity import IdentityKey
+from wrist_model.sources import walk
+
+
+def locate(target: str, folder: Path) -> Path:
+    """The file below folder that an image's id (im-…) or a stored path (pa-… or a plain one) stands for.
+
+    Looked for by its path below folder, which should be the folder that was ingested; failing that, by its content.
+    Raises UsageError for a folder that isn't there, DataError when nothing matches.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
+    path, sha256 = _stored(target)
+    key = IdentityKey.load_or_make(home())
+    files = list(walk.files(folder.absolute()))
+    for file, relative in files:
+        if (key.path(relative) if is_pseudonym(path) else printable(relative)) == path:
+            return Path(file)
+    for file, _ in files if sha256 else ():
+        try:
+            if hashlib.sha256(decode.read_whole(file)).hexdigest() == sha256:
+                return Path(file)
+        except Refused:
+            continue
+    raise DataError(f"{target}: no file below the folder given is it. Give the folder that was ingested.")
+
+
+def _stored(target: str) -> tuple[str, str | None]:
+    """A target's path and hash as the catalogue keeps them."""
+    literal = "'" + target.replace("'", "''") + "'"
+    rows = sql.query(
+        f"SELECT path, file_sha256 FROM images WHERE image_uid = {literal} OR path = {literal} "
+        f"UNION SELECT path, file_sha256 FROM quarantined_files WHERE path = {literal}"
+    ).rows
+    if not rows:
+        raise DataError(f"{target}: neither catalogued nor quarantined here; expected an id im-… or a path pa-….")
+    return str(rows[0][0]), rows[0][1]
