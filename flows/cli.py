@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from flows.console import decide, look, run, serve
+from flows.console import decide, look, run, serve, store
 from wrist_model.errors import WristError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, decide, look, serve):
+for module in (run, decide, look, serve, store):
     module.add_to(app)
 
 

@@ -1,0 +1,92 @@
+"""`wrist browse`: Datasette on the views, with the documented queries, thumbnails and plots; and `wrist db …`."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from db_story import BY, FACTS, record, tell
+from PIL import Image
+
+from db import browse, catalogue
+from db.documented import queries
+from db.engine import open_catalogue
+from wrist_model.errors import CatalogueError
+
+WRIST = [sys.executable, "-m", "flows.cli"]
+ROOT = Path(__file__).parent.parent
+
+
+def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    home, pictures = tmp_path / "home", tmp_path / "pictures"
+    engine = open_catalogue(home)
+    tell(engine)
+    run = catalogue.begin_ingest(engine, "folder", BY, FACTS)
+    shown = record(70, root=str(pictures))
+    (pictures / shown.path).parent.mkdir(parents=True)
+    Image.new("L", (400, 512), 90).save(pictures / shown.path)
+    catalogue.add_images(engine, run, [shown], BY)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(browse.command(f"sqlite:///{home / 'catalogue.sqlite'}", home, port), cwd=ROOT)
+    try:
+        base = f"http://127.0.0.1:{port}"
+        views = json.loads(fetch(f"{base}/catalogue.json"))
+        assert {"studies", "audit_trail"} <= {view["name"] for view in views["views"]} and len(views["queries"]) == len(
+            queries()
+        )
+        assert [table["name"] for table in views["tables"] if not table["hidden"]] == []
+        page = fetch(f"{base}/catalogue/images?image_uid=im-0070-0").decode()
+        assert "/-/thumbnail/im-0070-0" in page
+        assert fetch(f"{base}/-/thumbnail/im-0070-0")[:2] == b"\xff\xd8"
+        assert fetch(f"{base}/-/plots").decode().count("<svg") == 3
+        rows = json.loads(fetch(f"{base}/catalogue/what_was_refused_by_reason.json?_shape=array"))
+        assert rows[0]["reason_code"] == "truncated"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def fetch(url: str) -> bytes:
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
+                return bytes(answer.read())
+        except urllib.error.URLError as error:
+            if isinstance(error, urllib.error.HTTPError):
+                raise
+            time.sleep(0.2)
+    raise TimeoutError(url)
+
+
+def test_browsing_postgresql_says_what_to_do_instead(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="wrist db backup"):
+        browse.command("postgresql+psycopg://nobody@nowhere/none", tmp_path)
+
+
+def test_the_console_backs_up_restores_upgrades_and_explains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    monkeypatch.setenv("WRIST_HOME", str(tmp_path / "home"))
+    tell(open_catalogue(tmp_path / "home"))
+
+    def wrist(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*WRIST, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert wrist("db", "upgrade").returncode == 0
+    saved = wrist("db", "backup", str(tmp_path / "b.sqlite"))
+    assert saved.returncode == 0, saved.stderr
+    assert "before-restore" in wrist("db", "restore", str(tmp_path / "b.sqlite")).stdout
+    assert json.loads(wrist("explain-prediction", "sp-1", "--json").stdout)["prediction"]["prediction_id"] == "sp-1"
+    assert wrist("explain-prediction", "sp-1").stdout.startswith("prediction sp-1")
+    for refused in (("db", "grant"), ("explain-prediction", "sp-999"), ("db", "restore", "none")):
+        done = wrist(*refused)
+        assert done.returncode != 0 and len(done.stderr.strip().splitlines()) == 1
