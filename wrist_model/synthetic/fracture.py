@@ -19,7 +19,8 @@ class Break:
     """One bone's fracture in one view, in anatomy's frame.
 
     level: y of the cut at the bone's middle (`middle`, x); slope: rise of the cut across the bone; turn: degrees that
-    the far piece turned about that point; shift: how far it moved, (across, along): along > 0 is towards the elbow.
+    the far piece turned about that point; shift: how far it moved against the near one, (across, along): along > 0 is
+    towards the elbow.
     """
 
     bone: str
@@ -48,7 +49,7 @@ class Fracture:
         side = 1 if own.random() < 0.5 else -1
         across = side * own.uniform(0.10, 0.18)
         along = own.uniform(-0.22, -0.14) if own.random() < 0.8 else own.uniform(0.06, 0.14)
-        turn = side * own.uniform(6, 14)
+        turn = -side * own.uniform(5, 12)
         front = view != "LAT"
         radius = Break(
             "radius", _middle(level) if front else 0.0, level, own.uniform(-0.4, 0.4), turn, (across, along),
@@ -70,21 +71,24 @@ def _middle(level: float) -> float:
 def displaced(layer: np.ndarray, crack: Break, frame: Frame) -> tuple[np.ndarray, tuple[float, float]]:
     """Break a bone's picture: float32 (rows, columns) → the same, and the middle of the break in anatomy's frame."""
     x, y = frame.grid(layer.shape)
-    half_x, half_y = crack.shift[0] / 2, crack.shift[1] / 2  # each piece moves by half: the place tells nothing
-    near = _moved(layer, frame, x + half_x, y + half_y) * _beside(_height(x + half_x, y + half_y, crack), frame.scale)
+    # Across, each piece moves by half; along, only the shaft, which looks the same all along: the place tells nothing.
+    half = crack.shift[0] / 2
+    nx, ny = x + half, y + crack.shift[1]
     c, s = np.cos(np.radians(crack.turn)), np.sin(np.radians(crack.turn))
-    dx, dy = x - crack.middle - half_x, y - crack.level - half_y
+    dx, dy = x - crack.middle - half, y - crack.level
     fx, fy = c * dx + s * dy + crack.middle, -s * dx + c * dy + crack.level
-    far = _moved(layer, frame, fx, fy) * _beside(-_height(fx, fy, crack), frame.scale)
-    near, far = near * _dense(_height(x + half_x, y + half_y, crack)), far * _dense(_height(fx, fy, crack))
+    near, far = (
+        _moved(layer, frame, px, py) * _beside(height, frame.scale) * _dense(height)
+        for px, py, height in ((nx, ny, _height(nx, ny, crack)), (fx, fy, -_height(fx, fy, crack)))
+    )
     bright, dark = (_pieces(x, y, crack, which) for which in (5, 6))
-    broken = (near + far) * (1 - 0.9 * dark) + 0.9 * float(layer.max()) * bright
-    return broken.astype(np.float32), (crack.middle, crack.level)
+    broken = (near + far) * (1 - 0.9 * dark) + 0.6 * float(layer.max()) * bright
+    return broken.astype(np.float32), (crack.middle, crack.level - crack.shift[1] / 2)
 
 
 def _dense(height: np.ndarray) -> np.ndarray:
     """The crushed margin: bone pressed together next to the cut, which makes up for what the gap lacks."""
-    return 1 + 1.5 * np.exp(-((height / 0.085) ** 2))
+    return 1 + 0.9 * np.exp(-((height / 0.085) ** 2))
 
 
 def _pieces(x: np.ndarray, y: np.ndarray, crack: Break, which: int) -> np.ndarray:
@@ -93,7 +97,7 @@ def _pieces(x: np.ndarray, y: np.ndarray, crack: Break, which: int) -> np.ndarra
     pieces = np.zeros(x.shape, np.float32)
     for _ in range(int(rng.integers(4, 7))):
         cx = crack.middle + rng.uniform(-0.75, 0.75) * crack.extent
-        cy = crack.level + crack.slope * (cx - crack.middle) + rng.uniform(-0.11, 0.11)
+        cy = crack.level - crack.shift[1] / 2 + crack.slope * (cx - crack.middle) + rng.uniform(-0.11, 0.11)
         size, turn = rng.uniform(0.06, 0.12), rng.uniform(0, 2 * np.pi)
         corners = turn + np.cumsum(rng.uniform(1.2, 2.2, 4))
         edges = [(x - cx) * np.cos(k) + (y - cy) * np.sin(k) - size * rng.uniform(0.4, 1.0) for k in corners]

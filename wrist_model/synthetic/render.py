@@ -59,17 +59,15 @@ def picture(scene: Scene, fracture: Fracture | None) -> tuple[np.ndarray, tuple[
         arm, hand = arm * (0.9, 1.0), hand * (0.9, 1.0)
     bend = float(rng.normal(0, 8))
     breaks = fracture.breaks(scene.view) if fracture else ()
-    shift = (
-        (breaks[0].shift[0] / 2, breaks[0].shift[1] / 2) if breaks else (0.0, 0.0)
-    )  # the hand's bones go along with the end of the radius;
-    loose = (float(rng.normal(0, 0.07)), 0.0)  # its flesh does not: only the bone may tell
+    carpus = (float(rng.normal(0, 0.05)), float(rng.normal(0, 0.03)))  # how the hand stands to the forearm: broken
+    loose = (float(rng.normal(0, 0.07)), 0.0)  # or not, its bones and its flesh lie alike
     texture = _grain(rng, shape)
     bone_map = np.zeros(shape, np.float32)
     places = []
     for bone in bones:
         outline = bone.outline
         if bone.group == "hand":
-            outline = anatomy.about(outline, bend, (0.1, -0.1), shift)
+            outline = anatomy.about(outline, bend, (0.1, -0.1), carpus)
         layer = _thickness(frame.to_pixels(outline), bone, frame.scale, shape, texture)
         if scene.physis and bone.group != "hand":
             layer = _growth_plate(layer, frame, bone)
