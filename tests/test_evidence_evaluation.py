@@ -146,7 +146,7 @@ def test_subgroups_have_their_own_n_and_small_ones_say_so() -> None:
     assert by_name["hardware=1"].n_studies == sum(int(s.study_uid.rsplit("-", 1)[1]) % 4 == 0 for s in STUDIES)
     assert "too small to read" in (by_name["view=odd"].note or "")
     assert by_name["source=mura"].note is None or "too small" not in by_name["source=mura"].note
-    assert sum(m.n_studies for name, m in by_name.items() if name.startswith("views=")) == len(STUDIES)
+    assert sum(m.n_studies for name, m in by_name.items() if name.startswith("n_views=")) == len(STUDIES)
     assert sum(m.n_studies for name, m in by_name.items() if name.startswith("age_band=")) == len(STUDIES)
 
 

@@ -120,3 +120,11 @@ def test_two_or_three_patients_have_wide_intervals_and_no_failure() -> None:
         table = Table(np.array([0, 1] * n), np.linspace(0.2, 0.7, 2 * n), [f"pt-{i // 2}" for i in range(2 * n)], 0.45)
         for name, found in intervals.intervals(table, 200, 1).items():
             assert found.low is None or found.high is None or found.low <= found.high, name
+
+
+def test_a_kappa_at_or_below_zero_is_not_on_the_boundary() -> None:
+    table = Table([0, 1] * 20, [0.1, 0.2] * 10 + [0.8, 0.7] * 10, threshold=0.5)
+    assert table.value("cohen_kappa") == 0
+    found = intervals.intervals(table, 500, 0, ("cohen_kappa",))["cohen_kappa"]
+    assert -0.6 < found.low < 0 < found.high < 0.6  # type: ignore[operator]
+    assert found.note is None or "Wilson" not in found.note

@@ -170,7 +170,7 @@ def measure(
     images, studies: rows as `apply` gives them (with probability), all labelled and of `split`.
     subgroups: image_uid → ((name, value), …); a study has a value when all its images share it (hardware, inverted
     and multi_view: when one has it), else `mixed`; `age` in years becomes `age_band`; the study's number of images is
-    added as `views`. Subgroups are measured at the serving point.
+    added as `n_views` where it is not given. Subgroups are measured at the serving point.
     Metrics from scores have no operating point: they depend on no threshold. Nothing is fitted here.
     """
     everything: tuple[ImagePrediction | StudyPrediction, ...] = (*images, *studies)
@@ -282,7 +282,7 @@ def _study_subgroups(images: Sequence[ImagePrediction], subgroups: Subgroups) ->
             values[image.study_uid][name].add(value)
     found = {}
     for study_uid, size in sizes.items():
-        names = [f"views={size}" if size < 4 else "views=4+"]
+        names = [] if "n_views" in values[study_uid] else [f"n_views={size}" if size < 4 else "n_views=4+"]
         for name, seen in values[study_uid].items():
             if len(seen) == 1:
                 names.append(f"{name}={next(iter(seen))}")

@@ -93,7 +93,8 @@ def _interval(name: str, value: float, drawn: Floats, without: Floats | None, ta
     defined = drawn[~np.isnan(drawn)]
     left_out = len(drawn) - len(defined)
     note = f"{left_out} of {len(drawn)} resamples left out: undefined there, as with one class" if left_out else None
-    if (value >= 1 - 1e-12 or value <= 1e-12) and name not in ("brier", "log_loss", "ece"):
+    least = -1.0 if name == "cohen_kappa" else 0.0
+    if (value >= 1 - 1e-12 or value <= least + 1e-12) and name not in ("brier", "log_loss", "ece"):
         low, high, n = wilson_on_boundary(name, value, table)
         said = f"on the boundary: Wilson's interval with {n:.1f} effective patients"
         return Interval(low, high, len(defined), f"{said}; {note}" if note else said)
@@ -171,8 +172,8 @@ def wilson_on_boundary(name: str, value: float, table: Table) -> tuple[float, fl
         return float(share), float(share), 0.0
     low, high = wilson(share, n)
     if name == "cohen_kappa":
-        if share == 0:
-            return -1.0, 1.0, n
+        if value < 0:
+            return -1.0, 0.0, n
         cells = table.confusion()
         rows = cells.tp + cells.fp + cells.tn + cells.fn
         chance = (

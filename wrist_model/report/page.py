@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wrist_model.errors import DataError
+from wrist_model.metrics import UNDEFINED
 from wrist_model.records import Metric
 from wrist_model.report import anchors, figures, gallery
 from wrist_model.report.card import model_card
@@ -106,8 +107,10 @@ def number(value: float | None) -> str:
 
 def interval(metric: Metric | None) -> str:
     """`0.812–0.934`, or why there is none."""
-    if metric is None or metric.value is None:
-        return (metric.note if metric else None) or "not stored"
+    if metric is None:
+        return "not stored"
+    if metric.value is None:
+        return UNDEFINED.get(metric.metric, "undefined")
     if metric.ci_low is None or metric.ci_high is None:
         return "no interval"
     return f"{metric.ci_low:.3f}–{metric.ci_high:.3f}"
