@@ -22,13 +22,16 @@ def ingest(
     body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
     recipe: Annotated[str, Field(description="Its [split] says where patients stand.")] = "report",
     jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
+    max_megapixels: Annotated[float, Field(gt=0, description="Larger pictures are refused undecoded.")] = 64.0,
+    cluster: Annotated[str | None, Field(description="A Dask scheduler whose workers decode.")] = None,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
     As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
     """
     chosen = load(recipe)
-    done = catalogue(places(paths, labels, source, body_part), chosen.split, jobs)
+    found = places(paths, labels, source, body_part)
+    done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)
     waiting = (
         enough_labels(chosen) if runtime.deployment.get_id() and not runtime.flow_run.get_parent_flow_run_id() else 0
     )

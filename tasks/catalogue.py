@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from prefect import get_run_logger, task
 
 from db import datasets
 from db.engine import home, open_catalogue
-from tasks import roots
+from tasks import pool, roots
+from tasks.cluster import examined as on_cluster
 from tasks.context import provenance
 from tasks.ingest import catalogue_files
 from tasks.progress import progress
+from wrist_model.decode import DEFAULT_MAX_PIXELS
 from wrist_model.errors import UsageError
 from wrist_model.recipe import Recipe, SplitRecipe
 
 
 @task(name="catalogue", task_run_name="catalogue files", tags=["catalogue"])
-def catalogue(places: list[roots.Root], rule: SplitRecipe, jobs: int | None = None) -> dict[str, Any]:
+def catalogue(
+    places: list[roots.Root],
+    rule: SplitRecipe,
+    jobs: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    cluster: str | None = None,
+) -> dict[str, Any]:
     """Writes images, quarantined files and one ingest run a place; gives the counts by outcome and by reason."""
     engine = open_catalogue()
     total: dict[str, int] = {}
@@ -35,7 +44,9 @@ def catalogue(places: list[roots.Root], rule: SplitRecipe, jobs: int | None = No
                 labels=place.labels,
                 body_part=place.body_part.upper(),
                 jobs=jobs,
+                max_pixels=max_pixels,
                 progress=tell,
+                examiner=partial(on_cluster, address=cluster) if cluster else pool.examined,
             )
         for name, number in {**asdict(done.counts), "seen": done.counts.seen}.items():
             total[name] = total.get(name, 0) + number

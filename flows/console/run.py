@@ -117,6 +117,8 @@ def ingest(
     source: Source = None,
     body_part: BodyPart = "WRIST",
     jobs: Jobs = None,
+    max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
+    cluster: Annotated[str | None, typer.Option(help="A Dask scheduler that decodes, tcp://host:8786.")] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -129,7 +131,7 @@ def ingest(
         from tasks.roots import Root
         from tasks.roots import remember as note
 
-        counts = flow(paths, labels, source, body_part, jobs=jobs)
+        counts = flow(paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster)
         for place in places(paths, labels, source, body_part) if remember and paths else ():
             absolute = str(Path(place.path).absolute())
             file = str(Path(place.labels).absolute()) if place.labels else None
