@@ -23,7 +23,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str
         client = Client(address, timeout="10s", set_as_default=False)
     except OSError:
         raise UsageError(f"{address}: no Dask scheduler answers there. Start one, or leave --cluster out.") from None
-    with client:
+    with client, client.as_current():
         shared = client.scatter(context, broadcast=True, hash=False)
         flying: set[Any] = set()
         limit = jobs + 2 * sum(client.nthreads().values())
