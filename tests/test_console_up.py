@@ -36,11 +36,13 @@ def test_up_serves_a_page_and_says_what_runs_when(wrist_up: Up) -> None:
         assert b"<html" in reply.read().lower()
     told = "\n".join(wrist_up.first_lines)
     assert wrist_up.url.removesuffix("/api") in told
-    assert "ingest/nightly" in told and "retrain/weekly" in told and "UTC" in told
+    for name in ("ingest", "retrain", "score_incoming", "verify", "watch_drift", "tune"):
+        assert f"{name}/{name}" in told
+    assert "UTC" in told
 
 
 def test_a_run_asked_for_is_carried_out_by_the_worker(wrist_up: Up) -> None:
-    deployment = wrist_up.deployment("nightly")
+    deployment = wrist_up.deployment("ingest")
     run = wrist_up.ask(f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
     ended = wrist_up.ended(run["id"])
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
@@ -49,7 +51,7 @@ def test_a_run_asked_for_is_carried_out_by_the_worker(wrist_up: Up) -> None:
 
 
 def test_a_weekly_schedule_fires_when_its_time_comes(wrist_up: Up) -> None:
-    deployment = wrist_up.deployment("nightly")
+    deployment = wrist_up.deployment("ingest")
     first = datetime.now(UTC) + timedelta(seconds=14)
     weekly = {"interval": 7 * 86400, "anchor_date": first.isoformat(), "timezone": "Europe/Paris"}
     wrist_up.ask(f"/deployments/{deployment['id']}/schedules", [{"active": True, "schedule": weekly}])  # type: ignore[arg-type]
@@ -65,7 +67,7 @@ def test_a_weekly_schedule_fires_when_its_time_comes(wrist_up: Up) -> None:
         )
         return next((row["id"] for row in found if row["auto_scheduled"]), None)
 
-    run = wait(fired, 40)
+    run = wait(fired, 90)
     ended = wrist_up.ended(run)
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
     assert catalogue(wrist_up.home, f"select count(*) from ingest_runs where prefect_flow_run_id = '{run}'") == [(1,)]
@@ -95,3 +97,57 @@ def test_no_process_writes_into_the_users_own_folder(wrist_up: Up) -> None:
     held = {Path(file.path) for one in ours for file in one.open_files()}
     assert not [path for path in held if ".prefect" in path.parts]
     assert (wrist_up.home / "prefect" / "prefect.db").exists()
+
+
+RECIPE = """
+[network]
+architectures = ["efficientnetb0"]
+weights = "none"
+image_size = 32
+batch_norm = "training"
+[training]
+mode = "online"
+epochs = 1
+batch_size = 16
+[evaluation]
+resamples = 100
+serve = "efficientnetb0"
+[gate]
+ask_person = true
+[explain]
+gallery = 2
+"""
+
+
+def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist_up: Up, tmp_path: Path) -> None:
+    manifest, recipe = radiographs(tmp_path / "many", 90), tmp_path / "asks.toml"
+    recipe.write_text(RECIPE)
+    deployment = wrist_up.deployment("retrain")
+    parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe)}
+    run = wrist_up.ask(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})["id"]
+
+    def suspended() -> dict[str, object] | None:
+        found = wrist_up.ask(f"/flow_runs/{run}")
+        assert found["state_type"] not in ("FAILED", "CRASHED", "COMPLETED"), found["state"]["message"]
+        return dict(found) if found["state_name"] == "Suspended" else None
+
+    waiting = wait(suspended, 240)
+    assert "retrain · ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
+    models = catalogue(wrist_up.home, "select model_version_id, role from model_versions")
+    assert [role for _, role in models] == ["challenger"]
+    trained = catalogue(wrist_up.home, "select count(*) from training_runs")
+    assert "waits for a person" in console(wrist_up.home, "status").stdout
+
+    answer = {"decision": "approve", "reason": "looked at the maps", "name": "Dr. Example"}
+    wrist_up.ask(f"/flow_runs/{run}/resume", {"run_input": answer})
+    ended = wrist_up.ended(run, 240)
+    assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    decided = catalogue(wrist_up.home, "select decision, reason, decided_by from promotions order by created_at")
+    assert [row[0] for row in decided] == ["undecided", "promoted"]
+    assert decided[1][1:] == ("looked at the maps", "Dr. Example")
+    assert catalogue(wrist_up.home, "select count(*) from training_runs") == trained
+    assert catalogue(wrist_up.home, "select count(*) from dataset_versions") == [(1,)]
+    artifacts = wrist_up.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+    assert {"gate", "report", "costs"} <= {row["key"] for row in artifacts}
+    stages = catalogue(wrist_up.home, f"select distinct stage from stage_costs where run_id = '{run}'")
+    assert {stage for (stage,) in stages} >= {"ingest", "train", "evaluate", "report"}

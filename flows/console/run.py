@@ -54,7 +54,7 @@ def prefect() -> Iterator[None]:
 
         for ended in recover(open_catalogue()):
             say(f"{ended.kind} {ended.run_id} had stopped: {ended.reason}; going on from what it had done.")
-        say(f"History: {url.removesuffix('/api')} (this command), later in `wrist up`")
+        say(f"Watch it at {url.removesuffix('/api')}; later `wrist up` shows the same history.")
         yield
 
 

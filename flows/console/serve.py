@@ -185,7 +185,7 @@ def _tell(home: Path, url: str) -> None:
         time.sleep(0.5)  # until the scheduler has seen the new schedules
     print(f"UI:       {url.removesuffix('/api')}")
     for row in deployments(url):
-        print(f"{'':<10}{row['name']:<28}{row['next'] or 'when asked'}")
+        print(f"{'':<10}{row['name']:<32}{row['next'] or 'when asked'}")
     print(f"Home:     {home}")
     print("Runs go on while this command does; Ctrl-C stops it.", flush=True)
 
