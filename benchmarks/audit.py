@@ -105,9 +105,9 @@ def verify(quick: bool = False) -> list[Result]:
 def sql_lookup(quick: bool = False) -> list[Result]:
     """Look-ups by study and patient, and a month's aggregate, as `wrist sql` runs them."""
     images, rows = (20_000, 200_000) if quick else (1_000_000, 10_000_000)
-    with _made(images) as (engine, model, home):
-        scale.fill(engine, model, images, rows)
-        return list(measure(home, images, rows, quick))
+    with tempfile.TemporaryDirectory() as folder:
+        scale.pour(Path(folder), images, rows)
+        return list(measure(Path(folder), images, rows, quick))
 
 
 def measure(home: Path, images: int, rows: int, quick: bool) -> Iterator[Result]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -174,3 +175,87 @@ def fill(engine: Engine, model: str, images: int, rows: int) -> float:
     finally:
         chain.now = true_now
     return written / (time.perf_counter() - begun)
+
+
+def pour(home: Path, images: int, rows: int) -> None:
+    """A catalogue of so many images and image predictions by SQL alone, for look-ups: its hashes are not true.
+
+    Twelve months of evaluations of all images; ids as `records` makes them.
+    """
+    engine, _, _ = made(home, PER_STUDY * 100)
+    engine.dispose()
+    file = sqlite3.connect(home / "catalogue.sqlite", isolation_level=None)
+    file.create_function("sha", 1, lambda value: hashlib.sha256(str(value).encode()).hexdigest(), deterministic=True)
+    run = file.execute
+    run("PRAGMA synchronous = OFF")
+    run("PRAGMA cache_size = -500000")
+    for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_no_insert'").fetchall():
+        run(f"DROP TRIGGER {name}")
+    studies, first = images // PER_STUDY, 101
+    counted = "WITH RECURSIVE n(i) AS (SELECT {0} UNION ALL SELECT i + 1 FROM n WHERE i < {1}) "
+    split = "CASE (i - 1) % 5 WHEN 3 THEN 'validation' WHEN 4 THEN 'test' ELSE 'train' END"
+    uid = "substr(sha('n' || (i - 1)), 1, 32)"
+    of_studies, of_images = counted.format(first, studies), counted.format(first * PER_STUDY - 3, images)
+    run("BEGIN")
+    run(
+        f"INSERT INTO patient (id, entry, patient_key, patient_known, split) {of_studies}"
+        f"SELECT i, 1, 'pt-' || {uid}, 1, {split} FROM n"
+    )
+    run(
+        f"INSERT INTO study (id, entry, study_uid, patient_id, source, body_part) {of_studies}"
+        f"SELECT i, 1, 'st-' || {uid}, i, 'generated', 'WRIST' FROM n"
+    )
+    run(
+        f"INSERT INTO label (id, entry, label_version, study_id, label) {of_studies}"
+        "SELECT i, 1, 1, i, (i - 1) % 2 FROM n"
+    )
+    kept = [row[1] for row in run("PRAGMA table_info(image)") if row[1] not in KEYS]
+    listed = ", ".join(f'"{name}"' for name in kept)
+    example = ", ".join(f'x."{name}"' for name in kept)
+    run(
+        "INSERT INTO image (id, entry, image_uid, study_id, patient_id, file_sha256, pixel_sha256, "
+        f"{listed}) {of_images}"
+        "SELECT i, 1, 'im-' || substr(sha(i - 1), 1, 32), (i - 1) / 4 + 1, (i - 1) / 4 + 1, sha(i - 1), sha(i - 1), "
+        f"{example} FROM n JOIN image x ON x.id = 1"
+    )
+    run(
+        "INSERT INTO dataset_member (id, entry, dataset_version_id, image_id, study_id, patient_id, split, label, "
+        "included, pixel_guard) SELECT i.id, 1, 1, i.id, i.study_id, i.patient_id, p.split, (i.study_id - 1) % 2, 1, "
+        f"i.pixel_sha256 FROM image i JOIN patient p ON p.id = i.patient_id WHERE i.id > {PER_STUDY * 100}"
+    )
+    run("COMMIT")
+    rounds = -(-rows // images)
+    for turn in range(rounds):
+        stamp = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=365 * turn // rounds)
+        run("BEGIN")
+        seq = run("SELECT max(seq) + 1 FROM audit_entry").fetchone()[0]
+        number = turn + 1
+        at = stamp.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        run(
+            "INSERT INTO audit_entry SELECT ?, table_name, first_row, last_row, n_rows, batch_sha256, marks, "
+            "chain_sha256, "
+            "actor, ?, NULL FROM audit_entry WHERE seq = 1",
+            (seq, at),
+        )
+        run(
+            "INSERT INTO evaluation (id, entry, evaluation_id, purpose, model_version_id, label_version, "
+            "environment_id) "
+            "VALUES (?, ?, ?, 'prospective', 1, 1, 1)",
+            (number, seq, f"ev-{number}"),
+        )
+        drawn = "abs(random()) / 9223372036854775807.0 AS p"
+        for level, subject, extra, n in (("image", "image", "", images), ("study", "study", f"{PER_STUDY}, ", studies)):
+            point = 1 if level == "image" else 2
+            columns = "" if level == "image" else "n_images, "
+            run(
+                f"INSERT INTO {level}_prediction (id, entry, evaluation_id, {subject}_id, {columns}label, "
+                "raw_probability, probability, operating_point_id, predicted_label) "
+                f"SELECT {turn * n} + id, {seq}, {number}, id, {extra}"
+                f"id % 2, p, p, {point}, p >= 0.5 FROM (SELECT id, {drawn} FROM {subject} ORDER BY id)"
+            )
+        run("COMMIT")
+    run("PRAGMA wal_checkpoint(TRUNCATE)")
+    file.close()
+
+
+KEYS = ("id", "entry", "image_uid", "study_id", "patient_id", "file_sha256", "pixel_sha256")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,20 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from db_story import tell
+from db_story import BY, tell
 from sqlalchemy import Engine, inspect
 
 from db import engine as room
+from db import labels
+from db.backup import restore
 from db.columns import Base
 from db.migrate import configuration, downgrade, upgrade
 from db.migrations.freeze import statements
+from db.sql import query
+from db.verify import verify
 from wrist_model.errors import CatalogueError
 
+RELEASED = Path(__file__).parent / "schemas"
 VERSIONS = Path(room.__file__).parent / "migrations" / "versions"
 
 
@@ -74,3 +80,28 @@ def test_an_unwritable_home_and_a_wrong_address_are_one_clear_line(
         with pytest.raises(CatalogueError) as caught:
             room.open_catalogue(tmp_path)
         assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "released", sorted((Path(__file__).parent / "schemas").glob("*.sqlite.sql")), ids=lambda p: p.name
+)
+def test_a_catalogue_of_each_release_is_migrated_verifies_and_goes_on(
+    released: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = room.database_url()
+    home.mkdir()
+    old = home / "old.sqlite"
+    connection = sqlite3.connect(old)
+    connection.executescript(released.read_text(encoding="utf-8"))
+    connection.close()
+    if wanted.startswith("postgresql"):  # the same rows, by way of a restore, which migrates them first
+        restore(old, home, wanted)
+    else:
+        old.rename(home / "catalogue.sqlite")
+    engine = room.open_catalogue(home)
+    assert verify(engine, files=False).findings == ()
+    stored = query("SELECT count(*) FROM study_predictions", home=home).rows
+    assert stored == [(11,)]
+    labels.relabel(engine, {"st-0001": 0}, "after the upgrade", BY)
+    assert verify(engine, files=False).ok
+    engine.dispose()
