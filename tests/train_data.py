@@ -30,12 +30,12 @@ def refs(folder: Path, n: int, first: int = 0) -> list[ImageRef]:
 
 def recipe(weights: str, **training: object) -> Recipe:
     """Float32, unfolded, 64 pixels, two epochs: what equality tests need; `training` overrides."""
-    network = {"weights": weights, "image_size": SIZE, "dense_units": 8}
+    network = {"weights": weights, "image_size": SIZE, "dense_units": 32}
     network |= {k: training.pop(k) for k in ("free_layers", "batch_norm", "batch_norm_momentum") if k in training}
     base = {
         "epochs": 2,
         "batch_size": 6,
-        "learning_rate": 1e-3,
+        "learning_rate": 1e-4,
         "views_per_image": 2,
         "frozen_precision": "float32",
         "free_precision": "float32",

@@ -197,12 +197,15 @@ class Fit:
         """The network as it is on the validation images, without dropout, unweighted."""
         size, labels = max(self.recipe.batch_size, 32), self.validation_labels
         chunks = [np.arange(i, min(i + size, len(labels))) for i in range(0, len(labels), size)]
-        found = [self._forward(x).numpy() for x in batches.ahead([self.data.validation_job(each) for each in chunks])]
+        found, total = [], 0.0
+        jobs = [self.data.validation_job(each) for each in chunks]
+        for chunk, x in zip(chunks, batches.ahead(jobs), strict=True):
+            p, loss = self._forward(x, self.validation_labels[chunk])
+            found.append(p.numpy())
+            total += float(loss) * len(chunk)
         probabilities = np.concatenate(found).astype(np.float64)
-        own = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1 - 1e-7)
-        other = np.clip(probabilities[np.arange(len(labels)), 1 - labels], 1e-7, 1 - 1e-7)
-        loss = -(np.log(own) + np.log1p(-other)).mean() / 2
-        return Evaluated(float(loss), float((probabilities.argmax(1) == labels).mean()), probabilities[:, 1])
+        accuracy = float((probabilities.argmax(1) == labels).mean())
+        return Evaluated(total / len(labels), accuracy, probabilities[:, 1])
 
     def _tell(self, epoch: int, step: int, begun: float, size: int) -> None:
         if self.progress is None or (step % 4 and step != self.steps):
@@ -218,6 +221,8 @@ def _compiled(free: Any, optimizer: Any, data: feeds.Source) -> tuple[Callable, 
     import keras
     import tensorflow as tf
 
+    # Inside a compiled graph Keras takes the softmax's two logits and puts each through a sigmoid (it keeps them as
+    # `_keras_logits`): the report's loss, as its notebook ran it. The step and the validation must both do so.
     loss_of = keras.losses.BinaryCrossentropy()
     trainable, enter = free.trainable_variables, data.enter
     shape, dtype = (
@@ -234,9 +239,10 @@ def _compiled(free: Any, optimizer: Any, data: feeds.Source) -> tuple[Callable, 
         optimizer.apply(tape.gradient(loss, trainable), trainable)
         return loss, tf.reduce_sum(tf.cast(tf.argmax(p, 1) == y, tf.int32))
 
-    @tf.function(input_signature=[batch])
-    def forward(x: Any) -> Any:
-        return free(enter(x), training=False)
+    @tf.function(input_signature=[batch, tf.TensorSpec([None], tf.int64)])
+    def forward(x: Any, y: Any) -> tuple[Any, Any]:
+        p = free(enter(x), training=False)
+        return p, loss_of(tf.one_hot(y, 2), p)
 
     return step, forward
 
