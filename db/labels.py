@@ -46,6 +46,12 @@ def study_labels(engine: Engine) -> dict[str, int | None]:
         return {row.study_uid: row.label for row in every(connection, "SELECT study_uid, label FROM studies")}
 
 
+def never_labelled(engine: Engine) -> set[str]:
+    """Studies that no label version has ever labelled; a withdrawn label is a label that was."""
+    with reading(engine) as connection:
+        return {row[0] for row in every(connection, "SELECT study_uid FROM studies WHERE label_version IS NULL")}
+
+
 def relabel(engine: Engine, labels: Mapping[str, int | None], note: str, by: Provenance) -> int:
     """Make the next label version from corrected studies; returns it, or the current one when nothing differs.
 

@@ -20,7 +20,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str
     except ImportError:
         raise UsageError("A Dask cluster needs the packages of the extra `dask`: pip install 'wrist[dask]'.") from None
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="5s", set_as_default=False)
     except OSError:
         raise UsageError(f"{address}: no Dask scheduler answers there. Start one, or leave --cluster out.") from None
     with client, client.as_current():

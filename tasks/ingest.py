@@ -13,6 +13,7 @@ from typing import Literal
 from sqlalchemy import Engine
 
 from db import catalogue
+from db import labels as labelling
 from tasks import pool
 from tasks.alive import alive
 from wrist_model import decode
@@ -32,7 +33,7 @@ from wrist_model.examine import (
 from wrist_model.identity import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
-from wrist_model.sources.find import Plan, find, settle
+from wrist_model.sources.find import Labels, Plan, find, settle
 from wrist_model.sources.item import Item
 
 AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken"})
@@ -49,6 +50,7 @@ class Ingested:
     reasons: Counter[str] = field(default_factory=Counter)
     changed: list[str] = field(default_factory=list)
     ingest_run_ids: list[str] = field(default_factory=list)
+    labelled_later: int = 0  # studies that had never had a label, and that the source labels now
     seconds: float = 0.0
 
 
@@ -123,6 +125,7 @@ def _one(
         with alive(run_id):
             for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
                 ledger.write(results)
+            done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, provenance)
         ledger.tell("catalogued")
         status = "finished"
     finally:
@@ -150,9 +153,28 @@ def _pending(
             else:
                 yield Task(item)
         elif same:
+            if item.label is not None:
+                ledger.stated[item.study or item.relative] = item.label
             ledger.count(unchanged=1)
         else:
             yield Task(item, was.file_sha256)
+
+
+def _label_later(engine: Engine, stated: Labels, context: Context, by: Provenance) -> int:
+    """Label catalogued studies that never had a label and that the source states one for now.
+
+    A label that differs from an earlier one is left alone: a person corrects labels, with `wrist relabel`.
+    """
+    if not stated:
+        return 0
+    never = labelling.never_labelled(engine)
+    if not never:
+        return 0
+    named = {context.key.study(context.source, raw): label for raw, label in stated.items() if label in (0, 1)}
+    now = {uid: label for uid, label in named.items() if uid in never}
+    if now:
+        labelling.relabel(engine, now, "stated by the source after it was first catalogued", by)
+    return len(now)
 
 
 def _known(item: Item, known: dict[str, catalogue.KnownFile], context: Context) -> catalogue.KnownFile | None:
@@ -179,6 +201,7 @@ class _Ledger:
         self.engine, self.run_id, self.context, self.done = engine, run_id, context, done
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
+        self.stated: Labels = {}
         self._told = 0.0
 
     def count(self, **more: int) -> None:

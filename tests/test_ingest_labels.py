@@ -142,3 +142,27 @@ def test_a_file_is_found_again_by_its_pseudonym_its_id_or_its_content(home, tmp_
         locate("im-unknown", folder)
     with pytest.raises(UsageError):
         locate(image, tmp_path / "nowhere")
+
+
+def test_labels_that_come_later_are_taken_for_studies_that_never_had_one(home, tmp_path):
+    one, two = dicom_files.dataset(), dicom_files.dataset()
+    for name, ds in (("1", one), ("2", two)):
+        dicom_files.write(tmp_path / "export", name, ds)
+    ingest(home, tmp_path / "export")
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"study_uid,label\n{one.StudyInstanceUID},1\n{two.StudyInstanceUID},\n")
+    done = ingest(home, tmp_path / "export", labels=labels)
+    assert (done.labelled_later, done.counts.unchanged) == (1, 2)
+    labels.write_text(f"study_uid,label\n{one.StudyInstanceUID},0\n{two.StudyInstanceUID},0\n")
+    assert ingest(home, tmp_path / "export", labels=labels).labelled_later == 1
+    assert sorted(rows(home, "select label from studies")) == [(0,), (1,)]  # the first label of the first stays
+
+
+def test_a_manifest_after_a_plain_ingest_labels_its_images(home, tmp_path):
+    for n in range(2):
+        png(tmp_path / "set" / f"{n}.png", n)
+    ingest(home, tmp_path / "set")
+    (tmp_path / "set" / "list.csv").write_text("path,label\n0.png,0\n1.png,1\n")
+    done = ingest(home, tmp_path / "set" / "list.csv")
+    assert (done.labelled_later, done.counts.unchanged) == (2, 2)
+    assert sorted(rows(home, "select label from studies")) == [(0,), (1,)]
