@@ -27,9 +27,9 @@ STALE_SECONDS = 75.0  # five beats: a busy disk may delay one
 
 
 @contextmanager
-def alive(run_id: str) -> Iterator[None]:
-    """Say every BEAT_SECONDS that this process works on a run, until the block ends."""
-    engine, done = open_catalogue(), threading.Event()
+def alive(run_id: str, engine: Engine | None = None) -> Iterator[None]:
+    """Say every BEAT_SECONDS that this process works on a run, until the block ends; in the home's catalogue."""
+    engine, done = engine if engine is not None else open_catalogue(), threading.Event()
     operations.beat(engine, run_id)
     thread = threading.Thread(target=_beat, args=(engine, run_id, done), daemon=True, name=f"alive {run_id}")
     thread.start()

@@ -122,7 +122,7 @@ def _one(
     ledger = _Ledger(engine, run_id, context, done, progress, sum(1 for _ in plan.items()) if progress else 0)
     status: Literal["finished", "failed"] = "failed"
     try:
-        with alive(run_id):
+        with alive(run_id, engine):
             for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
                 ledger.write(results)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, provenance)
