@@ -23,7 +23,7 @@ from wrist_model.recipe import load
 NAME = "retrain"
 
 
-@flow(name=NAME, flow_run_name="retrain · {recipe}", description=__doc__, persist_result=True)
+@flow(name=NAME, flow_run_name=NAME, description=__doc__, persist_result=True)
 def retrain(
     paths: Annotated[list[str] | None, Field(description="Files or folders; none: the roots in sources.toml.")] = None,
     labels: Annotated[list[str] | None, Field(description="A labels CSV for all paths, or one for each.")] = None,

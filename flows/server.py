@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 180
 DRAIN_SECONDS = 60
 RECORD = "server.json"
+BUSY, BUSY_TRIES = 503, 8  # what Prefect answers while its database is locked
 
 Say = Callable[[str], None]
 
@@ -231,15 +232,22 @@ def require_free(port: int) -> None:
 
 
 def ask(url: str, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-    """A call of the Prefect REST API; the parsed answer."""
+    """A call of the Prefect REST API; the parsed answer. A server that is busy is asked again."""
     request = urllib.request.Request(  # noqa: S310 (the server found above)
         f"{url}{path}",
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
         method=method,
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
-        return json.loads(reply.read() or b"null")
+    for attempt in range(BUSY_TRIES):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+                return json.loads(reply.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != BUSY or attempt == BUSY_TRIES - 1:
+                raise
+            time.sleep(0.5 * (attempt + 1))
+    return None
 
 
 def drain(url: str, begun: float, seconds: float = DRAIN_SECONDS) -> None:
