@@ -130,3 +130,17 @@ def studies_under(engine: Engine, place: str) -> tuple[str, ...]:
 
 def _below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def recipe_of_evaluation(engine: Engine, evaluation_id: str) -> tuple[str, str]:
+    """(canonical JSON, name) of the recipe that an evaluation was made with. Raises DataError where it has none."""
+    with reading(engine) as connection:
+        row = one(
+            connection,
+            "SELECT r.content, r.name FROM evaluation e JOIN recipe r ON r.id = e.recipe_id "
+            "WHERE e.evaluation_id = :id",
+            id=evaluation_id,
+        )
+    if row is None:
+        raise DataError(f"{evaluation_id} is no evaluation with a stored recipe.")
+    return str(row.content), str(row.name)

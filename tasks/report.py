@@ -14,6 +14,7 @@ from db.engine import home, open_catalogue
 from tasks import artifacts
 from tasks.context import facts, provenance
 from tasks.evaluate import frozen, served
+from tasks.evidence import leaks
 from tasks.explain import cases
 from wrist_model import recipe as recipes
 from wrist_model.errors import DataError
@@ -35,20 +36,21 @@ SYNTHETIC_SOURCE = "synthetic"
 
 @task(name="report", task_run_name="write the report", tags=["report"])
 def write(evaluation_ids: Sequence[str]) -> str:
-    """Writes reports/<dataset>-<evaluation>.html from stored rows alone, and its row; gives its path."""
+    """Writes reports/<dataset>-<evaluation>.html, its model card and checklists, from stored rows; gives its path."""
     engine = open_catalogue()
     data = gather(engine, evaluation_ids)
     path = home() / "reports" / f"{data.dataset.dataset_id}-{data.evaluation_id}.html"
     sha256 = page.write(data, path)
-    evaluations.add_report(
-        engine,
-        path=str(path.relative_to(home())),
-        file_sha256=sha256,
-        kind="html",
-        dataset_id=data.dataset.dataset_id,
-        evaluation_ids=tuple(evaluation_ids),
-        by=provenance(),
-    )
+    for kind, (file, digest) in {"html": (path, sha256), **page.write_documents(data, path)}.items():
+        evaluations.add_report(
+            engine,
+            path=str(file.relative_to(home())),
+            file_sha256=digest,
+            kind=kind,
+            dataset_id=data.dataset.dataset_id,
+            evaluation_ids=tuple(evaluation_ids),
+            by=provenance(),
+        )
     artifacts.report(data, path)
     get_run_logger().info("Report: %s", path)
     return str(path)
@@ -99,6 +101,7 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         decision=decision.decision if decision else None,
         decision_reason=decision.reason if decision else None,
         lineage=facts(),
+        leak=leaks(version.dataset_id),
         home=home(),
     )
 

@@ -217,15 +217,43 @@ def train(recipe: RecipeFile = "report", model: Models = None, dataset: Dataset 
 
 
 def evaluate(
-    recipe: RecipeFile = "report", model: Models = None, dataset: Dataset = None, as_json: Json = False
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Derive stored metrics again; change nothing.")
+    ] = False,
+    show_leak: Annotated[bool, typer.Option("--show-leak", help="Train once the leaky way, for show.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Predict, lock operating points on validation, score test, store predictions and metrics."""
+    if recompute:
+        return _recompute(as_json)
     check(recipe, model)
     with prefect():
         from flows.evaluate import evaluate as flow
 
         found = flow(dataset, recipe, model)
-    show({"evaluations": found}, as_json, lambda: print("\n".join(found)))
+        if show_leak:
+            from flows.show_leak import show as leak
+            from tasks.evidence import sentence
+
+            leaks = leak(found, recipe, model)
+            return show({"evaluations": found, "leak": leaks}, as_json, lambda: print("\n".join(map(sentence, leaks))))
+    return show({"evaluations": found}, as_json, lambda: print("\n".join(found)))
+
+
+def _recompute(as_json: bool) -> None:
+    from tasks.evidence import recomputed
+
+    found = recomputed()
+    differences = [str(difference) for one in found for difference in one.differences]
+    lines = [f"{one.evaluation_id} {one.architecture}: {one.n_metrics} metrics derived again" for one in found]
+    lines += differences[:20] or ["no difference"]
+    counts = {one.evaluation_id: one.n_metrics for one in found}
+    show({"metrics": counts, "differences": differences}, as_json, lambda: print("\n".join(lines)))
+    if differences:
+        raise typer.Exit(1)
 
 
 def tune(
