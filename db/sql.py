@@ -142,6 +142,7 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
             if revision != HEAD:
                 open_catalogue(home).dispose()
             connection.read_only = True
+            connection.adapters.register_loader("numeric", _number_loader())
             connection.execute(f"SET LOCAL statement_timeout = {int(limit_seconds * 1000)}")
             if re.match(r"\s*(explain|show)\b", sql, re.IGNORECASE):
                 shown = connection.execute(sql.strip().rstrip(";"), prepare=True)
@@ -151,6 +152,18 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
                 return _fetch(tuple(column.name for column in cursor.description or ()), cursor, max_rows)
     except psycopg.Error as error:
         raise _plain(str(error), place, limit_seconds) from None
+
+
+def _number_loader() -> Any:
+    """PostgreSQL's numeric (what avg and sum give) as the int or float that SQLite would give."""
+    from psycopg.adapt import Loader
+
+    class Number(Loader):
+        def load(self, data: Any) -> float:
+            text = bytes(data).decode()
+            return int(text) if text.lstrip("-").isdigit() else float(text)
+
+    return Number
 
 
 def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None) -> Rows:

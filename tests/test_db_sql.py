@@ -110,6 +110,13 @@ def test_anything_but_one_reading_statement_is_refused_in_one_line(catalogue: En
     assert "\n" not in str(caught.value)
 
 
+def test_averages_and_sums_are_plain_numbers_on_both_databases(catalogue: Engine) -> None:
+    tell(catalogue)
+    found = query("SELECT avg(1.0 * label), sum(n_images), sum(label), round(avg(n_images), 1) FROM studies")
+    assert [type(value) for value in found.rows[0]] == [float, int, int, float]
+    assert json.loads(write(found, "json"))[0] == dict(zip(found.columns, found.rows[0], strict=True))
+
+
 def test_explaining_a_query_is_reading(catalogue: Engine) -> None:
     word = "EXPLAIN QUERY PLAN" if catalogue.dialect.name == "sqlite" else "EXPLAIN"
     assert query(f"{word} SELECT * FROM studies").rows
