@@ -10,6 +10,7 @@ recipes. Writers hold a lock; an interrupted writer leaves whole rows, which the
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -236,6 +237,7 @@ class Features:
         progress: Progress | None = None,
     ) -> None:
         self.store, self.views = store, recipe.training.views_per_image
+        self.stored_views = self.views
         every = [*train, *validation]
         asked: list[View] = [(i, view) for view in range(self.views) for i in range(len(train))]
         asked += [(len(train) + i, batches.UNAUGMENTED) for i in range(len(validation))]
@@ -250,6 +252,12 @@ class Features:
     @property
     def batch_spec(self) -> tuple[tuple[int, ...], str]:
         return self.store.key.shape, self.store.key.dtype
+
+    def with_views(self, views: int) -> Features:
+        """The same rows, of which only the first `views` of each image are used."""
+        fewer = copy.copy(self)
+        fewer.views = min(views, self.stored_views)
+        return fewer
 
     def _rows(self, places: np.ndarray) -> np.ndarray:
         found = self.store.rows(places)

@@ -189,7 +189,7 @@ class Fit:
             total += float(loss) * len(y)
             right += int(hits)
             self._tell(number, i + 1, begun, size)
-        seen = self.evaluate()
+        self.seen = seen = self.evaluate()
         n = len(self.labels)
         return Epoch(number, total / n, right / n, seen.loss, seen.accuracy, rate, time.perf_counter() - begun)
 

@@ -1,0 +1,64 @@
+"""Tuning: trials on stored features, resumable, and blind to the test split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests import train_data
+from wrist_model import recipe as recipes
+from wrist_model import tuning
+from wrist_model.errors import DataError, LeakError
+from wrist_model.records import ImageRef
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ImageRef]]:
+    folder = tmp_path_factory.mktemp("tuning")
+    train_data.backbone(folder, "resnet50")
+    return folder, train_data.refs(folder, 20)
+
+
+def run(ground: tuple[Path, list[ImageRef]], home: Path, trials: int, **changes: object) -> tuple[tuning.Tuned, list]:
+    folder, refs = ground
+    told: list[tuning.Trial] = []
+    recipe = train_data.recipe(str(folder / "{architecture}.keras"), **changes)
+    found = tuning.tune(
+        refs[:12], refs[12:], recipe, "resnet50", home=home, study_name="s", trials=trials, on_trial=told.append
+    )
+    return found, told
+
+
+def test_a_tuning_goes_on_where_it_was_and_writes_a_recipe_that_reads_back(
+    ground: tuple[Path, list[ImageRef]], tmp_path: Path
+) -> None:
+    first, told = run(ground, tmp_path, 2)
+    assert [each.number for each in told] == [0, 1] and len(first.trials) == 2
+    rows = sum(path.stat().st_size for path in tmp_path.glob("features/*/*.rows"))
+    second, told = run(ground, tmp_path, 3)
+    assert second.trials[:2] == first.trials and len(told) == len(second.trials) == 3
+    assert rows == sum(path.stat().st_size for path in tmp_path.glob("features/*/*.rows"))
+    ranks = [(each.value, -each.log_loss) for each in second.trials]
+    assert (second.best_trial.value, -second.best_trial.log_loss) == max(ranks)
+
+    path = tmp_path / f"{second.best.name}.toml"
+    tuning.write_recipe(second.best, path)
+    read = recipes.read(path)
+    assert read == second.best and read.sha256 == second.best.sha256
+    assert read.training.learning_rate == second.best_trial.learning_rate
+    assert tuning.plot(second.trials).startswith(b"\x89PNG")
+
+
+def test_a_tuning_that_would_see_the_test_split_is_refused(ground: tuple[Path, list[ImageRef]], tmp_path: Path) -> None:
+    folder, refs = ground
+    leaked = (folder, [*refs[:-1], replace(refs[-1], split="test")])
+    with pytest.raises(LeakError, match="im-19 stands in the test split"):
+        run(leaked, tmp_path, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_that_freezes_nothing_is_refused(ground: tuple[Path, list[ImageRef]], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="stored features"):
+        run(ground, tmp_path, 1, mode="online")
