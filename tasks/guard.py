@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from db import catalogue, datasets
 from db.engine import open_catalogue
+from tasks.context import provenance
+from tasks.duplicates import link_near_duplicates
+from tasks.progress import progress
 from wrist_model import splits
 from wrist_model.errors import DataError
 from wrist_model.splits import GuardReport
@@ -14,6 +18,8 @@ from wrist_model.splits import GuardReport
 def look() -> dict[str, Any]:
     """Counts by split, what is left out and why, and the guard's sentence. Raises DataError on an empty catalogue."""
     engine = open_catalogue()
+    with progress("near-duplicates") as tell:
+        link_near_duplicates(engine, provenance(), tell)
     near = catalogue.near_duplicates(engine)
     found = datasets.candidates(engine)
     if not found:
@@ -33,6 +39,7 @@ def look() -> dict[str, Any]:
         ],
         "left_out": dict(report.excluded),
         "guard": sentence(report),
+        "kept_apart": [asdict(finding) for finding in report.kept_apart],
         "image_split_leak_rate": report.image_split_leak_rate,
     }
 

@@ -131,8 +131,8 @@ _WORDS = {
     "SPINE": ("SPINE", "CSPINE", "LSPINE", "TSPINE", "SACRUM", "COCCYX"),
     "HEAD": ("HEAD", "SKULL", "JAW", "NECK", "ABDOMEN", "BREAST"),
 }
-# SNOMED CT and SRT codes of AnatomicRegionSequence (PS3.16 CID 4031) that mean the wrist.
-_WRIST_CODES = frozenset({"T-15460", "74670003", "T-D8600", "8205005", "T-12480", "83936004", "T-15461"})
+# SNOMED CT and SRT codes of AnatomicRegionSequence (PS3.16 CID 4031) that mean the wrist or its joint.
+_WRIST_CODES = frozenset({"T-15460", "74670003", "T-D8600", "8205005"})
 
 
 def body_part(dataset: Dataset) -> str:

@@ -168,6 +168,9 @@ def split(
         for reason, number in found["left_out"].items():
             print(f"left out: {number} images: {reason}")
         print(f"guard: {found['guard']}")
+        for link in found["kept_apart"][:20]:
+            what, splits = link["kind"].replace("_", " "), " and ".join(link["splits"])
+            print(f"kept apart ({what}, {splits}): {' '.join(link['images'])}")
         if "dataset_id" in found:
             print(f"frozen: {found['dataset_id']}")
 
