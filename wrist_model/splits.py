@@ -151,7 +151,7 @@ def guard(members: Sequence[Member], candidates: Sequence[Candidate], near: Iter
         tuple(kept_apart),
         tuple(sorted(excluded.items())),
         tuple(_counts(inside)),
-        _image_split_leak_rate(inside, by_uid, near),
+        _image_split_leak_rate([one for one in candidates if one.label is not None and not one.excluded_reason], near),
     )
 
 
@@ -178,31 +178,29 @@ def _counts(inside: Sequence[Member]) -> Iterable[tuple[str, int, int, int, int]
         )
 
 
-def _image_split_leak_rate(
-    inside: Sequence[Member], by_uid: dict[str, Candidate], near: Sequence[Pair]
-) -> float | None:
-    shares = {split: sum(one.split == split for one in inside) / max(1, len(inside)) for split in _RANK}
+def _image_split_leak_rate(images: Sequence[Candidate], near: Sequence[Pair]) -> float | None:
+    """Of all labelled images, copies included: what a split by image, with the same shares, would have leaked."""
+    shares = {split: sum(one.split == split for one in images) / max(1, len(images)) for split in _RANK}
     place: dict[str, str] = {}
-    for one in inside:
+    for one in images:
         draw = int.from_bytes(hashlib.sha256(b"image" + one.image_uid.encode()).digest()[:8], "big") / 2**64
-        limit = shares["train"]
+        beyond_train = draw - shares["train"]
         place[one.image_uid] = (
-            "train" if draw < limit else "validation" if draw < limit + shares["validation"] else "test"
+            "train" if beyond_train < 0 else "validation" if beyond_train < shares["validation"] else "test"
         )
-    trained: set[str] = set()
-    for one in inside:
-        if place[one.image_uid] == "train":
-            trained |= {one.patient_key, by_uid[one.image_uid].pixel_sha256}
+    trained = {
+        name for one in images if place[one.image_uid] == "train" for name in (one.patient_key, one.pixel_sha256)
+    }
     partners: dict[str, set[str]] = defaultdict(set)
     for first, second in near:
         partners[first].add(second)
         partners[second].add(first)
-    tested = [one for one in inside if place[one.image_uid] == "test"]
+    tested = [one for one in images if place[one.image_uid] == "test"]
     if not tested:
         return None
     leaked = sum(
         one.patient_key in trained
-        or by_uid[one.image_uid].pixel_sha256 in trained
+        or one.pixel_sha256 in trained
         or any(place.get(uid) == "train" for uid in partners[one.image_uid])
         for one in tested
     )
