@@ -18,6 +18,7 @@ from tasks.dataset import freeze
 from tasks.lock import only_one
 from tasks.naming import rename, short
 from tasks.promote import gate
+from tasks.report import summary
 from wrist_model.recipe import load
 
 NAME = "retrain"
@@ -54,10 +55,12 @@ def retrain(
             verdict = gate(evaluations, chosen)
         with costs.stage(NAME, "report"):
             page = report(evaluations)
+            summary(evaluations, page, verdict["decision"])
         costs.tell(NAME)
     decision = ask(verdict)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided
+        summary(evaluations, page, decision)
     return {
         "ingest": counts,
         "dataset_id": dataset_id,

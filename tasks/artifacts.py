@@ -141,13 +141,14 @@ def metrics_rows(metrics: Sequence[Metric], serving: str | None) -> dict[str, Me
 
 
 def _table(data: ReportData) -> list[str]:
-    rows = ["| | " + " | ".join(HEADLINE) + " |", "|---" * (len(HEADLINE) + 1) + "|"]
+    """A metric a row, a model a column: Prefect's page is narrow."""
+    head = "| | " + " | ".join(f"{model.architecture} {model.model_version_id}" for model in data.models) + " |"
+    found = []
     for model in data.models:
         serving = next((p.name for p in model.operating_points if p.serving and p.level == "study"), None)
-        found = metrics_rows(model.metrics, serving)
-        cells = [_cell(found.get(name)) for name in HEADLINE]
-        rows.append(f"| {model.architecture} {model.model_version_id} | " + " | ".join(cells) + " |")
-    return rows
+        found.append(metrics_rows(model.metrics, serving))
+    rows = [f"| {name} | " + " | ".join(_cell(one.get(name)) for one in found) + " |" for name in HEADLINE]
+    return [head, "|---" * (len(data.models) + 1) + "|", *rows]
 
 
 def _cell(metric: Metric | None) -> str:

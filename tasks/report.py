@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger, runtime, task
 from sqlalchemy import Engine
 
 from db import audit, datasets, evaluations
@@ -51,9 +52,16 @@ def write(evaluation_ids: Sequence[str]) -> str:
             evaluation_ids=tuple(evaluation_ids),
             by=provenance(),
         )
-    artifacts.report(data, path)
+    if not runtime.flow_run.get_parent_flow_run_id():  # else the run that this is a part of shows it: `summary`
+        artifacts.report(data, path)
     get_run_logger().info("Report: %s", path)
     return str(path)
+
+
+@task(name="summary", task_run_name="show the summary", tags=["report"])
+def summary(evaluation_ids: Sequence[str], path: str, decision: str) -> None:
+    """Stores the report's summary as an artifact of the run that calls it, once a decision; writes nothing else."""
+    artifacts.report(gather(open_catalogue(), evaluation_ids), Path(path))
 
 
 def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:

@@ -131,7 +131,7 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
         assert found["state_type"] not in ("FAILED", "CRASHED", "COMPLETED"), found["state"]["message"]
         return dict(found) if found["state_name"] == "Suspended" else None
 
-    waiting = wait(suspended, 240)
+    waiting = wait(suspended, 420)
     assert "retrain · ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
     models = catalogue(wrist_up.home, "select model_version_id, role from model_versions")
     assert [role for _, role in models] == ["challenger"]
@@ -140,7 +140,7 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
 
     answer = {"decision": "approve", "reason": "looked at the maps", "name": "Dr. Example"}
     wrist_up.ask(f"/flow_runs/{run}/resume", {"run_input": answer})
-    ended = wrist_up.ended(run, 240)
+    ended = wrist_up.ended(run, 420)
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
     decided = catalogue(wrist_up.home, "select decision, reason, decided_by from promotions order by created_at")
     assert [row[0] for row in decided] == ["undecided", "promoted"]
