@@ -29,14 +29,14 @@ lint: $(TEST_STAMP)
 
 $(RUN_STAMP): requirements/run.txt pyproject.toml | .venv/bin/python
 	@echo "Installing the pinned dependencies into .venv (once; some minutes, about 1 GB to fetch) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(TEST_STAMP): requirements/test.txt pyproject.toml | .venv/bin/python
 	@echo "Installing the pinned dependencies and what the tests need into .venv (once; some minutes, about 1 GB to fetch) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(RUN_STAMP) $@
 
 clean:
