@@ -1,0 +1,74 @@
+"""The documentation's commands: each exists with its options, and those that only look are run on a real home."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from whole_fixtures import Whole
+
+from flows.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LOOKS = {"sql", "status", "champion", "verify", "split"}
+PLACEHOLDER = re.compile(r"…|<|\bID\b|FILE|PATH|/[a-z]+/|[a-z]{2}-[0-9a-f…]+")
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each `wrist …` in the page's sh and console blocks; quotes may span lines."""
+    found = []
+    for block in re.findall(r"```(?:sh|bash|console)\n(.*?)```", page.read_text(), re.DOTALL):
+        held = ""
+        for line in block.splitlines():
+            held = f"{held}\n{line}" if held else line.removeprefix("$ ")
+            if held.endswith("\\"):
+                held = held[:-1]
+                continue
+            try:
+                words = shlex.split(held, comments=True)
+            except ValueError:  # a quote is still open
+                continue
+            held = ""
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                words = words[1:]
+            if words and Path(words[0]).name == "wrist" and len(words) > 1:
+                found.append([word for word in words[1:] if word not in ("|", ">")])
+        assert not held, f"{page.name}: a block ends in the middle of a command: {held}"
+    return found
+
+
+ALL = [(page.name, words) for page in PAGES for words in commands(page)]
+
+
+def test_the_pages_have_commands_and_no_dead_links() -> None:
+    assert len(ALL) >= 20
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+@pytest.mark.parametrize(("page", "words"), ALL, ids=[f"{page}: {' '.join(words)[:60]}" for page, words in ALL])
+def test_each_command_exists_with_its_options(page: str, words: list[str]) -> None:
+    command: Any = typer.main.get_command(app)
+    while words and hasattr(command, "commands") and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"{page}: no command {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    known |= {"--help", "--debug"}
+    given = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+    assert given <= known, f"{page}: {sorted(given - known)}"
+
+
+def test_the_commands_that_look_answer_on_a_real_home(whole: Whole) -> None:
+    looked = 0
+    for page, words in ALL:
+        if words[0] in LOOKS and not PLACEHOLDER.search(" ".join(words)) and "--output" not in words:
+            done = whole.wrist(*words)
+            assert done.stdout, f"{page}: {words}"
+            looked += 1
+    assert looked >= 5
