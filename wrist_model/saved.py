@@ -18,11 +18,16 @@ from wrist_model.errors import DataError
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can name
 
 
-def save(network: Network, free_weights: Sequence[np.ndarray], folder: Path, origin: str) -> str:
-    """Write the whole network with these weights in its free part as folder/<sha256>.keras; gives the SHA-256."""
+def save(
+    network: Network, free_weights: Sequence[np.ndarray], folder: Path, origin: str, beside: Path | None = None
+) -> str:
+    """Write the whole network with these weights in its free part as folder/<sha256>.keras; gives the SHA-256.
+
+    beside: a folder of the same file system for what is half written, where a kill leaves it (default: `folder`).
+    """
     network.free.set_weights(list(free_weights))
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
+    with tempfile.TemporaryDirectory(dir=beside or folder, prefix=".part-") as part:
         raw, clean = Path(part) / "raw.keras", Path(part) / "clean.keras"
         network.whole.save(raw)
         _without_times(raw, clean, origin)

@@ -59,7 +59,7 @@ def train(
     fit = Fit(network, data, labels, recipe.training, progress)
     folder, same = home / "runs" / run_id, _fingerprint(train, validation, recipe, found)
     history, best = fit.run(folder, same, on_epoch, tensorboard)
-    artifact = saved.save(make("float32"), best, home / "models", found.origin)
+    artifact = saved.save(make("float32"), best, home / "models", found.origin, beside=folder)
     resume.forget(folder)
     best_epoch = min(history, key=lambda each: each.val_loss).epoch
     seconds = time.perf_counter() - begun
