@@ -202,7 +202,7 @@ class _Ledger:
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
-        self._told = 0.0
+        self._told, self.begun = 0.0, time.monotonic()
 
     def count(self, **more: int) -> None:
         self.counts = replace(self.counts, **{name: getattr(self.counts, name) + n for name, n in more.items()})
@@ -247,6 +247,7 @@ class _Ledger:
         if self.progress is not None:
             counts = self.counts
             parts = [f"{getattr(counts, name)} {name}" for name in counts.__dataclass_fields__ if getattr(counts, name)]
+            parts.append(f"{counts.seen / max(time.monotonic() - self.begun, 1e-3):,.0f} files/s")
             self.progress("ingest", counts.seen, max(self.total, counts.seen), ", ".join(filter(None, [*parts, note])))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 import tempfile
 from pathlib import Path
 
 import highdicom
 import numpy as np
 import pytest
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from tests import dicom_files
@@ -203,6 +204,19 @@ def test_an_empty_encapsulated_frame_is_refused():
     ds.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])
     ds.file_meta.TransferSyntaxUID = JPEGLosslessSV1
     with pytest.raises(Refused):
+        pixels(ds)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, JPEGLosslessSV1])
+def test_a_codestream_that_claims_a_huge_picture_is_refused_before_it_is_decoded(syntax):
+    ds = compressed(dicom_files.dataset(), syntax)
+    stream = next(generate_frames(ds.PixelData, number_of_frames=1))
+    assert dicom.coded_size(stream) == (40, 50)
+    small, huge = (struct.pack(">II", 50, 40), struct.pack(">II", 60000, 60000))
+    if syntax != JPEG2000Lossless:
+        small, huge = struct.pack(">HH", 40, 50), struct.pack(">HH", 60000, 60000)
+    ds.PixelData = encapsulate([stream.replace(small, huge, 1)])
+    with pytest.raises(Refused, match="another size"):
         pixels(ds)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -129,6 +130,8 @@ def stored_values(dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
     plugins = ("",) if not syntax.is_compressed or syntax.is_deflated else tuple(decoder.available_plugins)
     if not plugins:
         raise Refused("unsupported", f"No decoder is installed for {syntax.name}.")
+    if syntax.is_compressed and not syntax.is_deflated and "PixelData" in dataset:
+        _check_coded_size(dataset, index)
     failures = []
     for plugin in plugins:
         try:
@@ -145,6 +148,29 @@ def stored_values(dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
     if any(word in text for text in failures for word in ("less than expected", "fewer", "truncat", "unexpected end")):
         raise Refused("truncated", "The pixel data end before the picture does: the file was cut short.")
     raise Refused("damaged", f"The pixel data can't be decoded as {syntax.name} by any decoder at hand.")
+
+
+def _check_coded_size(dataset: Dataset, index: int) -> None:
+    """Refuse a frame whose own header claims another size: codecs allocate what it says before anybody compares."""
+    stream = get_frame(dataset.PixelData, index, number_of_frames=max(1, _whole(dataset, "NumberOfFrames", 1)))
+    size = coded_size(stream)
+    if size is not None and size != (_whole(dataset, "Rows", 0), _whole(dataset, "Columns", 0)):
+        raise Refused("damaged", "The coded frame claims another size than Rows and Columns say.")
+
+
+def coded_size(stream: bytes) -> tuple[int, int] | None:
+    """(rows, columns) in a JPEG, JPEG-LS or JPEG 2000 codestream's header (ITU T.81 B.2.2, T.800 A.5.1), if found."""
+    if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 24:
+        width, height, left, top = struct.unpack(">IIII", stream[8:24])
+        return height - top, width - left
+    at = 2
+    while stream[:2] == b"\xff\xd8" and at + 9 <= len(stream) and stream[at] == 0xFF:
+        marker = stream[at + 1]
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            rows, columns = struct.unpack(">HH", stream[at + 5 : at + 9])
+            return rows, columns
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+    return None
 
 
 def _mended(dataset: Dataset, index: int) -> np.ndarray | None:
