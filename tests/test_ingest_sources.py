@@ -88,6 +88,19 @@ def test_mura_csv_files_that_disagree_with_a_folder_quarantine_the_study(tmp_pat
     assert items["train_labeled_studies.csv"].ignored
 
 
+def test_a_folder_with_a_mura_tree_and_other_things_asks_which_is_meant(tmp_path):
+    base = mura(tmp_path / "data")
+    (tmp_path / "data" / "README.md").write_text("")
+    assert find(tmp_path / "data").root == base
+    put(tmp_path / "data", "dicom/x")
+    with pytest.raises(UsageError, match="name each by its own path"):
+        find(tmp_path / "data")
+    above = by_name(settle(find(tmp_path), {}, False))
+    inside = [item for name, item in above.items() if "XR_WRIST/patient" in name and not item.ignored]
+    assert inside
+    assert all(item.refused[0] == "unexpected_place" for item in inside)
+
+
 def manifest(folder, text, encoding="utf-8"):
     path = folder / "manifest.csv"
     path.write_bytes(text.encode(encoding))

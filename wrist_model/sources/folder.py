@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wrist_model import decode
 from wrist_model.errors import DataError, Refused
-from wrist_model.sources import walk
+from wrist_model.sources import mura, walk
 from wrist_model.sources.item import Item, is_junk
 
 DICOM_SOURCE = "dicom"
@@ -25,9 +25,15 @@ def items(root: Path, start: Path) -> Iterator[Item]:
         return
     for path, relative in walk.files(root, start):
         name = relative.rsplit("/", 1)[-1]
+        if mura.is_inside(relative):
+            yield Item(path, relative, refused=("unexpected_place", _IN_MURA), ignored=is_junk(name))
+            continue
         yield Item(path, relative, ignored=is_junk(name))
         if name.upper() == "DICOMDIR":
             yield from (item for item in _referenced(Path(path), root) if item.refused)
+
+
+_IN_MURA = "The file lies in a MURA tree, which says its label: ingest that tree by its own path."
 
 
 def is_dicomdir(path: Path) -> bool:

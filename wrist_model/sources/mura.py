@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from wrist_model.errors import DataError
+from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import walk
 from wrist_model.sources.item import SIDE_SUFFIXES, Item, Official, is_junk, passes
 
@@ -23,7 +23,10 @@ Study = tuple[str, str, str, str]
 
 
 def base(path: Path) -> Path | None:
-    """The folder that holds train/ and valid/ (or XR_… itself), when path is in, or is, a MURA tree; else None."""
+    """The folder that holds train/ and valid/ (or XR_… itself), when path is in, or is, a MURA tree; else None.
+
+    Raises UsageError for a folder that holds a MURA tree beside other things: which is meant?
+    """
     parts = path.parts
     for index in range(len(parts) - 1, 0, -1):
         if _PART.fullmatch(parts[index]):
@@ -37,8 +40,25 @@ def base(path: Path) -> Path | None:
         return path
     for child in sorted(path.glob("MURA*")):
         if any(_holds_parts(child / name) for name in _OFFICIAL):
+            others = [one.name for one in path.iterdir() if one != child and _matters(one)]
+            if others:
+                raise UsageError(
+                    f"{path}: holds a MURA tree, {child.name}, and other things; name each by its own path."
+                )
             return child
     return None
+
+
+def _matters(entry: Path) -> bool:
+    return not is_junk(entry.name) and entry.suffix.lower() not in SIDE_SUFFIXES
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a path looks like a place in a MURA tree."""
+    return _INSIDE.search(relative) is not None
+
+
+_INSIDE = re.compile(r"(?:^|/)XR_[A-Z]+/patient[^/]+/study[^/]+/")
 
 
 def _holds_parts(folder: Path) -> bool:
