@@ -14,20 +14,30 @@ from wrist_model.recipe import load
 ENOUGH = "wrist.labels.enough"
 
 
-@flow(name="ingest", flow_run_name="ingest", description=__doc__)
+@flow(name="ingest", flow_run_name="ingest", description=__doc__, timeout_seconds=24 * 3600)
 def ingest(
-    paths: Annotated[list[str] | None, Field(description="Files or folders; none: the roots in sources.toml.")] = None,
-    labels: Annotated[list[str] | None, Field(description="A labels CSV for all paths, or one for each.")] = None,
-    source: Annotated[str | None, Field(description="Name space of the identifiers; none: by the place.")] = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
-    recipe: Annotated[str, Field(description="Its [split] says where patients stand.")] = "report",
-    jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
-    max_megapixels: Annotated[float, Field(gt=0, description="Larger pictures are refused undecoded.")] = 64.0,
-    cluster: Annotated[str | None, Field(description="A Dask scheduler whose workers decode.")] = None,
+    paths: list[str] | None = None,
+    labels: list[str] | None = None,
+    source: str | None = None,
+    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
+    recipe: str = "report",
+    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
+    max_megapixels: Annotated[float, Field(gt=0)] = 64.0,
+    cluster: str | None = None,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
     As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
+
+    Args:
+        paths: Files or folders; none: the roots in sources.toml.
+        labels: A labels CSV for all paths, or one for each.
+        source: Name space of the identifiers; none: by the place.
+        body_part: WRIST or ANY.
+        recipe: Its [split] says where patients stand.
+        jobs: Processes that decode; none: all cores.
+        max_megapixels: Larger pictures are refused undecoded.
+        cluster: A Dask scheduler whose workers decode.
     """
     chosen = load(recipe)
     found = places(paths, labels, source, body_part)

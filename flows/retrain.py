@@ -26,17 +26,26 @@ NAME = "retrain"
 
 @flow(name=NAME, flow_run_name=NAME, description=__doc__, persist_result=True)
 def retrain(
-    paths: Annotated[list[str] | None, Field(description="Files or folders; none: the roots in sources.toml.")] = None,
-    labels: Annotated[list[str] | None, Field(description="A labels CSV for all paths, or one for each.")] = None,
-    source: Annotated[str | None, Field(description="Name space of the identifiers; none: by the place.")] = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
-    recipe: Annotated[str, Field(description="A name in recipes/, or the path of a TOML file.")] = "report",
-    models: Annotated[list[str] | None, Field(description="These networks only: resnet50, efficientnetb0.")] = None,
-    jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
+    paths: list[str] | None = None,
+    labels: list[str] | None = None,
+    source: str | None = None,
+    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
+    recipe: str = "report",
+    models: list[str] | None = None,
+    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
 ) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
     Gives ingest (counts), dataset_id, model_versions, evaluations, decision and report (a path).
+
+    Args:
+        paths: Files or folders; none: the roots in sources.toml.
+        labels: A labels CSV for all paths, or one for each.
+        source: Name space of the identifiers; none: by the place.
+        body_part: WRIST or ANY.
+        recipe: A name in recipes/, or the path of a TOML file.
+        models: These networks only: resnet50, efficientnetb0.
+        jobs: Processes that decode; none: all cores.
     """
     chosen = load(recipe, models)
     with only_one(NAME):

@@ -16,11 +16,17 @@ from tasks import roots
 
 @flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
 def score_incoming(
-    paths: Annotated[list[str] | None, Field(description="Folders; none: the roots in sources.toml.")] = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$", description="WRIST or ANY.")] = "WRIST",
-    jobs: Annotated[int | None, Field(ge=1, le=256, description="Processes that decode; none: all cores.")] = None,
+    paths: list[str] | None = None,
+    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
+    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
 ) -> State[Any]:
-    """Studies without a label that the champion has not scored yet. Nothing to do is no failure."""
+    """Studies without a label that the champion has not scored yet. Nothing to do is no failure.
+
+    Args:
+        paths: Folders; none: the roots in sources.toml.
+        body_part: WRIST or ANY.
+        jobs: Processes that decode; none: all cores.
+    """
     if audit.champion(open_catalogue()) is None:
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
     if not paths and not roots.read(home()):

@@ -14,12 +14,19 @@ from wrist_model.recipe import load
 
 @flow(name="tune", flow_run_name=of_training, description=__doc__)
 def tune(
-    dataset_id: Annotated[str | None, Field(description="A frozen version; none: freeze one now.")] = None,
-    recipe: Annotated[str, Field(description="A name in recipes/, or the path of a TOML file.")] = "report",
-    models: Annotated[list[str] | None, Field(description="These networks only: resnet50, efficientnetb0.")] = None,
-    trials: Annotated[int | None, Field(ge=1, le=10_000, description="How many; none: the recipe's.")] = None,
+    dataset_id: str | None = None,
+    recipe: str = "report",
+    models: list[str] | None = None,
+    trials: Annotated[int | None, Field(ge=1, le=10_000)] = None,
 ) -> dict[str, Any]:
-    """Gives, for each network, the best trial and the recipe file written from it."""
+    """Gives, for each network, the best trial and the recipe file written from it.
+
+    Args:
+        dataset_id: A frozen version; none: freeze one now.
+        recipe: A name in recipes/, or the path of a TOML file.
+        models: These networks only: resnet50, efficientnetb0.
+        trials: How many; none: the recipe's.
+    """
     from tasks.tune import search
 
     chosen = load(recipe, models)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import State, flow
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from tasks.drift import EVENT, look
 from wrist_model.recipe import load
 
 
-@flow(name="watch_drift", flow_run_name="watch drift · {recipe}", description=__doc__)
+@flow(name="watch_drift", flow_run_name="watch drift · {recipe}", description=__doc__, timeout_seconds=2 * 3600)
 def watch_drift(
-    recipe: Annotated[str, Field(description="Its [drift] says how sure to be, and of how many studies.")] = "report",
+    recipe: str = "report",
 ) -> State[Any]:
-    """Ends as `Drift`, of type failed, where new studies differ: a red run, an event `wrist.drift`, `wrist status`."""
+    """Ends as `Drift`, of type failed, where new studies differ: a red run, an event `wrist.drift`, `wrist status`.
+
+    Args:
+        recipe: Its [drift] says how sure to be, and of how many studies.
+    """
     found = look(load(recipe))
     if not found["alerts"]:
         return Completed(message=found["said"], data=found)

@@ -15,12 +15,20 @@ from tasks.cluster import examined as on_cluster
 from tasks.context import provenance
 from tasks.ingest import catalogue_files
 from tasks.progress import progress
+from tasks.retry import DELAYS, if_the_world_hiccuped
 from wrist_model.decode import DEFAULT_MAX_PIXELS
 from wrist_model.errors import UsageError
 from wrist_model.recipe import Recipe, SplitRecipe
 
 
-@task(name="catalogue", task_run_name="catalogue files", tags=["catalogue"])
+@task(
+    name="catalogue",
+    task_run_name="catalogue files",
+    tags=["catalogue"],
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=if_the_world_hiccuped,
+)
 def catalogue(
     places: list[roots.Root],
     rule: SplitRecipe,
