@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-DELAYS = [10, 60, 300]  # seconds; a network share that is remounted comes back within minutes
+DELAYS: list[float] = [10, 60, 300]  # seconds; a network share that is remounted comes back within minutes
 
 
 def if_the_world_hiccuped(_task: Any, _run: Any, state: Any) -> bool:

@@ -1,0 +1,90 @@
+"""Small parts under the console: remembered roots, retries, run names, what a summary costs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evidence_data import report_data
+from PIL import Image
+
+from flows.server import environment
+from tasks import artifacts, roots
+from tasks.naming import named, short
+from tasks.progress import progress
+from tasks.retry import if_the_world_hiccuped
+from wrist_model.errors import DataError, UsageError
+
+
+def test_roots_are_remembered_once_each_and_read_back_as_they_were(tmp_path: Path) -> None:
+    odd = roots.Root('/data/a "quoted"\\ folder', labels="/l.csv", source=None, body_part="ANY")
+    roots.remember(tmp_path, odd)
+    roots.remember(tmp_path, roots.Root("/data/b"))
+    roots.remember(tmp_path, roots.Root("/data/b", source="other"))
+    assert roots.read(tmp_path) == (odd, roots.Root("/data/b", source="other"))
+
+
+def test_a_damaged_list_of_roots_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sources.toml").write_text("[[root]]\npth = 'x'\n")
+    with pytest.raises(UsageError, match=r"sources\.toml"):
+        roots.read(tmp_path)
+
+
+class State:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def result(self) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [(OSError(5, "i/o"), True), (ConnectionResetError(), True), (FileNotFoundError(), False), (DataError("x"), False)],
+)
+def test_only_what_may_pass_is_tried_again(error: BaseException, again: bool) -> None:
+    assert if_the_world_hiccuped(None, None, State(error)) is again
+
+
+def test_run_names_are_short_and_say_what_ran_on_what() -> None:
+    assert (
+        named("retrain", short("ds-1f3a09bc"), "resnet50+efficientnetb0")
+        == "retrain · ds-1f3a · resnet50+efficientnetb0"
+    )
+    assert short(None) == "…"
+
+
+def test_settings_turn_off_every_call_outside(tmp_path: Path) -> None:
+    found = environment(tmp_path)
+    assert found["DO_NOT_TRACK"] == "1"
+    assert found["PREFECT_SERVER_ANALYTICS_ENABLED"] == "False"
+    assert found["PREFECT_SERVER_UI_V2_ENABLED"] == "False"
+    assert found["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert Path(found["PREFECT_HOME"]) == tmp_path / "prefect"
+
+
+def test_a_summary_shows_metrics_and_pictures_and_stays_small(tmp_path: Path) -> None:
+    text = artifacts.summary(report_data(tmp_path), tmp_path / "report.html")
+    assert "roc_auc" in text and "report.html" in text
+    pictures = re.findall(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)", text)
+    assert len(pictures) >= 2
+    assert sum(len(base64.b64decode(one)) for one in pictures) <= artifacts.PICTURES_BYTES
+    for one in pictures:
+        Image.open(io.BytesIO(base64.b64decode(one))).verify()
+
+
+def test_a_shrunk_chart_keeps_its_shape() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((400, 1600, 3), np.uint8)).save(stream, "PNG")
+    assert Image.open(io.BytesIO(artifacts.shrunk(stream.getvalue(), 640, colours=8))).size == (640, 160)
+
+
+def test_short_work_writes_no_progress_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("train x") as tell:
+        for done in range(100):
+            tell("epoch", done, 100, "")
+    assert capsys.readouterr().err == ""
