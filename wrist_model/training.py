@@ -56,7 +56,11 @@ def train(
     make = partial(prepared, recipe, architecture, found)
     network = make(policy)
     data = feeds.open_source(network, train, validation, recipe, found, make, home=home, progress=progress)
-    fit = Fit(network, data, labels, recipe.training, progress)
+    settings = recipe.training
+    if found.tensors is None:
+        rate = settings.learning_rate * BACKBONES[architecture].scratch_rate
+        settings = replace(settings, learning_rate=rate)
+    fit = Fit(network, data, labels, settings, progress)
     folder, same = home / "runs" / run_id, _fingerprint(train, validation, recipe, found)
     history, best = fit.run(folder, same, on_epoch, tensorboard)
     artifact = saved.save(make("float32"), best, home / "models", found.origin, beside=folder)

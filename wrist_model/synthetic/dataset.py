@@ -28,7 +28,7 @@ from wrist_model.synthetic import dicom
 from wrist_model.synthetic.plan import PlannedImage, PlannedStudy, plan
 from wrist_model.synthetic.render import picture
 
-VERSION = 1  # of the drawing: raise it when the pictures change, so that old sets are not taken for new ones
+VERSION = 2  # of the drawing: raise it when the pictures change, so that old sets are not taken for new ones
 MURA = "MURA-v1.1"
 Places = dict[str, list[dict[str, object]]]
 

@@ -82,13 +82,13 @@ def displaced(layer: np.ndarray, crack: Break, frame: Frame) -> tuple[np.ndarray
         for px, py, height in ((nx, ny, _height(nx, ny, crack)), (fx, fy, -_height(fx, fy, crack)))
     )
     bright, dark = (_pieces(x, y, crack, which) for which in (5, 6))
-    broken = (near + far) * (1 - 0.9 * dark) + 0.6 * float(layer.max()) * bright
+    broken = (near + far) * (1 - 0.9 * dark) + 0.65 * float(layer.max()) * bright
     return broken.astype(np.float32), (crack.middle, crack.level - crack.shift[1] / 2)
 
 
 def _dense(height: np.ndarray) -> np.ndarray:
     """The crushed margin: bone pressed together next to the cut, which makes up for what the gap lacks."""
-    return 1 + 0.9 * np.exp(-((height / 0.085) ** 2))
+    return 1 + 1.05 * np.exp(-((height / 0.085) ** 2))
 
 
 def _pieces(x: np.ndarray, y: np.ndarray, crack: Break, which: int) -> np.ndarray:
