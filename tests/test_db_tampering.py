@@ -133,6 +133,9 @@ def copied(told: tuple[Path, str], tmp_path: Path, request: pytest.FixtureReques
     engine = engine.execution_options(wrist_home=str(here))
     yield engine
     engine.dispose()
+    if not url.startswith("sqlite"):
+        with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def home_of(engine: Engine) -> Path:
