@@ -71,6 +71,13 @@ def status(as_json: Json = False) -> None:
     from tasks.state import state
 
     found = state()
+    found["scheduled"], waiting = _scheduled()
+    found["needs_a_person"] += waiting
+    if waiting:
+        found["text"]["Needs a person"] = found["needs_a_person"]
+    found["text"]["Scheduled"] = [f"{row['name']}: {row['next'] or 'when asked'}" for row in found["scheduled"]] or [
+        "nothing while no `wrist up` runs"
+    ]
 
     def tell() -> None:
         for title, lines in found["text"].items():
@@ -79,6 +86,27 @@ def status(as_json: Json = False) -> None:
                 print(f"  {text}")
 
     show({key: value for key, value in found.items() if key != "text"}, as_json, tell)
+
+
+def _scheduled() -> tuple[list[dict[str, Any]], list[str]]:
+    """The deployments and when each runs next, and a line for each run that waits for an answer.
+
+    Both are empty where this home's server doesn't answer, or is too busy to.
+    """
+    from db.engine import home
+    from flows.console.serve import deployments
+    from flows.server import ask, recorded
+
+    url = recorded(home())
+    if url is None:
+        return [], []
+    try:
+        paused = ask(url, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}})
+        scheduled = deployments(url)
+    except OSError:
+        return [], []
+    page = url.removesuffix("/api")
+    return scheduled, [f"{run['name']} waits for an answer: {page}/runs/flow-run/{run['id']}" for run in paused]
 
 
 def champion(as_json: Json = False) -> None:
