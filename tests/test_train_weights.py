@@ -58,7 +58,9 @@ def test_the_stored_origin_decides_the_graph_of_efficientnet(folder: Path, learn
         normalization.set_weights(
             [np.array([0.485, 0.456, 0.406], "f"), np.array([0.229, 0.224, 0.225], "f") ** 2, np.array(0)]
         )
+        values = plain.get_weights()
         plain = backbones.with_imagenet_rescaling(plain)
+        plain.set_weights(values)
     path = folder / f"{learned}{kind}"
     plain.save(path) if kind == ".keras" else plain.save_weights(path)
 
