@@ -188,7 +188,7 @@ def lines(explained: dict[str, Any]) -> list[str]:
             f"image {image['image_uid']} of {image['study_uid']} ({image['format']}, {image['source']}): "
             f"{image['path']}",
             f"  file {image['file_sha256'][:12]}, pixels {image['pixel_sha256'][:12]}, "
-            f"steps {' → '.join(image['preprocessing'])}",
+            f"steps {' → '.join(image['preprocessing']) or 'none'}",
         ]
     return shown
 

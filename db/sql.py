@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import sqlite3
 import time
@@ -78,7 +79,10 @@ def write(rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | No
 
 
 def _open_read_only(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=60, isolation_level=None)
+    address = f"{file.absolute().as_uri()}?mode=ro"
+    if not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists():
+        address += "&immutable=1"  # on a read-only medium SQLite can't make the files that WAL needs
+    return sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
 
 
 def _sqlite_revision(file: Path) -> str | None:

@@ -73,9 +73,7 @@ def verify(
                 findings += [Finding(*one) for one in anchors.compare(connection, anchor)]
             for title, check in checks.CONTENT:
                 tell(f"verify: {title}", 0, 0, "")
-                found = [Finding(*one) for one in check(connection)]
-                checked[title] = len(found)
-                findings += found
+                findings += [Finding(*one) for one in check(connection)]
             if files:
                 for n, (path, sha256, where) in enumerate(stored := list(checks.stored_files(connection, home)), 1):
                     tell("verify: files", n, len(stored), "")
