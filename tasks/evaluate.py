@@ -16,6 +16,7 @@ from tasks.headline import headlines
 from tasks.progress import progress
 from wrist_model import compare, evaluation
 from wrist_model.errors import DataError
+from wrist_model.quiet import load_tensorflow
 from wrist_model.recipe import Recipe
 from wrist_model.records import ENSEMBLE, ImagePrediction, ImageRef, Split
 
@@ -78,6 +79,7 @@ def scored(engine: Engine, model: audit.ModelVersion, refs: Sequence[ImageRef]) 
 
 def raw(model: audit.ModelVersion, refs: Sequence[ImageRef]) -> tuple[ImagePrediction, ...]:
     """A single network's raw predictions of these images, in their order."""
+    load_tensorflow()
     from wrist_model import inference
 
     with progress(f"predict with {model.architecture}") as tell:

@@ -12,6 +12,7 @@ from db.engine import home, open_catalogue
 from tasks.context import provenance
 from tasks.evaluate import frozen
 from tasks.progress import progress
+from wrist_model.quiet import load_tensorflow
 from wrist_model.records import ENSEMBLE, ImagePrediction
 from wrist_model.report import gallery
 
@@ -27,6 +28,7 @@ def explain(evaluation_id: str, chosen_by: str, count: int) -> Sequence[str]:
 
     chosen_by: the evaluation whose scores choose the cases (the served model's), so that networks stand side by side.
     """
+    load_tensorflow()
     from wrist_model import gradcam
 
     engine = open_catalogue()

@@ -9,6 +9,7 @@ from db.engine import home, open_catalogue
 from tasks.alive import alive
 from tasks.context import facts, provenance
 from tasks.progress import progress
+from wrist_model.quiet import load_tensorflow
 from wrist_model.recipe import Recipe
 from wrist_model.records import Epoch
 
@@ -20,6 +21,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
     The same data-set version, recipe and network are trained once: a finished run's model is reused, an interrupted
     run goes on after its last finished epoch. A failure is stored with its reason.
     """
+    load_tensorflow()
     from wrist_model import training
 
     log, engine = get_run_logger(), open_catalogue()
