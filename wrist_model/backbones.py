@@ -25,6 +25,7 @@ class Backbone:
 
     builder: name in keras.applications. preprocess: layers (RGB 0–255 → what the builder wants), on KerasTensors.
     reorders_to_bgr: whether the original weights want blue first. gradcam_layer: the last with a spatial grid.
+    finer_gradcam_layer: the last at eight times that grid through which everything flows, for small pictures.
     boundary_layer: the last frozen layer when ten are free. rescales_for_imagenet: whether ImageNet weights need one
     more Rescaling after Normalization (keras.applications adds it only when it loads them itself).
     bfloat16_gains, _free, _scratch: whether the frozen part (folded), the free part and a training of all layers are
@@ -41,6 +42,7 @@ class Backbone:
     bfloat16_gains_scratch: bool = True
     scratch_rate: float = 1.0  # share of the recipe's learning rate in a training from random weights
     last_of_block: str = ""  # how the names of each residual block's last BatchNormalization end
+    finer_gradcam_layer: str = ""
 
 
 def _caffe(rgb: Any) -> Any:
@@ -67,8 +69,17 @@ BACKBONES: dict[str, Backbone] = {
         True,
         scratch_rate=0.3,
         last_of_block="_3_bn",
+        finer_gradcam_layer="conv2_block3_out",
     ),
-    "efficientnetb0": Backbone("EfficientNetB0", _inside, "top_activation", "block7a_activation", True, False),
+    "efficientnetb0": Backbone(
+        "EfficientNetB0",
+        _inside,
+        "top_activation",
+        "block7a_activation",
+        True,
+        False,
+        finer_gradcam_layer="block3a_expand_activation",
+    ),
 }
 
 

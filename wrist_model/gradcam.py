@@ -2,6 +2,9 @@
 
 Selvaraju et al. 2017 (arXiv 1610.02391): a layer's channels weighted by the mean gradient of the score, then ReLU.
 The score is the log-odds of "positive", not its probability, whose gradient vanishes where the network is sure.
+
+Small pictures leave that layer too few cells to point with (96 pixels: 3×3). Then the map is taken at a finer layer,
+with a weight for each cell, LayerCAM (Jiang et al. 2021, IEEE TIP 30:5875): one weight a channel says little there.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ from wrist_model.backbones import BACKBONES
 from wrist_model.errors import DataError
 from wrist_model.records import Explanation, ImageRef, Progress
 
-METHOD = "grad-cam"
+GRAD_CAM, LAYER_CAM = "grad-cam", "layer-cam"
 BATCH = 32
+FEWEST_CELLS = 5
 OPACITY = 0.55
 """Of the hottest place: the bone below can still be read."""
 
@@ -39,11 +43,13 @@ Grey = NDArray[np.uint8]
 class Explainer:
     """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
 
-    size: the pixels a side that the network takes. maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w),
-    the heat on the layer's own grid, at least 0, not normalised.
+    size: the pixels a side that the network takes. method: grad-cam or layer-cam.
+    maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat on the layer's own grid, at least 0, not
+    normalised.
     """
 
     size: int
+    method: str
     maps: Callable[[Grey], Maps]
     randomised: Callable[[Grey], Maps]
 
@@ -59,16 +65,25 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
         raise DataError(f"{model_path.name}: this saved network can't be opened ({error}). Train it again.") from None
     rng = np.random.default_rng(seed)
     shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
-    layer = BACKBONES[architecture].gradcam_layer
-    return Explainer(int(network.input_shape[1]), _maps(network, layer), _maps(shuffled, layer))
+    layer, method = layer_for(network, architecture)
+    return Explainer(int(network.input_shape[1]), method, _maps(network, layer, method), _maps(shuffled, layer, method))
 
 
-def _maps(network: Any, layer: str) -> Callable[[Grey], Maps]:
+def layer_for(network: Any, architecture: str) -> tuple[str, str]:
+    """(layer, method): the table's last layer with a grid and grad-cam; where that grid is under FEWEST_CELLS a side,
+    the finer layer and layer-cam. Raises DataError when the network has no such layer."""
+    row = BACKBONES[architecture]
+    layers = {layer.name: layer for layer in network.layers}
+    if row.gradcam_layer not in layers:
+        raise DataError(f"The saved network has no layer {row.gradcam_layer!r}: not flat, or of another architecture.")
+    coarse = layers[row.gradcam_layer].output.shape[1] < FEWEST_CELLS
+    return (row.finer_gradcam_layer, LAYER_CAM) if coarse else (row.gradcam_layer, GRAD_CAM)
+
+
+def _maps(network: Any, layer: str, method: str) -> Callable[[Grey], Maps]:
     import keras
     import tensorflow as tf
 
-    if layer not in {item.name for item in network.layers}:
-        raise DataError(f"The saved network has no layer {layer!r}: it is not flat, or of another architecture.")
     head = network.layers[-1]
     lower = keras.Model(network.input, network.get_layer(layer).output)
     upper = keras.Model(network.get_layer(layer).output, head.input)
@@ -82,6 +97,8 @@ def _maps(network: Any, layer: str) -> Callable[[Grey], Maps]:
             logits = tf.matmul(tf.cast(upper(seen, training=False), tf.float32), weights) + bias
             score = logits[:, -1] - logits[:, 0] if logits.shape[-1] == 2 else logits[:, 0]
         gradient = tape.gradient(score, seen)
+        if method == LAYER_CAM:
+            return tf.nn.relu(tf.reduce_sum(seen * tf.nn.relu(gradient), axis=-1))
         return tf.nn.relu(tf.einsum("nhwc,nc->nhw", seen, tf.reduce_mean(gradient, axis=(1, 2))))
 
     return lambda pictures: heat(pictures).numpy()
@@ -150,13 +167,13 @@ def explain(
             pixels = list(pool.map(decode.load_pixels, chunk))
             pictures = np.stack([batches.resized(each, network.size) for each in pixels])
             maps, randomised = network.maps(pictures), network.randomised(pictures)
-            found += pool.map(_drawn, chunk, pixels, maps, randomised, repeat(home))
+            found += pool.map(_drawn, chunk, pixels, maps, randomised, repeat(home), repeat(network.method))
             if progress:
                 progress("explain", len(found), len(refs), architecture)
     return tuple(found)
 
 
-def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path) -> Explanation:
+def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, method: str) -> Explanation:
     full = upsampled(heat, pixels.shape)
     sanity, border = trust.sanity_score(heat, randomised), trust.border_share(full, pixels)
     why = trust.verdict(heat, sanity, border)
@@ -167,4 +184,4 @@ def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path
         part = home / "explanations" / f".{sha256}.{ref.image_uid}.part"
         part.write_bytes(content)
         part.replace(home / path)
-    return Explanation(ref.image_uid, METHOD, path.as_posix(), sha256, sanity, bool(why), why, border)
+    return Explanation(ref.image_uid, method, path.as_posix(), sha256, sanity, bool(why), why, border)
