@@ -51,7 +51,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
     """Results of each chunk as it is done, in any order; few chunks are in flight, so memory doesn't grow.
 
     Workers come from a fork server, never by forking this process: TensorFlow may be loaded in it. Where a decoder
-    takes a worker down, the files that were in flight are gone through one by one, and the culprit is quarantined.
+    takes a worker down, the files that were in flight are gone through again by halves, and the culprit is quarantined.
     """
     parts = chunks(tasks)
     while True:
@@ -59,8 +59,8 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
         yield from _until_broken(parts, context, jobs, lost)
         if not lost:
             return
-        for task in (task for chunk in lost for task in chunk):
-            yield _alone(task, context)
+        for chunk in lost:
+            yield from _halved(chunk, context)
 
 
 def chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
@@ -115,11 +115,18 @@ def _landed(
             yield result
 
 
-def _alone(task: Task, context: Context) -> tuple[Examined, ...]:
+def _halved(tasks: Sequence[Task], context: Context) -> Iterator[tuple[Examined, ...]]:
+    """The results of tasks among which one may take its worker down: by halves, until it stands alone."""
     pool = _pool(context, 1)
     try:
-        return pool.submit(_work, (task,)).result()
+        yield pool.submit(_work, tasks).result()
+        return
     except BrokenProcessPool:
-        return (crashed(task, context),)
+        if len(tasks) == 1:
+            yield (crashed(tasks[0], context),)
+            return
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    middle = len(tasks) // 2
+    yield from _halved(tasks[:middle], context)
+    yield from _halved(tasks[middle:], context)

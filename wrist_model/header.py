@@ -46,10 +46,12 @@ def read(dataset: Dataset) -> Header:
 
 def is_directory(dataset: Dataset) -> bool:
     """Whether it is a Media Storage Directory, a DICOMDIR, whatever its name."""
-    try:
-        return str(dataset.get("SOPClassUID", "")) == "1.2.840.10008.1.3.10"
-    except Exception:
-        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return str(dataset.get("SOPClassUID", "")) == "1.2.840.10008.1.3.10"
+        except Exception:
+            return False
 
 
 def _read(dataset: Dataset) -> Header:
