@@ -14,7 +14,7 @@ RECIPE = GateRecipe(margin_roc_auc=0.05, margin_sensitivity=0.10, margin_specifi
 
 
 def studies(separation: float, seed: int = 0, n: int = 300) -> list[StudyPrediction]:
-    """n studies of n patients, half of them positive; the scores' classes lie `separation` standard deviations apart."""
+    """n studies of n patients, half of them positive; the classes lie `separation` standard deviations apart."""
     rng = np.random.default_rng(seed)
     rows = []
     for i in range(n):

@@ -26,7 +26,7 @@ LEAST_PSI = 0.1
 
 @dataclass(frozen=True)
 class Check:
-    """One feature. statistic: KS distance or chi-squared; psi: 0.1 is small, 0.25 large; alert: drift that is sure and not small."""
+    """One feature. statistic: KS distance or chi-squared; psi: 0.1 is small, 0.25 large; alert: sure and not small."""
 
     feature: str
     statistic: float | None
