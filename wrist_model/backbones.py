@@ -29,7 +29,7 @@ class Backbone:
     boundary_layer: the last frozen layer when ten are free. rescales_for_imagenet: whether ImageNet weights need one
     more Rescaling after Normalization (keras.applications adds it only when it loads them itself).
     bfloat16_gains, _free, _scratch: whether the frozen part (folded), the free part and a training of all layers are
-    faster in bfloat16 on a CPU with AVX512-BF16 (measured).
+    taken to be faster in bfloat16 on a CPU with AVX512-BF16.
     """
 
     builder: str
