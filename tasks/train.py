@@ -11,7 +11,7 @@ from tasks.context import facts, provenance
 from tasks.progress import progress
 from wrist_model.quiet import load_tensorflow
 from wrist_model.recipe import Recipe
-from wrist_model.records import Epoch
+from wrist_model.records import Epoch, ImageRef
 
 
 @task(name="train", task_run_name="train {architecture}", tags=["training"])
@@ -53,8 +53,8 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
     try:
         with alive(start.training_run_id), progress(f"train {architecture}") as tell:
             trained = training.train(
-                datasets.image_refs(engine, dataset_id, "train"),
-                datasets.image_refs(engine, dataset_id, "validation"),
+                _by_content(datasets.image_refs(engine, dataset_id, "train")),
+                _by_content(datasets.image_refs(engine, dataset_id, "validation")),
                 recipe,
                 architecture,
                 home=home(),
@@ -77,3 +77,8 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
         model_version_id,
     )
     return model_version_id
+
+
+def _by_content(refs: list[ImageRef]) -> list[ImageRef]:
+    """In an order that is the same in every installation: identifiers are keyed, pictures are not."""
+    return sorted(refs, key=lambda ref: (ref.pixel_sha256, ref.image_uid))
