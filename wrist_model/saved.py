@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -45,7 +46,19 @@ def _without_times(raw: Path, clean: Path, origin: str) -> None:
                 facts = json.loads(content)
                 facts.pop("date_saved", None)
                 content = json.dumps(facts | {"wrist_origin": origin}, sort_keys=True).encode()
+            if name == "config.json":
+                content = _renumbered(content.decode()).encode()
             target.writestr(zipfile.ZipInfo(name, EPOCH_ZERO), content)
+
+
+def _renumbered(config: str) -> str:
+    """Keras names shared objects by their place in memory; here by the order in which they appear."""
+    found: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return f'"shared_object_id": {found.setdefault(match[1], len(found) + 1)}'
+
+    return re.sub(r'"shared_object_id": (\d+)', number, config)
 
 
 def load(path: Path) -> Any:
