@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
+from whole_fixtures import run
 
 from db.engine import open_catalogue
 from tasks.ingest import catalogue_files
@@ -136,17 +138,15 @@ def test_no_canary_reaches_the_home_the_logs_or_the_output(export, tmp_path, cap
     assert_nowhere(home, out.out, out.err, caplog.text, repr(done), *told)
 
 
-def test_no_canary_reaches_prefect(export, tmp_path, prefect_server, monkeypatch, capfd, caplog):
-    from flows.ingest import ingest
-
+def test_no_canary_reaches_prefect(export, tmp_path, prefect_server):
     folder, labels = export
     home = tmp_path / "home"
-    monkeypatch.setenv("WRIST_HOME", str(home))
-    result = ingest([str(folder)], [str(labels)])
+    done = run(home, prefect_server, "--debug", "ingest", str(folder), "--labels", str(labels), "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
     assert result["new"] == 3
     assert result["seen"] == 12
-    out = capfd.readouterr()
-    assert_nowhere(home, out.out, out.err, caplog.text, repr(result))
+    assert_nowhere(home, done.stdout, done.stderr)
     databases = [path for path in tmp_path.parent.glob("server*/**/*") if path.is_file()]
     assert any(path.suffix == ".db" for path in databases)
     for path in databases:

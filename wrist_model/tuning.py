@@ -192,7 +192,10 @@ class Bench:
         best, waited = (-1.0, math.inf), 0
         for epoch in range(1, recipe.training.epochs + 1):
             fit.epoch(epoch)
-            seen = _measured(self.validation, fit.seen.probabilities)
+            try:
+                seen = _measured(self.validation, fit.seen.probabilities)
+            except DataError as error:  # scores of 0 and 1 alone, or none: these values make the network diverge
+                raise optuna.TrialPruned(f"diverged in epoch {epoch}: {error}") from None
             better = (seen[0], -seen[1]) > (best[0], -best[1])
             best, waited = (seen, 0) if better else (best, waited + 1)
             trial.set_user_attr("log_loss", best[1])
