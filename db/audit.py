@@ -302,12 +302,6 @@ def recipe_json(engine: Engine, recipe_sha256: str) -> str:
     return str(found.content)
 
 
-def remember_recipe(engine: Engine, recipe_sha256: str, recipe_json: str, recipe_name: str, by: Provenance) -> None:
-    """Store a recipe that no training stored yet, so that an evaluation can refer to it."""
-    with writing(engine) as connection:
-        recipe(connection, recipe_sha256, recipe_name, recipe_json, by)
-
-
 def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
     """The stored epochs, in order."""
     with reading(engine) as connection:

@@ -174,16 +174,6 @@ def add_quarantined(
     return len(rows)
 
 
-def touch_files(engine: Engine, root: str, stats: Mapping[str, tuple[int, int]]) -> None:
-    """Renew size and time of files whose content was read again and is the same. Not audited."""
-    with writing(engine, chained=False) as connection:
-        for path, (size, mtime_ns) in stats.items():
-            connection.execute(
-                text("UPDATE file SET size = :size, mtime_ns = :mtime WHERE root = :root AND path = :path"),
-                {"size": size, "mtime": mtime_ns, "root": root, "path": path},
-            )
-
-
 def patient_splits(engine: Engine, patient_keys: Iterable[str]) -> dict[str, Split]:
     """Where patients stand that are known already."""
     with reading(engine) as connection:
@@ -214,16 +204,6 @@ def near_duplicates(engine: Engine, confirmed: bool = True) -> list[tuple[str, s
     with reading(engine) as connection:
         rows = every(connection, "SELECT image_a, image_b, confirmed FROM near_duplicates ORDER BY image_a, image_b")
     return [(row.image_a, row.image_b) for row in rows if row.confirmed or not confirmed]
-
-
-def perceptual_hashes(engine: Engine) -> list[tuple[str, str]]:
-    """(image_uid, perceptual hash) of all images that have one, by image_uid."""
-    with reading(engine) as connection:
-        rows = every(
-            connection,
-            "SELECT image_uid, perceptual_hash FROM image WHERE perceptual_hash IS NOT NULL ORDER BY image_uid",
-        )
-    return [(row[0], row[1]) for row in rows]
 
 
 def _run(connection: Connection, ingest_run_id: str, by: Provenance | None) -> tuple[int, Provenance]:
