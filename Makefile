@@ -12,7 +12,7 @@ demo: $(RUN_STAMP)
 	@$(BIN)/wrist demo
 
 test: $(TEST_STAMP)
-	@$(BIN)/python -m pytest -m "not soak and not gpu"
+	@$(BIN)/python -m pytest -m "not soak and not gpu" -n 2 --dist loadgroup
 
 soak: $(TEST_STAMP)
 	@$(BIN)/python -m pytest -m soak

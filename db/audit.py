@@ -17,7 +17,7 @@ from db.chain import append
 from db.engine import reading, writing
 from db.rows import environment, every, new_id, one, recipe, row_id, row_ids
 from wrist_model.errors import CatalogueError, DataError
-from wrist_model.records import ENSEMBLE, Epoch, LineageFacts, OperatingPoint, Provenance, TrainedModel
+from wrist_model.records import ENSEMBLE, Epoch, LineageFacts, OperatingPoint, Provenance, TrainedModel, TuningTrial
 
 Decision = Literal["promoted", "refused", "undecided", "rolled_back"]
 _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM training_event WHERE training_run_id = t.id)"
@@ -50,20 +50,6 @@ class ModelVersion:
     role: str
     recipe_sha256: str | None
     created_at: str
-
-
-@dataclass(frozen=True)
-class TuningTrial:
-    study_name: str
-    trial: int
-    architecture: str
-    learning_rate: float | None
-    batch_size: int | None
-    value: float | None
-    state: str
-    seconds: float | None
-    parameters: tuple[tuple[str, Any], ...] = ()
-    dataset_id: str | None = None
 
 
 def begin_training(
@@ -356,15 +342,15 @@ def add_tuning_trial(engine: Engine, trial: TuningTrial, by: Provenance) -> None
         append(connection, "tuning_trial", [row], by)
 
 
-def tuning_trials(engine: Engine, study_name: str) -> tuple[TuningTrial, ...]:
-    """The stored trials of a tuning, in order."""
+def tuning_trials(engine: Engine, dataset_id: str) -> tuple[TuningTrial, ...]:
+    """The stored trials on a data-set version, a study after the other, in order."""
     with reading(engine) as connection:
         rows = every(
             connection,
             "SELECT t.study_name, t.trial, t.architecture, t.learning_rate, t.batch_size, t.value, t.state, t.seconds, "
-            "t.parameters, d.dataset_id FROM tuning_trial t LEFT JOIN dataset_version d ON d.id = t.dataset_version_id "
-            "WHERE t.study_name = :name ORDER BY t.trial, t.id",
-            name=study_name,
+            "t.parameters, d.dataset_id FROM tuning_trial t JOIN dataset_version d ON d.id = t.dataset_version_id "
+            "WHERE d.dataset_id = :dataset ORDER BY t.study_name, t.trial, t.id",
+            dataset=dataset_id,
         )
     return tuple(TuningTrial(*(*row[:8], tuple(json.loads(row[8]).items()), row[9])) for row in rows)
 

@@ -11,8 +11,20 @@ from wrist_model.recipe import load
 
 
 @flow(name="train", flow_run_name=of_training, description=__doc__)
-def train(dataset_id: str | None = None, recipe: str = "report", models: list[str] | None = None) -> list[str]:
-    """Gives a model version for each network, in the recipe's order. Without a data-set id, one is frozen first."""
+def train(
+    dataset_id: str | None = None,
+    recipe: str = "report",
+    models: list[str] | None = None,
+    tensorboard: bool = False,
+) -> list[str]:
+    """Gives a model version for each network, in the recipe's order. Without a data-set id, one is frozen first.
+
+    Args:
+        dataset_id: A frozen version; none: freeze one now.
+        recipe: A name in recipes/, or the path of a TOML file.
+        models: These networks only: resnet50, efficientnetb0.
+        tensorboard: Write TensorBoard logs too, below tensorboard/ in the home.
+    """
     chosen = load(recipe, models)
     dataset_id = dataset_id or freeze()
-    return [fit(dataset_id, chosen, architecture) for architecture in chosen.network.architectures]
+    return [fit(dataset_id, chosen, architecture, tensorboard) for architecture in chosen.network.architectures]

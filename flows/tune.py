@@ -18,6 +18,7 @@ def tune(
     recipe: str = "report",
     models: list[str] | None = None,
     trials: Annotated[int | None, Field(ge=1, le=10_000)] = None,
+    processes: Annotated[int, Field(ge=1, le=64)] = 1,
 ) -> dict[str, Any]:
     """Gives, for each network, the best trial and the recipe file written from it.
 
@@ -26,9 +27,10 @@ def tune(
         recipe: A name in recipes/, or the path of a TOML file.
         models: These networks only: resnet50, efficientnetb0.
         trials: How many; none: the recipe's.
+        processes: How many trials run at once.
     """
     from tasks.tune import search
 
     chosen = load(recipe, models)
     dataset_id = dataset_id or freeze()
-    return {name: search(dataset_id, chosen, name, trials) for name in chosen.network.architectures}
+    return {name: search(dataset_id, chosen, name, trials, processes) for name in chosen.network.architectures}

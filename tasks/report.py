@@ -110,6 +110,7 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         decision_reason=decision.reason if decision else None,
         lineage=facts(),
         leak=leaks(version.dataset_id),
+        trials=audit.tuning_trials(engine, version.dataset_id),
         home=home(),
     )
 

@@ -8,6 +8,7 @@ from db import audit, datasets
 from db.engine import home, open_catalogue
 from tasks.alive import alive
 from tasks.context import facts, provenance
+from tasks.curves import Curves
 from tasks.progress import progress
 from wrist_model.quiet import load_tensorflow
 from wrist_model.recipe import Recipe
@@ -15,11 +16,12 @@ from wrist_model.records import Epoch, ImageRef
 
 
 @task(name="train", task_run_name="train {architecture}", tags=["training"])
-def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
+def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = False) -> str:
     """Writes a training run, its history epoch by epoch, and the model version; gives the model version's id.
 
     The same data-set version, recipe and network are trained once: a finished run's model is reused, an interrupted
-    run goes on after its last finished epoch. A failure is stored with its reason.
+    run goes on after its last finished epoch. A failure is stored with its reason. tensorboard: also write its logs,
+    home/tensorboard/<training run>.
     """
     load_tensorflow()
     from wrist_model import training
@@ -47,8 +49,11 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
     if start.resumed:
         log.info("%s: going on with the interrupted training %s.", architecture, start.training_run_id)
 
+    curves = Curves(architecture)
+
     def on_epoch(epoch: Epoch) -> None:
         audit.add_epoch(engine, start.training_run_id, epoch, provenance())
+        curves.add(epoch)
 
     try:
         with alive(start.training_run_id), progress(f"train {architecture}") as tell:
@@ -61,6 +66,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str) -> str:
                 run_id=start.training_run_id,
                 on_epoch=on_epoch,
                 progress=tell,
+                tensorboard=tensorboard,
             )
     except Exception as error:
         audit.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())

@@ -13,15 +13,19 @@ from tasks import artifacts
 from tasks.context import provenance
 from tasks.progress import progress
 from wrist_model.recipe import Recipe
+from wrist_model.records import TuningTrial
 
 
 @task(name="tune", task_run_name="tune {architecture}", tags=["training"])
-def search(dataset_id: str, recipe: Recipe, architecture: str, trials: int | None = None) -> dict[str, Any]:
+def search(
+    dataset_id: str, recipe: Recipe, architecture: str, trials: int | None = None, processes: int = 1
+) -> dict[str, Any]:
     """Writes each trial that ended, the best recipe as home/recipes/<name>.toml, and a plot as an artifact.
 
     The same data-set version, recipe and network go on with the trials that are there. Gives the best trial.
     """
     from wrist_model import tuning
+    from wrist_model.report import figures
 
     engine, wanted = open_catalogue(), trials or recipe.tuning.trials
     study_name = f"{architecture}-{dataset_id}-{recipe.sha256[:12]}"
@@ -30,7 +34,7 @@ def search(dataset_id: str, recipe: Recipe, architecture: str, trials: int | Non
         parameters = tuple(
             (name, getattr(trial, name)) for name in ("dropout", "dense_units", "views_per_image", "epochs", "log_loss")
         )
-        row = audit.TuningTrial(
+        row = TuningTrial(
             study_name,
             trial.number,
             architecture,
@@ -54,17 +58,19 @@ def search(dataset_id: str, recipe: Recipe, architecture: str, trials: int | Non
             study_name=study_name,
             trials=wanted,
             on_trial=on_trial,
+            processes=processes,
             progress=tell,
         )
     path = home() / "recipes" / f"{found.best.name}.toml"
     tuning.write_recipe(found.best, path)
-    picture = base64.b64encode(tuning.plot(found.trials)).decode()
     best = found.best_trial
-    artifacts.markdown(
-        f"tuning-{architecture}",
-        f"Trials of {study_name}",
+    told = (
         f"Best of {len(found.trials)} trials: validation AUC {best.value or 0:.4f} at learning rate "
-        f"{best.learning_rate:.2g}, batch {best.batch_size}.\n\n![trials](data:image/png;base64,{picture})\n",
+        f"{best.learning_rate:.2g}, batch {best.batch_size}.\n"
     )
+    tried = [each for each in audit.tuning_trials(engine, dataset_id) if each.study_name == study_name]
+    if figure := figures.trials(tried):
+        told += f"\n![trials](data:image/png;base64,{base64.b64encode(figures.png(figure)).decode()})\n"
+    artifacts.markdown(f"tuning-{architecture}", f"Trials of {study_name}", told)
     get_run_logger().info("%s: best of %d trials: AUC %.3f; %s.", architecture, len(found.trials), best.value, path)
     return {"trial": best.number, "value": best.value, "recipe": str(path), "trials": len(found.trials)}

@@ -26,6 +26,7 @@ from wrist_model.records import (
     Split,
     StudyPrediction,
     TrainedModel,
+    TuningTrial,
 )
 
 BY = Provenance("ada", "flow-1")
@@ -222,7 +223,7 @@ def tell(engine: Engine) -> Story:
     catalogue.add_near_duplicates(engine, [catalogue.NearDuplicate("im-0001-0", "im-0002-0", 4.0, 0.99, True)], BY)
     audit.add_tuning_trial(
         engine,
-        audit.TuningTrial("t1", 0, "resnet50", 1e-4, 32, 0.8, "complete", 3.0, (("dropout", 0.3),), dataset_id),
+        TuningTrial("t1", 0, "resnet50", 1e-4, 32, 0.8, "complete", 3.0, (("dropout", 0.3),), dataset_id),
         BY,
     )
     evaluations.add_leak_demonstration(

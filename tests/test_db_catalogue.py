@@ -179,7 +179,7 @@ def test_what_was_stored_reads_back_as_it_was(catalogue: Engine) -> None:
     assert evaluations.explanations(catalogue, story.evaluation_id)[0].sanity_score == 0.9
     assert evaluations.leak_demonstrations(catalogue, story.dataset_id)[0].value == 0.95
     assert evaluations.evaluation(catalogue, story.prospective_id).status == "finished"
-    assert audit.tuning_trials(catalogue, "t1")[0].parameters == (("dropout", 0.3),)
+    assert audit.tuning_trials(catalogue, story.dataset_id)[0].parameters == (("dropout", 0.3),)
     assert audit.recipe_json(catalogue, audit.model(catalogue, "resnet50").recipe_sha256 or "") != ""
     assert operations.drift_checks(catalogue)[0].checks[0].alert
     assert operations.stage_costs(catalogue, "retrain")[0].wall_seconds == 6.5

@@ -173,15 +173,19 @@ def test_a_lost_or_foreign_network_is_refused_in_one_sentence(home: Path, saved:
         gradcam.open_network(saved["resnet50"], "efficientnetb0")
 
 
-def test_small_pictures_are_explained_at_a_finer_layer() -> None:
+def test_maps_of_small_pictures_are_sharpened_at_a_finer_layer(tmp_path: Path) -> None:
     from wrist_model import backbones
 
     small = NetworkRecipe(weights="none", image_size=96, dense_units=8)
     for architecture in ("efficientnetb0", "resnet50"):
-        network = backbones.build(architecture, small, seed=1, free_all=True).whole
-        layer, method = gradcam.layer_for(network, architecture)
-        assert method == "layer-cam"
-        assert network.get_layer(layer).output.shape[1:3] == (24, 24)
+        path = tmp_path / f"{architecture}.keras"
+        backbones.build(architecture, small, seed=1, free_all=True).whole.save(path)
+        network = gradcam.open_network(path, architecture)
+        assert network.method == "sharpened-grad-cam"
+        pictures = np.stack([radiograph(n, 0)[100:196, 100:196, None] for n in (0, 1)])
+        heat = network.maps(pictures)
+        assert heat.shape == {"efficientnetb0": (2, 24, 24), "resnet50": (2, 12, 12)}[architecture]
+        assert np.isfinite(heat).all() and (heat >= 0).all()
 
 
 def test_nothing_to_explain_opens_no_network(home: Path) -> None:

@@ -48,7 +48,6 @@ def test_a_tuning_goes_on_where_it_was_and_writes_a_recipe_that_reads_back(
     read = recipes.read(path)
     assert read == second.best and read.sha256 == second.best.sha256
     assert read.training.learning_rate == second.best_trial.learning_rate
-    assert tuning.plot(second.trials).startswith(b"\x89PNG")
 
 
 def test_a_tuning_that_would_see_the_test_split_is_refused(ground: tuple[Path, list[ImageRef]], tmp_path: Path) -> None:
@@ -62,3 +61,25 @@ def test_a_tuning_that_would_see_the_test_split_is_refused(ground: tuple[Path, l
 def test_a_recipe_that_freezes_nothing_is_refused(ground: tuple[Path, list[ImageRef]], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="stored features"):
         run(ground, tmp_path, 1, mode="online")
+
+
+@pytest.mark.soak
+def test_trials_run_side_by_side_in_processes_and_each_counts_once(
+    ground: tuple[Path, list[ImageRef]], tmp_path: Path
+) -> None:
+    folder, refs = ground
+    told: list[tuning.Trial] = []
+    found = tuning.tune(
+        refs[:12],
+        refs[12:],
+        train_data.recipe(str(folder / "{architecture}.keras")),
+        "resnet50",
+        home=tmp_path,
+        study_name="s",
+        trials=3,
+        processes=2,
+        on_trial=told.append,
+    )
+    ended = [each for each in found.trials if each.state in ("complete", "pruned")]
+    assert len(ended) >= 3
+    assert sorted(each.number for each in told) == sorted(each.number for each in found.trials)

@@ -3,20 +3,21 @@
 Selvaraju et al. 2017 (arXiv 1610.02391): a layer's channels weighted by the mean gradient of the score, then ReLU.
 The score is the log-odds of "positive", not its probability, whose gradient vanishes where the network is sure.
 
-Small pictures leave that layer too few cells to point with (96 pixels: 3×3). Then the map is taken at a finer layer,
-with a weight for each cell, LayerCAM (Jiang et al. 2021, IEEE TIP 30:5875): one weight a channel says little there.
+Small pictures leave that layer too few cells to point with (96 pixels: 3×3). Then its map is multiplied by one of a
+finer layer, as Guided Grad-CAM multiplies by finer detail: by Grad-CAM there for ResNet50; for EfficientNetB0, whose
+channels say little one by one, by LayerCAM, a weight for each cell (Jiang et al. 2021, IEEE TIP 30:5875). LayerCAM of
+ResNet50 hardly changes with the weights: its identity paths carry the picture through.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from wrist_model.backbones import BACKBONES
 from wrist_model.errors import DataError
 from wrist_model.records import Explanation, ImageRef, Progress
 
-GRAD_CAM, LAYER_CAM = "grad-cam", "layer-cam"
+GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
 BATCH = 32
 FEWEST_CELLS = 5
 OPACITY = 0.55
@@ -43,9 +44,9 @@ Grey = NDArray[np.uint8]
 class Explainer:
     """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
 
-    size: the pixels a side that the network takes. method: grad-cam or layer-cam.
-    maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat on the layer's own grid, at least 0, not
-    normalised.
+    size: the pixels a side that the network takes. method: grad-cam or sharpened-grad-cam.
+    maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat on the grid of the (finer) layer, at least
+    0, not normalised.
     """
 
     size: int
@@ -65,43 +66,53 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
         raise DataError(f"{model_path.name}: this saved network can't be opened ({error}). Train it again.") from None
     rng = np.random.default_rng(seed)
     shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
-    layer, method = layer_for(network, architecture)
-    return Explainer(int(network.input_shape[1]), method, _maps(network, layer, method), _maps(shuffled, layer, method))
+    method = method_for(network, architecture)
+    return Explainer(
+        int(network.input_shape[1]), method, _maps(network, architecture, method), _maps(shuffled, architecture, method)
+    )
 
 
-def layer_for(network: Any, architecture: str) -> tuple[str, str]:
-    """(layer, method): the table's last layer with a grid and grad-cam; where that grid is under FEWEST_CELLS a side,
-    the finer layer and layer-cam. Raises DataError when the network has no such layer."""
-    row = BACKBONES[architecture]
-    layers = {layer.name: layer for layer in network.layers}
-    if row.gradcam_layer not in layers:
-        raise DataError(f"The saved network has no layer {row.gradcam_layer!r}: not flat, or of another architecture.")
-    coarse = layers[row.gradcam_layer].output.shape[1] < FEWEST_CELLS
-    return (row.finer_gradcam_layer, LAYER_CAM) if coarse else (row.gradcam_layer, GRAD_CAM)
+def method_for(network: Any, architecture: str) -> str:
+    """grad-cam; where the last layer's grid is under FEWEST_CELLS a side, sharpened-grad-cam. Raises DataError when
+    the network has no such layer."""
+    layer = BACKBONES[architecture].gradcam_layer
+    layers = {each.name: each for each in network.layers}
+    if layer not in layers:
+        raise DataError(f"The saved network has no layer {layer!r}: not flat, or of another architecture.")
+    return SHARPENED if layers[layer].output.shape[1] < FEWEST_CELLS else GRAD_CAM
 
 
-def _maps(network: Any, layer: str, method: str) -> Callable[[Grey], Maps]:
+def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps]:
     import keras
     import tensorflow as tf
 
-    head = network.layers[-1]
-    lower = keras.Model(network.input, network.get_layer(layer).output)
-    upper = keras.Model(network.get_layer(layer).output, head.input)
+    row, head = BACKBONES[architecture], network.layers[-1]
+    coarse = network.get_layer(row.gradcam_layer).output
+    finer = network.get_layer(row.finer_gradcam_layer).output if method == SHARPENED else coarse
+    lower, middle = keras.Model(network.input, finer), keras.Model(finer, coarse)
+    upper = keras.Model(coarse, head.input)
     weights, bias = head.kernel, head.bias
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *network.input_shape[1:]], tf.uint8)])
-    def heat(pictures: Any) -> Any:
-        seen = tf.cast(lower(pictures, training=False), tf.float32)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(seen)
-            logits = tf.matmul(tf.cast(upper(seen, training=False), tf.float32), weights) + bias
-            score = logits[:, -1] - logits[:, 0] if logits.shape[-1] == 2 else logits[:, 0]
-        gradient = tape.gradient(score, seen)
-        if method == LAYER_CAM:
+    def heat(seen: Any, gradient: Any, how: str) -> Any:
+        if how == LAYER_CAM:
             return tf.nn.relu(tf.reduce_sum(seen * tf.nn.relu(gradient), axis=-1))
         return tf.nn.relu(tf.einsum("nhwc,nc->nhw", seen, tf.reduce_mean(gradient, axis=(1, 2))))
 
-    return lambda pictures: heat(pictures).numpy()
+    @tf.function(input_signature=[tf.TensorSpec([None, *network.input_shape[1:]], tf.uint8)])
+    def maps(pictures: Any) -> Any:
+        fine = tf.cast(lower(pictures, training=False), tf.float32)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fine)
+            last = tf.cast(middle(fine, training=False), tf.float32) if method == SHARPENED else fine
+            logits = tf.matmul(tf.cast(upper(last, training=False), tf.float32), weights) + bias
+            score = logits[:, -1] - logits[:, 0] if logits.shape[-1] == 2 else logits[:, 0]
+        if method == GRAD_CAM:
+            return heat(fine, tape.gradient(score, fine), GRAD_CAM)
+        of_fine, of_last = tape.gradient(score, [fine, last])
+        broad = tf.image.resize(heat(last, of_last, GRAD_CAM)[..., None], tf.shape(fine)[1:3], "bicubic")[..., 0]
+        return heat(fine, of_fine, row.finer_method) * tf.nn.relu(broad)
+
+    return lambda pictures: maps(pictures).numpy()
 
 
 def upsampled(heat: Maps, shape: tuple[int, int]) -> Maps:
@@ -116,7 +127,7 @@ def upsampled(heat: Maps, shape: tuple[int, int]) -> Maps:
     return np.clip(np.asarray(picture, dtype=np.float32), 0, 1)
 
 
-@functools.cache
+@cache
 def _colours() -> tuple[bytes, bytes]:
     """For each of 256 heats: its colour in `inferno` (768 bytes), and its opacity (256 bytes)."""
     from matplotlib import colormaps
@@ -161,15 +172,26 @@ def explain(
     network = explainer or open_network(model_path, architecture)
     (home / "explanations").mkdir(parents=True, exist_ok=True)
     found: list[Explanation] = []
+    chunks = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
+
+    def read(chunk: Sequence[ImageRef]) -> tuple[list[Grey], Grey]:
+        pixels = [decode.load_pixels(ref) for ref in chunk]
+        return pixels, np.stack([batches.resized(each, network.size) for each in pixels])
+
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for start in range(0, len(refs), BATCH):
-            chunk = refs[start : start + BATCH]
-            pixels = list(pool.map(decode.load_pixels, chunk))
-            pictures = np.stack([batches.resized(each, network.size) for each in pixels])
+        drawing: list[Future[Explanation]] = []  # of one lot, while the next one's maps are computed
+        for chunk, (pixels, pictures) in zip(
+            chunks, batches.ahead([partial(read, each) for each in chunks]), strict=True
+        ):
             maps, randomised = network.maps(pictures), network.randomised(pictures)
-            found += pool.map(_drawn, chunk, pixels, maps, randomised, repeat(home), repeat(network.method))
+            found += [each.result() for each in drawing]
+            draw = partial(_drawn, home=home, method=network.method)
+            drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, randomised, strict=True)]
             if progress:
                 progress("explain", len(found), len(refs), architecture)
+        found += [each.result() for each in drawing]
+    if progress:
+        progress("explain", len(found), len(refs), architecture)
     return tuple(found)
 
 

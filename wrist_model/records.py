@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(stage, done, total, note): long pure work says how far it is; a task decides who sees it."""
@@ -152,6 +152,22 @@ class Epoch:
     val_accuracy: float
     learning_rate: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class TuningTrial:
+    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study; parameters: the others."""
+
+    study_name: str
+    trial: int
+    architecture: str
+    learning_rate: float | None
+    batch_size: int | None
+    value: float | None
+    state: str
+    seconds: float | None
+    parameters: tuple[tuple[str, Any], ...] = ()
+    dataset_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ The test split can't get in: images that stand in it are refused.
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import time
@@ -314,25 +313,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(each) for each in value) + "]"
     return repr(value)
-
-
-def plot(trials: Sequence[Trial]) -> bytes:
-    """PNG: each trial's AUC by learning rate, its size by batch, pruned ones hollow; and the best so far."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for state, face in (("complete", "#1f6f8b"), ("pruned", "none")):
-        some = [each for each in trials if each.state == state and each.value is not None]
-        sizes = [8 + each.batch_size / 2 for each in some]
-        values = [float(each.value or 0) for each in some]
-        left.scatter([e.learning_rate for e in some], values, sizes, facecolors=face, edgecolors="#1f6f8b", label=state)
-    left.set(xscale="log", xlabel="learning rate", ylabel="validation AUC, by study")
-    left.legend(frameon=False)
-    valued = [each for each in trials if each.value is not None]
-    best = np.maximum.accumulate(np.array([each.value for each in valued], np.float64))
-    right.step([each.number for each in valued], best, where="post", color="#1f6f8b")
-    right.set(xlabel="trial", ylabel="best so far")
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    return stream.getvalue()

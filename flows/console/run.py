@@ -209,13 +209,19 @@ def _tell_retrained(result: dict[str, Any]) -> None:
     print(f"Catalogue: {home() / 'catalogue.sqlite'}")
 
 
-def train(recipe: RecipeFile = "report", model: Models = None, dataset: Dataset = None, as_json: Json = False) -> None:
+def train(
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs too.")] = False,
+    as_json: Json = False,
+) -> None:
     """Train a recipe's networks on a frozen data-set version; a new one is frozen when none is named."""
     check(recipe, model)
     with prefect():
         from flows.train import train as flow
 
-        versions = flow(dataset, recipe, model)
+        versions = flow(dataset, recipe, model, tensorboard)
     show({"model_versions": versions}, as_json, lambda: print("\n".join(versions)))
 
 
@@ -264,6 +270,7 @@ def tune(
     model: Models = None,
     dataset: Dataset = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="How many; default: the recipe's.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="How many trials run at once.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Search learning rate, batch size, dropout, dense units and views on validation; write the best recipe."""
@@ -271,7 +278,7 @@ def tune(
     with prefect():
         from flows.tune import tune as flow
 
-        found = flow(dataset, recipe, model, trials)
+        found = flow(dataset, recipe, model, trials, jobs)
     show(found, as_json, lambda: print("\n".join(f"{key}: {value}" for key, value in found.items())))
 
 

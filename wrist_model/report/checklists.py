@@ -126,7 +126,7 @@ def _maps(data: ReportData) -> str | None:
     maps = [each for case in data.gallery for each in case.maps]
     if not maps:
         return None
-    return f"Grad-CAM or LayerCAM; {len(maps)} maps, {sum(m.withheld for m in maps)} withheld by their checks."
+    return f"Grad-CAM; {len(maps)} maps, {sum(m.withheld for m in maps)} withheld by their checks."
 
 
 def _performance(data: ReportData) -> str:

@@ -16,6 +16,7 @@ from wrist_model.records import (
     OperatingPoint,
     Split,
     StudyPrediction,
+    TuningTrial,
 )
 
 NAMES = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0", "ensemble": "Ensemble (mean)"}
@@ -172,6 +173,7 @@ class ReportData:
     decision_reason: str | None = None
     lineage: LineageFacts | None = None
     leak: tuple[LeakReport, ...] = ()
+    trials: tuple[TuningTrial, ...] = ()
     body_part: str | None = None
     home: Path = Path()
 

@@ -14,8 +14,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from wrist_model.metrics import calibration_bins, pr_curve, roc_curve
-from wrist_model.records import Metric
-from wrist_model.report.data import ModelReport, ReportData
+from wrist_model.records import Epoch, Metric, TuningTrial
+from wrist_model.report.data import NAMES, ModelReport, ReportData
 
 COLOURS = {"resnet50": "#0072B2", "efficientnetb0": "#D55E00", "ensemble": "#1B7F5C"}
 LINES: dict[str, Any] = {"resnet50": "-", "efficientnetb0": (0, (5, 1.5)), "ensemble": (0, (1.2, 1))}
@@ -214,21 +214,65 @@ def history(models: Sequence[ModelReport]) -> Figure | None:
         figure = Figure(figsize=(4.2 * len(trained), 4.6), layout="constrained")
         grid = figure.subplots(2, len(trained), squeeze=False, sharex="col")
         for column, model in enumerate(trained):
-            epochs = [epoch.epoch for epoch in model.history]
-            for axes, name in ((grid[0][column], "loss"), (grid[1][column], "accuracy")):
-                own = [getattr(epoch, name) for epoch in model.history]
-                validation = [getattr(epoch, f"val_{name}") for epoch in model.history]
-                axes.plot(epochs, own, "o-", color=INK, linewidth=1.4, markersize=3.5, label="training")
-                axes.plot(
-                    epochs, validation, "s--", color=_colour(model), linewidth=1.8, markersize=4, label="validation"
+            _epochs(grid[:, column], model.architecture, model.history)
+        return figure
+
+
+def epochs(architecture: str, history: Sequence[Epoch]) -> Figure:
+    """One network's loss and accuracy by epoch so far, side by side."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 2.6), layout="constrained")
+        _epochs(figure.subplots(1, 2), architecture, history)
+        return figure
+
+
+def _epochs(pair: Any, architecture: str, history: Sequence[Epoch]) -> None:
+    numbers = [epoch.epoch for epoch in history]
+    best = min(history, key=lambda each: each.val_loss).epoch
+    for axes, name in zip(pair, ("loss", "accuracy"), strict=True):
+        own = [getattr(epoch, name) for epoch in history]
+        validation = [getattr(epoch, f"val_{name}") for epoch in history]
+        colour = COLOURS.get(architecture, INK)
+        axes.plot(numbers, own, "o-", color=INK, linewidth=1.4, markersize=3.5, label="training")
+        axes.plot(numbers, validation, "s--", color=colour, linewidth=1.8, markersize=4, label="validation")
+        axes.axvline(best, color=PALE, linewidth=6, zorder=0, label="best epoch")
+        axes.set_ylabel(name.capitalize())
+    pair[0].set_title(NAMES.get(architecture, architecture))
+    pair[0].legend(fontsize=8)
+    pair[1].set_xlabel("Epoch")
+    pair[1].xaxis.get_major_locator().set_params(integer=True)
+
+
+def trials(tried: Sequence[TuningTrial]) -> Figure | None:
+    """Each trial's validation AUC by learning rate, larger for larger batches, hollow where pruned; and the best so
+    far. None where no trial has a value."""
+    valued = [each for each in tried if each.value is not None and each.learning_rate and each.batch_size]
+    if not valued:
+        return None
+    with rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for architecture in sorted({each.architecture for each in valued}):
+            mine = [each for each in valued if each.architecture == architecture]
+            colour, name = COLOURS.get(architecture, INK), NAMES.get(architecture, architecture)
+            for state, face in (("complete", colour), ("pruned", "none")):
+                some = [each for each in mine if each.state == state]
+                left.scatter(
+                    [each.learning_rate for each in some],
+                    [each.value for each in some],
+                    [8 + (each.batch_size or 0) / 2 for each in some],
+                    facecolors=face,
+                    edgecolors=colour,
+                    label=f"{name}, {state}",
                 )
-                axes.set_ylabel(name.capitalize())
-                if model.best_epoch:
-                    axes.axvline(model.best_epoch, color=PALE, linewidth=6, zorder=0, label="best epoch")
-            grid[0][column].set_title(model.name)
-            grid[0][column].legend(fontsize=8)
-            grid[1][column].set_xlabel("Epoch")
-            grid[1][column].xaxis.get_major_locator().set_params(integer=True)
+            best = np.maximum.accumulate(np.array([each.value for each in mine], np.float64))
+            right.step(
+                range(1, len(mine) + 1), best, where="post", color=colour, linestyle=LINES.get(architecture, "-")
+            )
+        left.set(xscale="log", xlabel="Learning rate", ylabel="Validation AUC, by study", title="Trials")
+        left.legend(fontsize=8)
+        right.set(xlabel="Trial", ylabel="Best so far")
+        right.xaxis.get_major_locator().set_params(integer=True)
         return figure
 
 

@@ -157,6 +157,10 @@ def _figures(data: ReportData) -> dict[str, dict[str, str]]:
     if forest is not None:
         alt = "ROC AUC with its interval in each subgroup; the table below holds the same figures."
         found["forest"] = {"title": "ROC AUC by subgroup", "src": _picture(forest), "alt": alt}
+    trials = figures.trials(data.trials)
+    if trials is not None:
+        alt = f"Validation AUC of {len(data.trials)} tuning trials by learning rate, and the best so far."
+        found["trials"] = {"title": "Tuning", "src": _picture(trials), "alt": alt}
     return found
 
 
