@@ -71,7 +71,7 @@ BACKBONES: dict[str, Backbone] = {
         True,
         scratch_rate=0.3,
         last_of_block="_3_bn",
-        finer_gradcam_layer="conv3_block4_out",
+        finer_gradcam_layer="conv3_block1_out",
     ),
     "efficientnetb0": Backbone(
         "EfficientNetB0",

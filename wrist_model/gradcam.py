@@ -89,8 +89,8 @@ def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps
     row, head = BACKBONES[architecture], network.layers[-1]
     coarse = network.get_layer(row.gradcam_layer).output
     finer = network.get_layer(row.finer_gradcam_layer).output if method == SHARPENED else coarse
-    lower, middle = keras.Model(network.input, finer), keras.Model(finer, coarse)
-    upper = keras.Model(coarse, head.input)
+    lower, upper = keras.Model(network.input, finer), keras.Model(coarse, head.input)
+    middle = keras.Model(finer, coarse) if method == SHARPENED else None
     weights, bias = head.kernel, head.bias
 
     def heat(seen: Any, gradient: Any, how: str) -> Any:
@@ -103,10 +103,10 @@ def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps
         fine = tf.cast(lower(pictures, training=False), tf.float32)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(fine)
-            last = tf.cast(middle(fine, training=False), tf.float32) if method == SHARPENED else fine
+            last = tf.cast(middle(fine, training=False), tf.float32) if middle else fine
             logits = tf.matmul(tf.cast(upper(last, training=False), tf.float32), weights) + bias
             score = logits[:, -1] - logits[:, 0] if logits.shape[-1] == 2 else logits[:, 0]
-        if method == GRAD_CAM:
+        if middle is None:
             return heat(fine, tape.gradient(score, fine), GRAD_CAM)
         of_fine, of_last = tape.gradient(score, [fine, last])
         broad = tf.image.resize(heat(last, of_last, GRAD_CAM)[..., None], tf.shape(fine)[1:3], "bicubic")[..., 0]
