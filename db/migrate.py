@@ -24,7 +24,10 @@ def upgrade(engine: Engine, home: Path, revision: str = HEAD) -> str:
 
 
 def downgrade(engine: Engine, home: Path, revision: str) -> str:
-    """Take the schema back to an earlier revision (`base` drops it all); returns the revision it was at."""
+    """Take the schema back to an earlier revision (`base` drops it all); returns the revision it was at.
+
+    Raises CatalogueError for an unknown revision, or one that can't hold what is stored: nothing is changed then.
+    """
     if revision not in (*REVISIONS, "base"):
         raise CatalogueError(f"No schema {revision}; known are base, {', '.join(REVISIONS)}.")
     return _move(engine, home, lambda config: command.downgrade(config, revision), wanted=revision)
@@ -47,10 +50,11 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
         with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
             for statement in views.drop_statements():
                 connection.exec_driver_sql(statement)
-            step(configuration(connection))
-            if wanted == HEAD:
-                for statement in views.create_statements(engine.dialect.name):
-                    connection.exec_driver_sql(statement)
+            config = configuration(connection)
+            config.attributes["wanted"] = wanted
+            step(config)
+            for statement in () if wanted == "base" else views.create_statements(engine.dialect.name, wanted):
+                connection.exec_driver_sql(statement)
     return found or "none"
 
 
