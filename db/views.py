@@ -185,7 +185,7 @@ JOIN audit_entry a ON a.seq = l.entry LEFT JOIN label o ON o.id = l.corrects_id
     "exclusions": """
 CREATE VIEW exclusions AS
 SELECT i.image_uid, s.study_uid, p.patient_key, x.reason, x.undone, a.actor, a.at AS created_at,
-  'ex-' || CAST(x.id AS TEXT) AS exclusion_id, 'ex-' || CAST(x.corrects_id AS TEXT) AS corrects_exclusion_id
+  'xc-' || CAST(x.id AS TEXT) AS exclusion_id, 'xc-' || CAST(x.corrects_id AS TEXT) AS corrects_exclusion_id
 FROM exclusion x JOIN audit_entry a ON a.seq = x.entry LEFT JOIN image i ON i.id = x.image_id
 LEFT JOIN study s ON s.id = x.study_id LEFT JOIN patient p ON p.id = x.patient_id
 """,

@@ -39,11 +39,11 @@ def test_an_exclusion_points_to_the_one_before_it_on_the_same_target_alone(catal
         "SELECT exclusion_id, corrects_exclusion_id, reason FROM exclusions ORDER BY created_at, exclusion_id"
     )
     assert found.rows == [
-        ("ex-1", None, "blurred"),
-        ("ex-2", None, "wrong wrist"),
-        ("ex-3", None, "withdrew"),
-        ("ex-4", "ex-1", "sharp after all"),
-        ("ex-5", "ex-2", "wrong side"),
+        ("xc-1", None, "blurred"),
+        ("xc-2", None, "wrong wrist"),
+        ("xc-3", None, "withdrew"),
+        ("xc-4", "xc-1", "sharp after all"),
+        ("xc-5", "xc-2", "wrong side"),
     ]
     assert query("SELECT subject, was, is_now FROM corrections ORDER BY created_at").rows == [
         ("im-0001-0", "left out: blurred", "taken in again"),
