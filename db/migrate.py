@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine
 
-from db import views
+from db import grants, views
 from db.engine import HEAD, REVISIONS, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError
 
@@ -48,6 +48,8 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
         if found == wanted:
             return found
         with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
+            postgresql = engine.dialect.name == "postgresql"
+            readers = grants.view_readers(connection) if postgresql else {}
             for statement in views.drop_statements():
                 connection.exec_driver_sql(statement)
             config = configuration(connection)
@@ -55,6 +57,7 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
             step(config)
             for statement in () if wanted == "base" else views.create_statements(engine.dialect.name, wanted):
                 connection.exec_driver_sql(statement)
+            grants.grant_again(connection, readers)
     return found or "none"
 
 
