@@ -45,7 +45,7 @@ def metadata() -> dict[str, Any]:
     from db.columns import Base
 
     tables: dict[str, Any] = {name: {"facets": FACETS.get(name, [])} for name in VIEWS}
-    tables |= {name: {"hidden": True} for name in [*Base.metadata.tables, "alembic_version"]}
+    tables |= {name: {"hidden": True} for name in [*Base.metadata.tables, "alembic_version", "sqlite_stat1"]}
     named = {_slug(heading): {"title": heading, "sql": sql} for heading, sql in queries().items()}
     about = (
         'Query the views; docs/sql.md says what their columns mean. <a href="/-/plots">Plots</a>. '

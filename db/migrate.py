@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine
 
 from db import grants, views
+from db.chain import count
 from db.engine import HEAD, REVISIONS, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError
 
@@ -58,6 +59,8 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
             for statement in () if wanted == "base" else views.create_statements(engine.dialect.name, wanted):
                 connection.exec_driver_sql(statement)
             grants.grant_again(connection, readers)
+            if wanted != "base":
+                count(connection)
     return found or "none"
 
 
