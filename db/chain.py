@@ -63,8 +63,9 @@ def append_rows(
     if last and at < last.at:  # the clock was set back: time in the trail never runs backwards
         at = last.at
     try:
-        kept = {name: _kept(table, name, column) for name, column in zip(names, zip(*values, strict=True), strict=True)}
-        kept = {"id": range(first, first + len(values)), **kept}
+        kept: dict[str, Sequence[Any]] = {"id": range(first, first + len(values))}
+        for name, column in zip(names, zip(*values, strict=True), strict=True):
+            kept[name] = _kept(table, name, column)
         sums = summed(table, kept)
     except (TypeError, ValueError) as error:
         raise CatalogueError(

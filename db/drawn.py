@@ -78,10 +78,7 @@ def page(answers: list[list[tuple[Any, ...]]]) -> str:
 
 def _chart(plot: Plot, rows: list[tuple[Any, ...]]) -> str:
     months = list(dict.fromkeys(row[1] for row in rows)) if isinstance(rows[0][1], str) else []
-    points = [
-        (str(row[0]), float(months.index(row[1]) if months else row[1]), *map(float, (row[2], *_ends(row))))
-        for row in rows
-    ]
+    points = [(str(row[0]), float(months.index(row[1]) if months else row[1]), *_values(row)) for row in rows]
     heights = _ticks(min(one[3] for one in points) if plot.low is None else plot.low, max(one[4] for one in points))
     low, high = heights[0], heights[-1]
     first, last = min(one[1] for one in points), max(one[1] for one in points)
@@ -126,10 +123,10 @@ def _ticks(low: float, high: float) -> list[float]:
     return [n * step for n in range(begin, max(end, begin + 1) + 1)]
 
 
-def _ends(row: tuple[Any, ...]) -> tuple[float, float]:
-    """The interval's ends; the value itself where there is none."""
+def _values(row: tuple[Any, ...]) -> tuple[float, float, float]:
+    """The value and its interval's ends; the value itself where there is none."""
     low, high = row[3:5] if len(row) >= 5 else (None, None)
-    return (row[2] if low is None else low, row[2] if high is None else high)
+    return float(row[2]), float(row[2] if low is None else low), float(row[2] if high is None else high)
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:
