@@ -19,6 +19,7 @@ from benchmarks import scale
 from benchmarks.result import Result, spread
 from db import evaluations
 from db.documented import queries
+from db.engine import database_url, sqlite_file
 from db.sql import query
 from db.verify import verify as walk
 from db.views import VIEWS
@@ -122,8 +123,9 @@ MONTH = (
 
 
 def measure(home: Path, images: int, rows: int, quick: bool) -> Iterator[Result]:
-    """Time the queries on a filled catalogue; each one's time and the plans of the decisive ones go to stderr."""
-    setup = f"SQLite, {images} images, {rows} image predictions"
+    """Time the queries on a filled catalogue, which may be in PostgreSQL; each one's time and the plans of the decisive
+    ones go to stderr."""
+    setup = f"{_database(home)}, {images} images, {rows} image predictions"
     subjects = scale.records(images // 2, 1)[0], scale.records(images // 3, 1)[0]
     times = {}
     for view, column in itertools.product(VIEWS, ("study_uid", "patient_key")):
@@ -150,6 +152,10 @@ def measure(home: Path, images: int, rows: int, quick: bool) -> Iterator[Result]
     yield Result("sql_lookup", slowest, 30.0, 30.0 / slowest, each, unit, setup)
 
 
+def _database(home: Path) -> str:
+    return "SQLite" if sqlite_file(database_url(home)) else "PostgreSQL"
+
+
 def _timed(sql: str, home: Path, times: int) -> list[float]:
     """Seconds of each run."""
     taken = []
@@ -165,5 +171,6 @@ def _tell(times: dict[str, float], unit: str, home: Path, plans: int) -> None:
     for place, (sql, taken) in enumerate(sorted(times.items(), key=lambda item: -item[1])):
         print(f"{taken:10.3f} {unit}  {' '.join(sql.split())}", file=sys.stderr)
         if place < plans:
-            for row in query(f"EXPLAIN QUERY PLAN {sql}", home=home).rows:
+            explain = "EXPLAIN QUERY PLAN" if _database(home) == "SQLite" else "EXPLAIN"
+            for row in query(f"{explain} {sql}", home=home).rows:
                 print(f"{'':14}{row[-1]}", file=sys.stderr)
