@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from sqlalchemy import Engine
 from benchmarks import scale
 from benchmarks.result import Result, spread
 from db import evaluations
+from db.documented import queries
+from db.engine import database_url, sqlite_file
 from db.sql import query
 from db.verify import verify as walk
+from db.views import VIEWS
 
 
 @contextmanager
@@ -103,52 +108,69 @@ def verify(quick: bool = False) -> list[Result]:
 
 
 def sql_lookup(quick: bool = False) -> list[Result]:
-    """Look-ups by study and patient, and a month's aggregate, as `wrist sql` runs them."""
+    """Look-ups by study and patient, a month's aggregates and the documented queries, as `wrist sql` runs them."""
     images, rows = (20_000, 200_000) if quick else (1_000_000, 10_000_000)
     with tempfile.TemporaryDirectory() as folder:
         scale.pour(Path(folder), images, rows)
         return list(measure(Path(folder), images, rows, quick))
 
 
+MONTH = (
+    "SELECT count(*) AS n, avg(CASE WHEN label = 1 THEN 1.0 * predicted_label END) AS sensitivity, "
+    "avg(CASE WHEN label = 0 THEN 1.0 - predicted_label END) AS specificity FROM {level}_predictions "
+    "WHERE created_at >= (SELECT substr(max(at), 1, 7) FROM audit_trail)"
+)
+
+
 def measure(home: Path, images: int, rows: int, quick: bool) -> Iterator[Result]:
-    """Time the queries on a filled catalogue; their plans are printed."""
+    """Time the queries on a filled catalogue, which may be in PostgreSQL; each one's time and the plans of the decisive
+    ones go to stderr."""
+    setup = f"{_database(home)}, {images} images, {rows} image predictions"
     subjects = scale.records(images // 2, 1)[0], scale.records(images // 3, 1)[0]
-    lookups = {
-        f"SELECT * FROM {view} WHERE {column} = '{getattr(one, field)}'"
-        for one in subjects
-        for view in ("studies", "images", "dataset_members", "image_predictions", "study_predictions")
-        for column, field in (("study_uid", "study_uid"), ("patient_key", "patient_key"))
-    }
-    setup = f"SQLite, {images} images, {rows} image predictions"
-    slowest, name = 0.0, ""
-    all_times = []
-    for sql in sorted(lookups):
-        times = _timed(lambda sql=sql: query(sql, home=home), 3 if quick else 5)  # type: ignore[misc]
-        all_times.append(1000 * statistics.median(times))
-        if all_times[-1] > slowest:
-            slowest, name = all_times[-1], sql
-    print(f"slowest look-up: {name}\n" + _plan(name, home))
-    yield Result("sql_lookup", slowest, 50.0, 50.0 / slowest, spread(all_times), "ms, slowest look-up (limit)", setup)
-    month = (
-        "SELECT count(*) AS n_studies, avg(CASE WHEN label = 1 THEN 1.0 * predicted_label END) AS sensitivity, "
-        "avg(CASE WHEN label = 0 THEN 1.0 - predicted_label END) AS specificity FROM study_predictions "
-        "WHERE created_at >= (SELECT substr(max(at), 1, 7) FROM audit_trail)"
-    )
-    print(f"of the month: {query(month, home=home, limit_seconds=600).rows[0][0]} study predictions")
-    times = _timed(lambda: query(month, home=home, limit_seconds=600), 3)
-    middle = statistics.median(times)
-    print(f"month's aggregate: {month}\n" + _plan(month, home))
-    yield Result("sql_lookup", middle, 2.0, 2.0 / middle, spread(times), "s, the month's aggregate (limit)", setup)
+    times = {}
+    for view, column in itertools.product(VIEWS, ("study_uid", "patient_key")):
+        if column in query(f"SELECT * FROM {view} LIMIT 0", home=home).columns:
+            for one in subjects:
+                sql = f"SELECT * FROM {view} WHERE {column} = '{getattr(one, column)}'"
+                times[sql] = 1000 * statistics.median(_timed(sql, home, 3 if quick else 5))
+    _tell(times, "ms", home, plans=2)
+    slowest = max(times.values())
+    all_times = spread(list(times.values()))
+    yield Result("sql_lookup", slowest, 50.0, 50.0 / slowest, all_times, "ms, slowest look-up (limit)", setup)
+    for level in ("study", "image"):
+        sql = MONTH.format(level=level)
+        n = query(sql, home=home, limit_seconds=600).rows[0][0]
+        taken = _timed(sql, home, 3)
+        middle = statistics.median(taken)
+        _tell({sql: middle}, "s", home, plans=1)
+        unit = f"s, the month's aggregate over {n} {level} predictions (limit)"
+        yield Result("sql_lookup", middle, 2.0, 2.0 / middle, spread(taken), unit, setup)
+    documented = {f"{sql} -- {heading}": _timed(sql, home, 1)[0] for heading, sql in queries().items()}
+    _tell(documented, "s", home, plans=3)
+    slowest, each = max(documented.values()), spread(list(documented.values()))
+    unit = f"s, slowest of the {len(documented)} queries of docs/sql.md (`wrist sql` stops at)"
+    yield Result("sql_lookup", slowest, 30.0, 30.0 / slowest, each, unit, setup)
 
 
-def _timed(work: Callable[[], object], times: int) -> list[float]:
+def _database(home: Path) -> str:
+    return "SQLite" if sqlite_file(database_url(home)) else "PostgreSQL"
+
+
+def _timed(sql: str, home: Path, times: int) -> list[float]:
+    """Seconds of each run."""
     taken = []
     for _ in range(times):
         begun = time.perf_counter()
-        work()
+        query(sql, home=home, limit_seconds=600)
         taken.append(time.perf_counter() - begun)
     return taken
 
 
-def _plan(sql: str, home: Path) -> str:
-    return "\n".join(f"  {row[-1]}" for row in query(f"EXPLAIN QUERY PLAN {sql}", home=home).rows)
+def _tell(times: dict[str, float], unit: str, home: Path, plans: int) -> None:
+    """Queries and times, slowest first, and the plans of the first few."""
+    for place, (sql, taken) in enumerate(sorted(times.items(), key=lambda item: -item[1])):
+        print(f"{taken:10.3f} {unit}  {' '.join(sql.split())}", file=sys.stderr)
+        if place < plans:
+            explain = "EXPLAIN QUERY PLAN" if _database(home) == "SQLite" else "EXPLAIN"
+            for row in query(f"{explain} {sql}", home=home).rows:
+                print(f"{'':14}{row[-1]}", file=sys.stderr)

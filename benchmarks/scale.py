@@ -256,6 +256,10 @@ def pour(home: Path, images: int, rows: int) -> None:
         run("COMMIT")
     run("PRAGMA wal_checkpoint(TRUNCATE)")
     file.close()
+    engine = open_catalogue(home)
+    with writing(engine) as connection:
+        chain.count(connection)  # as the last batch would have done
+    engine.dispose()
 
 
 KEYS = ("id", "entry", "image_uid", "study_id", "patient_id", "file_sha256", "pixel_sha256")

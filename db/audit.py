@@ -21,6 +21,7 @@ from wrist_model.records import ENSEMBLE, Epoch, LineageFacts, OperatingPoint, P
 
 Decision = Literal["promoted", "refused", "undecided", "rolled_back"]
 _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM training_event WHERE training_run_id = t.id)"
+_SERVING = "SELECT max(id) AS id FROM promotion WHERE decision IN ('promoted', 'rolled_back')"
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,9 @@ def add_promotion(
     comparison_ids: Sequence[str] = (),
     decided_by: str | None = None,
 ) -> str:
-    """Write a decision and the comparisons it rests on; returns promotion_id. decided_by: the actor unless given."""
+    """Write a decision and the comparisons it rests on; returns promotion_id. decided_by: the actor unless given. What
+    is rolled back points to the promotion that it takes back.
+    """
     if decision not in get_args(Decision):
         raise DataError(f"Decision {decision!r}; expected one of {', '.join(get_args(Decision))}.")
     with writing(engine) as connection:
@@ -268,6 +271,7 @@ def add_promotion(
             "decision": decision,
             "reason": reason,
             "decided_by": decided_by or by.actor,
+            "corrects_id": one(connection, _SERVING).id if decision == "rolled_back" else None,
         }
         number = append(connection, "promotion", [row], by)
         links = [

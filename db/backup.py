@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db.chain import audited_tables, columns_of, many
+from db.chain import audited_tables, columns_of, count, many
 from db.columns import Base
 from db.engine import make_engine, plain_errors, reading, sqlite_file, writing
 from db.migrate import upgrade
@@ -171,6 +171,7 @@ def _rows(source: Connection, into: Connection) -> None:
         )
         while chunk := rows.fetchmany(STEP):
             many(into, table, columns, [tuple(row) for row in chunk])
+    count(into)
 
 
 def open_backup(file: Path, home: Path) -> Engine:

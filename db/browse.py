@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import json
 import re
@@ -11,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from db.documented import queries
+from db.drawn import PLOTS, page
 from db.engine import sqlite_file
 from db.views import VIEWS
 from wrist_model.errors import CatalogueError
 
+__all__ = ["PLOTS", "command", "heat_map", "metadata", "page", "thumbnail"]
 FACETS = {
     "studies": ["label", "split", "source", "body_part"],
     "images": ["format", "label", "split", "inverted", "hardware"],
@@ -26,6 +27,13 @@ FACETS = {
     "study_predictions": ["architecture", "purpose", "split", "label", "predicted_label"],
     "image_predictions": ["architecture", "purpose", "split", "label", "predicted_label"],
     "evaluation_metrics": ["architecture", "metric", "split", "level", "subgroup"],
+    "explanations": ["method", "withheld"],
+    "tuning_trials": ["architecture", "state"],
+    "label_history": ["label_version", "label"],
+    "exclusions": ["undone", "actor"],
+    "corrections": ["kind", "actor"],
+    "drift_checks": ["feature", "alert"],
+    "stage_costs": ["flow", "stage"],
     "promotions": ["decision", "decided_by"],
     "audit_trail": ["table_name", "actor"],
 }
@@ -37,13 +45,16 @@ def metadata() -> dict[str, Any]:
     from db.columns import Base
 
     tables: dict[str, Any] = {name: {"facets": FACETS.get(name, [])} for name in VIEWS}
-    tables |= {name: {"hidden": True} for name in [*Base.metadata.tables, "alembic_version"]}
+    tables |= {name: {"hidden": True} for name in [*Base.metadata.tables, "alembic_version", "sqlite_stat1"]}
     named = {_slug(heading): {"title": heading, "sql": sql} for heading, sql in queries().items()}
-    about = "Query the views; docs/sql.md says what their columns mean. Read-only. Not for diagnosis."
+    about = (
+        'Query the views; docs/sql.md says what their columns mean. <a href="/-/plots">Plots</a>. '
+        "Read-only. Not for diagnosis."
+    )
     return {
         "title": "Wrist: the catalogue and its audit trail",
-        "description": about,
-        "databases": {"catalogue": {"tables": tables, "queries": named}},
+        "description_html": about,
+        "databases": {"catalogue": {"description_html": about, "tables": tables, "queries": named}},
         "plugins": {},
     }
 
@@ -74,7 +85,7 @@ def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> 
     ]
 
 
-PLUGIN = '''"""Written by `wrist browse`: small pictures beside image ids, bars beside shares, and a page of plots."""
+PLUGIN = '''"""Written by `wrist browse`: small pictures beside ids, bars beside shares, and a page of plots."""
 from pathlib import Path
 
 from datasette import Response, hookimpl
@@ -87,8 +98,8 @@ HOME = Path(__file__).parent.parent.parent
 
 @hookimpl
 def render_cell(value, column):
-    if column in ("image_uid", "image_a", "image_b") and isinstance(value, str) and value.startswith("im-"):
-        return Markup(browse.PICTURE).format(value)
+    if isinstance(value, str) and (column, value[:3]) in browse.CELLS:
+        return Markup(browse.CELLS[column, value[:3]]).format(value)
     if column in browse.SHARES and isinstance(value, float) and 0 <= value <= 1:
         return Markup(browse.METER).format(value, value)
     return None
@@ -96,17 +107,24 @@ def render_cell(value, column):
 
 @hookimpl
 def register_routes():
-    async def thumbnail(datasette, request):
-        rows = await datasette.get_database().execute(browse.PLACE, {"uid": request.url_vars["uid"]})
-        made = browse.thumbnail(rows.first(), HOME)
-        return Response(made or b"", status=200 if made else 404, content_type="image/jpeg")
+    def picture(sql, make, kind):
+        async def route(datasette, request):
+            rows = await datasette.get_database().execute(sql, {"uid": request.url_vars["uid"]})
+            made = make(rows.first(), HOME)
+            return Response(made or b"", status=200 if made else 404, content_type=kind)
+
+        return route
 
     async def plots(datasette, request):
         database = datasette.get_database()
-        answers = [[tuple(row) for row in (await database.execute(sql)).rows] for _, sql in browse.PLOTS]
-        return Response.html(browse.plots(answers))
+        answers = [[tuple(row) for row in (await database.execute(plot.sql)).rows] for plot in browse.PLOTS]
+        return Response.html(browse.page(answers))
 
-    return [(r"^/-/thumbnail/(?P<uid>im-[0-9A-Za-z-]+)$", thumbnail), (r"^/-/plots$", plots)]
+    return [
+        (r"^/-/thumbnail/(?P<uid>im-[0-9A-Za-z-]+)$", picture(browse.PLACE, browse.thumbnail, "image/jpeg")),
+        (r"^/-/map/(?P<uid>ex-[0-9A-Za-z-]+)$", picture(browse.MAP, browse.heat_map, "image/png")),
+        (r"^/-/plots$", plots),
+    ]
 
 
 @hookimpl
@@ -114,92 +132,50 @@ def menu_links(datasette, actor):
     return [{"href": datasette.urls.path("/-/plots"), "label": "Plots"}]
 '''
 PLACE = (
-    "SELECT i.format, i.pixel_sha256, l.root, l.path FROM image i "
+    "SELECT i.format, i.pixel_sha256, i.inverted, l.root, l.path FROM image i "
     "LEFT JOIN image_location l ON l.image_id = i.id WHERE i.image_uid = :uid"
 )
-PICTURE = '{0}<br><img src="/-/thumbnail/{0}" width="96" alt="radiograph {0}" loading="lazy">'
+MAP = "SELECT path FROM explanation WHERE explanation_id = :uid AND withheld = 0"
+_PICTURE = '{0}<br><img src="/-/thumbnail/{0}" width="96" alt="radiograph {0}" loading="lazy" onerror="this.remove()">'
+CELLS = {
+    ("image_uid", "im-"): _PICTURE,
+    ("image_a", "im-"): _PICTURE,
+    ("image_b", "im-"): _PICTURE,
+    ("explanation_id", "ex-"): _PICTURE.replace("thumbnail", "map").replace("96", "192").replace("radiograph", "map"),
+    ("study_uid", "st-"): '<a href="/catalogue/images?study_uid={0}">{0}</a>',
+}
+"""(column, how its value begins) → what is shown for it."""
 METER = '{:.4f}<br><meter min="0" max="1" value="{:.4f}" style="width:8em"></meter>'
 SHARES = frozenset({"value", "probability", "raw_probability", "sensitivity", "specificity", "val_accuracy"})
-PLOTS = (
-    (
-        "Loss by epoch (validation)",
-        "SELECT t.architecture || ' ' || substr(t.training_run_id, 4, 4), h.epoch, h.val_loss FROM training_history h "
-        "JOIN training_runs t ON t.training_run_id = h.training_run_id ORDER BY t.started_at, h.epoch LIMIT 2000",
-    ),
-    (
-        "Study AUC on test, by evaluation",
-        "SELECT architecture, row_number() OVER (PARTITION BY architecture ORDER BY created_at), value "
-        "FROM evaluation_metrics WHERE metric = 'roc_auc' AND level = 'study' AND split = 'test' AND subgroup = 'all'",
-    ),
-    (
-        "Calibrated study scores on test, by label (share in tenths)",
-        "SELECT 'label ' || label, cast(probability * 10 AS INT), "
-        "1.0 * count(*) / sum(count(*)) OVER (PARTITION BY label) "
-        "FROM study_predictions WHERE split = 'test' AND probability IS NOT NULL "
-        "GROUP BY label, cast(probability * 10 AS INT) ORDER BY 1, 2",
-    ),
-)
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito, colour-blind safe
-
-
-def plots(answers: list[list[tuple[Any, ...]]]) -> str:
-    """A page of line charts, one a query of PLOTS; each row is (series, x, y)."""
-    parts = ['<!doctype html><html lang="en"><meta charset="utf-8"><title>Wrist: plots</title>']
-    parts.append('<body style="font-family:sans-serif;max-width:50em;margin:auto"><p><a href="/">Back</a></p>')
-    for (title, _), rows in zip(PLOTS, answers, strict=True):
-        parts.append(f"<h2>{html.escape(title)}</h2>{_chart(rows) if rows else '<p>Nothing stored yet.</p>'}")
-    return "\n".join(parts) + "</body></html>"
-
-
-def _chart(rows: list[tuple[Any, ...]], width: int = 640, height: int = 260) -> str:
-    kept = [(str(name), float(x), float(y)) for name, x, y in rows if x is not None and y is not None]
-    if not kept:
-        return "<p>Nothing stored yet.</p>"
-    xs, ys = [x for _, x, _ in kept], [y for _, _, y in kept]
-    low, high = min(0.0, *ys), max(*ys, 1e-9)
-    left, right = min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1
-
-    def place(x: float, y: float) -> str:
-        across = 50 + (width - 70) * (x - left) / (right - left)
-        return f"{across:.1f},{height - 30 - (height - 50) * (y - low) / (high - low):.1f}"
-
-    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" style="width:100%">']
-    for y in (low, (low + high) / 2, high):
-        point = place(left, y).split(",")[1]
-        parts.append(f'<line x1="50" x2="{width - 20}" y1="{point}" y2="{point}" stroke="#ddd"/>')
-        parts.append(f'<text x="45" y="{point}" font-size="11" text-anchor="end">{y:.3g}</text>')
-    for x in {left, right}:
-        across = place(x, low).split(",")[0]
-        parts.append(f'<text x="{across}" y="{height - 12}" font-size="11" text-anchor="middle">{x:g}</text>')
-    for n, name in enumerate(dict.fromkeys(one for one, _, _ in kept)):
-        colour = COLOURS[n % len(COLOURS)]
-        points = [place(x, y) for one, x, y in kept if one == name]
-        parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        dots = (point.split(",") for point in points)
-        parts += [f'<circle cx="{cx}" cy="{cy}" r="3" fill="{colour}"/>' for cx, cy in dots]
-        parts.append(f'<text x="{width - 20}" y="{15 + 14 * n}" font-size="12" text-anchor="end" fill="{colour}">')
-        parts.append(f"{html.escape(name)}</text>")
-    return "".join(parts) + "</svg>"
 
 
 def thumbnail(row: Any, home: Path, size: int = 96) -> bytes | None:
-    """A JPEG at most `size` pixels wide of a stored image, or None where its file is gone or no picture."""
-    from PIL import Image
+    """A JPEG of a stored image, bone bright, at most `size` wide, or None where its file is gone or no picture."""
+    from PIL import Image, ImageOps
 
     if row is None:
         return None
     sha256 = row["pixel_sha256"]
     stored = home / "pixels" / sha256[:2] / f"{sha256}.png"
-    file = stored if row["format"] == "dicom" else Path(row["root"] or "") / (row["path"] or "")
+    decoded = row["format"] == "dicom"
+    file = stored if decoded else Path(row["root"] or "") / (row["path"] or "")
     try:
         with Image.open(file) as picture:
             grey = picture.convert("L")
             grey.thumbnail((size, size))
+            if row["inverted"] and not decoded:
+                grey = ImageOps.invert(grey)
             stream = io.BytesIO()
             grey.save(stream, "JPEG", quality=80)
     except (OSError, ValueError):
         return None
     return stream.getvalue()
+
+
+def heat_map(row: Any, home: Path) -> bytes | None:
+    """The stored heat map of an explanation that was not withheld, or None where its file is gone."""
+    file = home / row["path"] if row else home
+    return file.read_bytes() if file.is_file() and file.resolve().is_relative_to(home.resolve()) else None
 
 
 def _slug(heading: str) -> str:

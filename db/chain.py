@@ -1,34 +1,30 @@
 """Appending audited rows: a batch of rows and its link of the hash chain are one transaction.
 
-Canonical form, version 1. A row is the JSON object of its columns that are not NULL (without `entry`), keys sorted,
-no spaces, UTF-8, numbers as Python's repr writes them. A batch's hash is SHA-256 of the table's name and the rows, each
-ended by a line feed. A link's hash is SHA-256 of the previous link's hash, a line feed, and the link's own columns
-(without chain_sha256) as such an object. Its `marks` are check sums that say which rows and columns of a batch were
-changed once the hash has said that one was. The first link follows `GENESIS`. NULL columns are left out, so that a
-later schema's further columns don't change what was hashed before.
+A row's canonical form and a batch's hash are db.canonical's. A link's hash is SHA-256 of the previous link's hash, a
+line feed, and the link's own columns (without chain_sha256) in that form. Its `marks` are check sums that say which
+rows and columns of a batch were changed once the hash has said that one was. The first link follows `GENESIS`.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
-import zlib
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from db.canonical import encode, summed
 from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
 
 GENESIS = "wrist audit chain, version 1"
+OFTEN = 1_000  # rows in a batch, or links, after which SQLite counts anew
 ADVISORY_LOCK = 0x57524953  # "WRIS": one appender at a time on PostgreSQL; SQLite has BEGIN IMMEDIATE
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def now() -> str:
@@ -36,39 +32,10 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def batch_sha256(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """The hash of a batch; columns without `entry`, rows in order of `id`."""
-    digest = hashlib.sha256(table.encode() + b"\n")
-    for row in rows:
-        digest.update(canonical_row(columns, row))
-    return digest.hexdigest()
-
-
-def canonical_row(columns: Sequence[str], row: Sequence[Any]) -> bytes:
-    """A row as it is hashed, with its line feed."""
-    return (
-        _encode({name: value for name, value in zip(columns, row, strict=True) if value is not None}).encode() + b"\n"
-    )
-
-
-def row_marks(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[int]:
-    """CRC-32 of each canonical row."""
-    return [zlib.crc32(canonical_row(columns, row)) for row in rows]
-
-
-def column_marks(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, int]:
-    """CRC-32 of each column's values as a JSON list; a column that is NULL throughout is left out."""
-    marks = {}
-    for name, values in zip(columns, zip(*rows, strict=True), strict=True):
-        if any(value is not None for value in values):
-            marks[name] = zlib.crc32(_encode(values).encode())
-    return marks
-
-
 def link_sha256(previous: str, link: Mapping[str, Any]) -> str:
     """The hash of a link; `link` without chain_sha256."""
     content = {name: value for name, value in link.items() if value is not None}
-    return hashlib.sha256(previous.encode() + b"\n" + _encode(content).encode()).hexdigest()
+    return hashlib.sha256(previous.encode() + b"\n" + encode(content).encode()).hexdigest()
 
 
 def append(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], by: Provenance) -> int:
@@ -95,16 +62,11 @@ def append_rows(
     at = now()
     if last and at < last.at:  # the clock was set back: time in the trail never runs backwards
         at = last.at
-    columns = ("id", *names)
     try:
-        kept = [_kept(table, name, column) for name, column in zip(names, zip(*values, strict=True), strict=True)]
-        numbered = list(zip(range(first, first + len(values)), *kept, strict=True))
-        digest, crcs = hashlib.sha256(table.encode() + b"\n"), array("I")
-        for row in numbered:
-            line = canonical_row(columns, row)
-            digest.update(line)
-            crcs.append(zlib.crc32(line))
-        marks = {"rows": base64.b64encode(crcs.tobytes()).decode(), "columns": column_marks(columns, numbered)}
+        kept: dict[str, Sequence[Any]] = {"id": range(first, first + len(values))}
+        for name, column in zip(names, zip(*values, strict=True), strict=True):
+            kept[name] = _kept(table, name, column)
+        sums = summed(table, kept)
     except (TypeError, ValueError) as error:
         raise CatalogueError(
             f"A row for {table} can't be stored: {error}. Expected text, numbers or nothing."
@@ -113,18 +75,28 @@ def append_rows(
         "seq": seq,
         "table_name": table,
         "first_row": first,
-        "last_row": first + len(numbered) - 1,
-        "n_rows": len(numbered),
-        "batch_sha256": digest.hexdigest(),
-        "marks": _encode(marks),
+        "last_row": first + len(values) - 1,
+        "n_rows": len(values),
+        "batch_sha256": sums.sha256,
+        "marks": encode({"rows": base64.b64encode(sums.rows.tobytes()).decode(), "columns": sums.columns}),
         "actor": by.actor,
         "at": at,
         "prefect_flow_run_id": by.prefect_flow_run_id,
     }
     link["chain_sha256"] = link_sha256(last.chain_sha256 if last else GENESIS, link)
     many(connection, "audit_entry", tuple(link), [tuple(link.values())])
-    many(connection, table, (*columns, "entry"), [(*row, seq) for row in numbered])
+    many(connection, table, (*kept, "entry"), list(zip(*kept.values(), repeat(seq, len(values)), strict=True)))
+    if len(values) >= OFTEN or seq % OFTEN == 0:
+        count(connection)
     return first
+
+
+def count(connection: Connection) -> None:
+    """Tell SQLite's planner from samples (milliseconds at any size) how many rows there are: without that it reads all
+    predictions where a month's would do. PostgreSQL does so by itself."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA analysis_limit = 400")
+        connection.exec_driver_sql("ANALYZE")
 
 
 def many(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

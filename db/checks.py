@@ -203,10 +203,31 @@ def content_hashes(connection: Connection) -> Iterator[Found]:
             yield "hash", version.dataset_id, "Its members are not those that its manifest's hash is of."
 
 
+def corrections(connection: Connection) -> Iterator[Found]:
+    """Corrections that point elsewhere than to the row that held before them."""
+    for table, same in (
+        ("label", "o.study_id = n.study_id"),
+        (
+            "exclusion",
+            "(o.image_id = n.image_id OR o.study_id = n.study_id OR o.patient_id = n.patient_id)",
+        ),
+        ("promotion", "o.decision IN ('promoted', 'rolled_back')"),
+    ):
+        rows = connection.execute(
+            text(
+                f"SELECT n.id, n.corrects_id FROM {table} n WHERE n.corrects_id IS NOT NULL AND n.corrects_id <> "
+                f"coalesce((SELECT max(o.id) FROM {table} o WHERE {same} AND o.id < n.id), 0) ORDER BY n.id"
+            )
+        ).fetchmany(KEPT)
+        for row in rows:
+            yield "correction", f"{table} row {row.id}", f"It says to correct row {row.corrects_id}, which it can't."
+
+
 CONTENT: tuple[tuple[str, Callable[[Connection], Iterable[Found]]], ...] = (
     ("foreign keys", foreign_keys),
     ("split guard", split_guard),
     ("content hashes", content_hashes),
+    ("corrections", corrections),
 )
 
 

@@ -18,9 +18,9 @@ from wrist_model.errors import CatalogueError, WristError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema's revision that this code writes: the head of db/migrations."""
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 BUSY_SECONDS = 60
 _opening = threading.Lock()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, text
+
 from db.chain import audited_tables
 from db.columns import Base
 from db.views import VIEWS
@@ -34,3 +38,31 @@ def grant_sql(database: str, writer: str = "wrist_writer", reader: str = "wrist_
         f"GRANT SELECT ON {', '.join(VIEWS)} TO {reader};",
     ]
     return "\n".join(lines) + "\n"
+
+
+def view_readers(connection: Connection) -> dict[str, set[str]]:
+    """Role → the public views that it may read, but for their owner; PostgreSQL."""
+    rows = connection.execute(
+        text(
+            "SELECT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END AS role, "
+            "c.relname FROM pg_class c, aclexplode(c.relacl) g WHERE c.relkind = 'v' AND g.privilege_type = 'SELECT' "
+            "AND c.relnamespace = 'public'::regnamespace AND g.grantee <> c.relowner"
+        )
+    )
+    readers: dict[str, set[str]] = {}
+    for role, view in rows:
+        if view in VIEWS:
+            readers.setdefault(role, set()).add(view)
+    return readers
+
+
+def grant_again(connection: Connection, readers: Mapping[str, set[str]]) -> None:
+    """Give the roles their views back after these were made anew; who could read all the views can read all of them."""
+    if not readers:
+        return
+    there = set(connection.execute(text("SELECT viewname FROM pg_views WHERE schemaname = 'public'")).scalars())
+    most = set().union(*readers.values())
+    for role, views in readers.items():
+        again = sorted((set(VIEWS) if views == most else views) & there)
+        if again:
+            connection.exec_driver_sql(f"GRANT SELECT ON {', '.join(again)} TO {role}")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from db.chain import append
 from db.engine import reading, writing
-from db.rows import every, one, row_ids
+from db.rows import among, every, one, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -19,6 +19,10 @@ _KINDS = {
     "st": ("study", "study_uid", "SELECT count(*) FROM image WHERE study_id = :id"),
     "pt": ("patient", "patient_key", "SELECT count(*) FROM image WHERE patient_id = :id"),
 }
+_LATEST = (
+    "SELECT s.study_uid, l.label, l.id AS label_id FROM study s LEFT JOIN label l ON l.study_id = s.id AND "
+    "l.label_version = (SELECT max(x.label_version) FROM label x WHERE x.study_id = s.id) WHERE s.study_uid IN :values"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ def never_labelled(engine: Engine) -> set[str]:
 
 
 def relabel(engine: Engine, labels: Mapping[str, int | None], note: str, by: Provenance) -> int:
-    """Make the next label version from corrected studies; returns it, or the current one when nothing differs.
+    """Make the next label version from corrected studies; returns it, or the current one when nothing differs. Each
+    new label points to the one that it corrects.
 
     Raises DataError for a study that is not catalogued or a label that is not 0, 1 or None; then nothing is written.
     """
@@ -64,21 +69,28 @@ def relabel(engine: Engine, labels: Mapping[str, int | None], note: str, by: Pro
                 raise DataError(f"Study {uid} is not in the catalogue. Ingest it first, or take it off the list.")
             if label not in (0, 1, None):
                 raise DataError(f"Study {uid}: label {label!r}; expected 0, 1 or nothing.")
-        before = {row.study_uid: row.label for row in every(connection, "SELECT study_uid, label FROM studies")}
-        changed = {uid: label for uid, label in labels.items() if before[uid] != label}
+        before = {row.study_uid: row for row in among(connection, _LATEST, labels)}
+        changed = {uid: label for uid, label in labels.items() if before[uid].label != label}
         version = current_version(connection)
         if not changed:
             return version
         append(connection, "label_version", [{"version": version + 1, "note": note}], by)
         rows = [
-            {"label_version": version + 1, "study_id": studies[uid], "label": label} for uid, label in changed.items()
+            {
+                "label_version": version + 1,
+                "study_id": studies[uid],
+                "label": label,
+                "corrects_id": before[uid].label_id,
+            }
+            for uid, label in changed.items()
         ]
         append(connection, "label", rows, by)
     return version + 1
 
 
 def exclude(engine: Engine, target: str, reason: str, by: Provenance, undo: bool = False) -> Exclusion:
-    """Leave an image, a study or a patient out of later data-set versions, or (undo) take it in again.
+    """Leave an image, a study or a patient out of later data-set versions, or (undo) take it in again. The row points
+    to the one on the same target before it.
 
     Raises DataError for an unknown id or an empty reason.
     """
@@ -95,6 +107,9 @@ def exclude(engine: Engine, target: str, reason: str, by: Provenance, undo: bool
         number = found[target]
         row: dict[str, Any] = {"image_id": None, "study_id": None, "patient_id": None}
         row |= {f"{table}_id": number, "reason": reason.strip(), "undone": int(undo)}
+        row["corrects_id"] = one(
+            connection, f"SELECT max(id) AS id FROM exclusion WHERE {table}_id = :number", number=number
+        ).id
         append(connection, "exclusion", [row], by)
         n_images = int(connection.exec_driver_sql(counting.replace(":id", str(number))).scalar() or 0)
     return Exclusion(target, table, n_images)

@@ -10,7 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine
 
-from db import views
+from db import grants, views
+from db.chain import count
 from db.engine import HEAD, REVISIONS, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError
 
@@ -24,7 +25,10 @@ def upgrade(engine: Engine, home: Path, revision: str = HEAD) -> str:
 
 
 def downgrade(engine: Engine, home: Path, revision: str) -> str:
-    """Take the schema back to an earlier revision (`base` drops it all); returns the revision it was at."""
+    """Take the schema back to an earlier revision (`base` drops it all); returns the revision it was at.
+
+    Raises CatalogueError for an unknown revision, or one that can't hold what is stored: nothing is changed then.
+    """
     if revision not in (*REVISIONS, "base"):
         raise CatalogueError(f"No schema {revision}; known are base, {', '.join(REVISIONS)}.")
     return _move(engine, home, lambda config: command.downgrade(config, revision), wanted=revision)
@@ -45,12 +49,18 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
         if found == wanted:
             return found
         with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
+            postgresql = engine.dialect.name == "postgresql"
+            readers = grants.view_readers(connection) if postgresql else {}
             for statement in views.drop_statements():
                 connection.exec_driver_sql(statement)
-            step(configuration(connection))
-            if wanted == HEAD:
-                for statement in views.create_statements(engine.dialect.name):
-                    connection.exec_driver_sql(statement)
+            config = configuration(connection)
+            config.attributes["wanted"] = wanted
+            step(config)
+            for statement in () if wanted == "base" else views.create_statements(engine.dialect.name, wanted):
+                connection.exec_driver_sql(statement)
+            grants.grant_again(connection, readers)
+            if wanted != "base":
+                count(connection)
     return found or "none"
 
 

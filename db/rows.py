@@ -8,13 +8,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, text
 
 from db.chain import append
 from wrist_model.errors import DataError
 from wrist_model.records import LineageFacts, Provenance
-
-CHUNK = 900  # older SQLite takes at most 999 values in a statement
 
 
 def new_id(prefix: str) -> str:
@@ -47,13 +45,13 @@ def row_ids(connection: Connection, table: str, column: str, values: Iterable[st
 
 
 def among(connection: Connection, sql: str, values: Iterable[Any]) -> list[Any]:
-    """All rows of `sql`, which holds `IN :values`, for any number of values; each value is asked for once."""
-    wanted = list(dict.fromkeys(values))
-    query = text(sql).bindparams(bindparam("values", expanding=True))
-    found: list[Any] = []
-    for start in range(0, len(wanted), CHUNK):
-        found += connection.execute(query, {"values": wanted[start : start + CHUNK]}).all()
-    return found
+    """All rows of `sql`, which holds `IN :values`, for any number of texts or integers, passed as one list."""
+    wanted: Any = list(values)
+    if connection.dialect.name == "sqlite":
+        one_list, wanted = "IN (SELECT value FROM json_each(:values))", json.dumps(wanted)
+    else:
+        one_list = "= ANY(:values)"
+    return list(connection.execute(text(sql.replace("IN :values", one_list)), {"values": wanted}).all())
 
 
 def environment(connection: Connection, facts: LineageFacts, by: Provenance) -> int:

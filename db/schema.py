@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.columns import Audited, Base, Big, Flag, Number, Real, Word, link
 
 SPLIT = "split IN ('train', 'validation', 'test')"
+EARLIER = "corrects_id < id"
 
 
 class AuditEntry(Base):
@@ -158,21 +159,25 @@ class LabelVersion(Audited):
 
 
 class Label(Audited):
-    """A study's label from this version on: 1, 0, or NULL for withdrawn. Earlier ones stay."""
+    """A study's label from this version on: 1, 0, or NULL for withdrawn. Earlier ones stay; corrects_id is the one that
+    held before."""
 
     __tablename__ = "label"
     label_version: Mapped[Number]
     study_id: Mapped[int] = link("study")
     label: Mapped[Flag | None]
+    corrects_id: Mapped[int | None] = link("label", optional=True)
     __table_args__ = (
         ForeignKeyConstraint(["label_version"], ["label_version.version"]),
         UniqueConstraint("study_id", "label_version"),
         CheckConstraint("label IN (0, 1)", "label_binary"),
+        CheckConstraint(EARLIER, "label_corrects"),
     )
 
 
 class Exclusion(Audited):
-    """Leave an image, a study or a patient out of later versions; `undone` = 1 takes an earlier one back."""
+    """Leave an image, a study or a patient out of later versions; `undone` = 1 takes it in again. corrects_id is the
+    row on the same target that held before."""
 
     __tablename__ = "exclusion"
     image_id: Mapped[int | None] = link("image", index=True, optional=True)
@@ -180,6 +185,8 @@ class Exclusion(Audited):
     patient_id: Mapped[int | None] = link("patient", index=True, optional=True)
     reason: Mapped[Word]
     undone: Mapped[Flag]
+    corrects_id: Mapped[int | None] = link("exclusion", optional=True)
+    __table_args__ = (CheckConstraint(EARLIER, "exclusion_corrects"),)
 
 
 class NearDuplicate(Audited):

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.columns import Audited, Base, Flag, Number, Real, Word, link
-from db.schema import SPLIT
+from db.schema import EARLIER, SPLIT
 
 LEVEL = "level IN ('image', 'study')"
 PROBABILITIES = "raw_probability BETWEEN 0 AND 1 AND (probability IS NULL OR probability BETWEEN 0 AND 1)"
@@ -207,7 +207,8 @@ class Comparison(Audited):
 
 
 class Promotion(Audited):
-    """A decision about a model. `rolled_back` names the earlier champion that serves again."""
+    """A decision about a model. `rolled_back` names the earlier champion that serves again; corrects_id is then the
+    promotion that it takes back."""
 
     __tablename__ = "promotion"
     promotion_id: Mapped[Word] = mapped_column(unique=True)
@@ -215,7 +216,9 @@ class Promotion(Audited):
     decision: Mapped[Word]
     reason: Mapped[Word]
     decided_by: Mapped[Word]
+    corrects_id: Mapped[int | None] = link("promotion", optional=True)
     __table_args__ = (
+        CheckConstraint(EARLIER, "promotion_corrects"),
         CheckConstraint("decision IN ('promoted', 'refused', 'undecided', 'rolled_back')", "promotion_decision"),
     )
 

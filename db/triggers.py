@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import UniqueConstraint
+
 SAYS = "is append-only: corrections are new rows"
 
 
@@ -25,6 +27,22 @@ def sqlite_triggers(tables: Iterable[str], uniques: dict[str, tuple[tuple[str, .
                 f"BEGIN SELECT RAISE(ABORT, '{table} {SAYS}'); END"
             )
     return statements
+
+
+def uniques() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Each mapped table's unique column groups that a row's own number doesn't already make unique."""
+    import db.schema_runs  # noqa: F401  (registers its tables)
+    from db.columns import Base
+
+    return {
+        table.name: tuple(
+            columns
+            for constraint in sorted(table.constraints, key=lambda one: str(getattr(one, "columns", "")))
+            if isinstance(constraint, UniqueConstraint)
+            and "id" not in (columns := tuple(column.name for column in constraint.columns))
+        )
+        for table in Base.metadata.tables.values()
+    }
 
 
 def postgresql_triggers(tables: Iterable[str]) -> list[str]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import json
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from sqlalchemy import Connection, Engine, text
 
 from db import anchor as anchors
 from db import checks
-from db.chain import GENESIS, audited_tables, batch_sha256, column_marks, columns_of, link_sha256, row_marks
+from db.canonical import Columns, batch_sha256, summed
+from db.chain import GENESIS, audited_tables, columns_of, link_sha256
 from db.engine import reading
 from wrist_model.records import Progress
 
@@ -150,28 +153,29 @@ def _batch(entry: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) ->
     """What is wrong with the rows of one link. rows: each ends with its `entry`."""
     table, seq = entry["table_name"], entry["seq"]
     expected = range(entry["first_row"], entry["last_row"] + 1)
-    ids = [row[0] for row in rows]
-    if ids != list(expected):
-        missing = sorted(set(expected) - set(ids))
-        strange = [number for number in ids if number not in expected]
-        if missing:
-            yield Finding("row", f"{table} row {missing[0]}", f"It is gone; link {seq} says that it was written.")
-        if strange:
-            yield Finding("row", f"{table} row {strange[0]}", "No link of the chain covers it: it was added outside.")
-        if not missing and not strange:
+    held: Columns = dict(zip((*columns, "entry"), zip(*rows, strict=True), strict=True)) if rows else {"id": ()}
+    if tuple(held["id"]) != tuple(expected):
+        there = set(held["id"])
+        missing = next((number for number in expected if number not in there), None)
+        strange = next((number for number in held["id"] if number not in expected), None)
+        if missing is not None:
+            yield Finding("row", f"{table} row {missing}", f"It is gone; link {seq} says that it was written.")
+        if strange is not None:
+            yield Finding("row", f"{table} row {strange}", "No link of the chain covers it: it was added outside.")
+        if missing is None and strange is None:
             yield Finding("row", f"{table} row {expected[0]}", f"Its rows are not those that link {seq} says.")
         return
-    for row in rows:
-        if row[-1] != seq:
-            yield Finding("row", f"{table} row {row[0]}", f"It names link {row[-1]}; it was written with link {seq}.")
+    for number, named in zip(held["id"], held["entry"], strict=True):
+        if named != seq:
+            yield Finding("row", f"{table} row {number}", f"It names link {named}; it was written with link {seq}.")
             return
-    bare = [row[:-1] for row in rows]
+    bare = {name: held[name] for name in columns}
     try:
-        same = batch_sha256(table, columns, bare) == entry["batch_sha256"]
+        same = batch_sha256(table, bare) == entry["batch_sha256"]
     except (TypeError, ValueError):
         same = False
     if not same:
-        number, what = _what_changed(entry, columns, bare)
+        number, what = _what_changed(entry, bare)
         yield Finding(
             "row",
             f"{table} row {number}",
@@ -179,18 +183,19 @@ def _batch(entry: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) ->
         )
 
 
-def _what_changed(entry: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> tuple[int, str]:
+def _what_changed(entry: Any, columns: Columns) -> tuple[int, str]:
     """The first changed row of a batch, and which columns changed, by the link's check sums."""
-    first = int(entry["first_row"])
+    first, place, what = int(entry["first_row"]), 0, f"one of its {entry['n_rows']} row(s); the first"
     try:
-        marks = json.loads(entry["marks"])
+        marks, now = json.loads(entry["marks"]), summed(entry["table_name"], columns)
         crcs = array("I", base64.b64decode(marks["rows"]))
-        place = next(n for n, crc in enumerate(row_marks(columns, rows)) if n >= len(crcs) or crc != crcs[n])
-        now = column_marks(columns, rows)
-        differing = sorted(name for name in {*now, *marks["columns"]} if now.get(name) != marks["columns"].get(name))
+        place = next(n for n, crc in enumerate(now.rows) if n >= len(crcs) or crc != crcs[n])
+        known = marks["columns"]
+        differing = sorted(name for name in {*now.columns, *known} if now.columns.get(name) != known.get(name))
+        what = f"column {', '.join(differing)}; it now"
     except (ValueError, KeyError, TypeError, StopIteration):
-        return first, f"one of its {len(rows)} row(s); the first reads {_show(columns, rows[0])}"
-    return first + place, f"column {', '.join(differing)}; it now reads {_show(columns, rows[place])}"
+        place = 0
+    return first + place, f"{what} reads {_show(tuple(columns), tuple(values[place] for values in columns.values()))}"
 
 
 def _show(columns: tuple[str, ...], row: tuple[Any, ...]) -> str:
@@ -212,18 +217,14 @@ class _Rows:
         self._position = 0
 
     def take(self, last: int | None) -> list[tuple[Any, ...]]:
-        """The rows not yet taken with an id up to `last`; None: the next few, if any."""
+        """The rows not yet taken with an id up to `last`; None: the next one, if any."""
         taken: list[tuple[Any, ...]] = []
         while True:
-            while self._position < len(self._held):
-                row = self._held[self._position]
-                if last is not None and row[0] > last:
-                    return taken
-                taken.append(row)
-                self._position += 1
-                if last is None:
-                    return taken
-            if self._done:
+            begin = self._position
+            end = begin + 1 if last is None else bisect_right(self._held, last, begin, key=itemgetter(0))
+            taken += self._held[begin:end]
+            self._position = min(end, len(self._held))
+            if self._done or self._position < len(self._held) or (last is None and taken):
                 return taken
             self._load()
 

@@ -6,6 +6,13 @@ commas in order of `place`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from db.engine import HEAD
+
+FROZEN = Path(__file__).parent / "migrations" / "versions"
+"""An earlier schema's views: `0001_views.sql`. A change to VIEWS needs a revision of its own, and freezes them so."""
+
 # The link is LEFT JOINed although it is always there: a query that doesn't ask for its time then goes without it.
 _PREDICTION = """
 CREATE VIEW {level}_predictions AS
@@ -170,15 +177,38 @@ SELECT seq, table_name, first_row, last_row, n_rows, batch_sha256, chain_sha256,
     # Beyond shared names: what the other views leave out.
     "label_history": """
 CREATE VIEW label_history AS
-SELECT s.study_uid, l.label_version, l.label, v.note, a.actor, a.at AS created_at
+SELECT s.study_uid, l.label_version, l.label, v.note, a.actor, a.at AS created_at,
+  o.label_version AS corrects_label_version
 FROM label l JOIN study s ON s.id = l.study_id JOIN label_version v ON v.version = l.label_version
-JOIN audit_entry a ON a.seq = l.entry
+JOIN audit_entry a ON a.seq = l.entry LEFT JOIN label o ON o.id = l.corrects_id
 """,
     "exclusions": """
 CREATE VIEW exclusions AS
-SELECT i.image_uid, s.study_uid, p.patient_key, x.reason, x.undone, a.actor, a.at AS created_at
+SELECT i.image_uid, s.study_uid, p.patient_key, x.reason, x.undone, a.actor, a.at AS created_at,
+  'xc-' || CAST(x.id AS TEXT) AS exclusion_id, 'xc-' || CAST(x.corrects_id AS TEXT) AS corrects_exclusion_id
 FROM exclusion x JOIN audit_entry a ON a.seq = x.entry LEFT JOIN image i ON i.id = x.image_id
 LEFT JOIN study s ON s.id = x.study_id LEFT JOIN patient p ON p.id = x.patient_id
+""",
+    "corrections": """
+CREATE VIEW corrections AS
+SELECT 'label' AS kind, s.study_uid AS subject, CAST(o.label AS TEXT) AS was, CAST(n.label AS TEXT) AS is_now,
+  v.note AS reason, a.actor, a.at AS created_at, b.actor AS corrected_actor, b.at AS corrected_at
+FROM label n JOIN label o ON o.id = n.corrects_id JOIN study s ON s.id = n.study_id
+JOIN label_version v ON v.version = n.label_version JOIN audit_entry a ON a.seq = n.entry
+JOIN audit_entry b ON b.seq = o.entry
+UNION ALL
+SELECT 'exclusion', coalesce(i.image_uid, s.study_uid, p.patient_key),
+  CASE WHEN o.undone = 1 THEN 'taken in again' ELSE 'left out: ' || o.reason END,
+  CASE WHEN n.undone = 1 THEN 'taken in again' ELSE 'left out: ' || n.reason END,
+  n.reason, a.actor, a.at, b.actor, b.at
+FROM exclusion n JOIN exclusion o ON o.id = n.corrects_id JOIN audit_entry a ON a.seq = n.entry
+JOIN audit_entry b ON b.seq = o.entry LEFT JOIN image i ON i.id = n.image_id LEFT JOIN study s ON s.id = n.study_id
+LEFT JOIN patient p ON p.id = n.patient_id
+UNION ALL
+SELECT 'promotion', 'champion', x.model_version_id, m.model_version_id, n.reason, a.actor, a.at, b.actor, b.at
+FROM promotion n JOIN promotion o ON o.id = n.corrects_id JOIN model_version m ON m.id = n.model_version_id
+JOIN model_version x ON x.id = o.model_version_id JOIN audit_entry a ON a.seq = n.entry
+JOIN audit_entry b ON b.seq = o.entry
 """,
     "near_duplicates": """
 CREATE VIEW near_duplicates AS
@@ -230,9 +260,12 @@ FROM stage_cost c JOIN audit_entry a ON a.seq = c.entry
 }
 
 
-def create_statements(dialect: str) -> list[str]:
-    """CREATE VIEW for each, in order. dialect: sqlite or postgresql."""
-    return [_in_dialect(text.strip(), dialect) for text in VIEWS.values()]
+def create_statements(dialect: str, revision: str = HEAD) -> list[str]:
+    """CREATE VIEW for each, in order, as this schema had them. dialect: sqlite or postgresql."""
+    texts = list(VIEWS.values())
+    if revision != HEAD:
+        texts = (FROZEN / f"{revision}_views.sql").read_text(encoding="utf-8").split("\n-- next\n")
+    return [_in_dialect(text.strip(), dialect) for text in texts]
 
 
 def drop_statements() -> list[str]:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-from db.chain import GENESIS, audited_tables, batch_sha256, columns_of, link_sha256
+from db.canonical import batch_sha256
+from db.chain import GENESIS, audited_tables, columns_of, link_sha256
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def rewrite_chain(connection: Connection) -> None:
             {"first": entry["first_row"], "last": entry["last_row"]},
         ).all()
         link = {name: value for name, value in entry.items() if name != "chain_sha256"}
-        link["batch_sha256"] = batch_sha256(table, columns, [tuple(row) for row in rows])
+        link["batch_sha256"] = batch_sha256(table, dict(zip(columns, zip(*rows, strict=True), strict=True)))
         previous = link_sha256(previous, link)
         connection.execute(
             text("UPDATE audit_entry SET batch_sha256 = :batch, chain_sha256 = :chain WHERE seq = :seq"),

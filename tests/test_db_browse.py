@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from db_story import BY, FACTS, record, tell
 from PIL import Image
 
-from db import browse, catalogue
+from db import browse, catalogue, drawn
 from db.documented import queries
 from db.engine import open_catalogue
 from wrist_model.errors import CatalogueError
@@ -48,12 +49,32 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
         page = fetch(f"{base}/catalogue/images?image_uid=im-0070-0").decode()
         assert "/-/thumbnail/im-0070-0" in page
         assert fetch(f"{base}/-/thumbnail/im-0070-0")[:2] == b"\xff\xd8"
-        assert fetch(f"{base}/-/plots").decode().count("<svg") == 3
+        [shown_map] = json.loads(fetch(f"{base}/catalogue/explanations.json?_shape=array"))
+        assert fetch(f"{base}/-/map/{shown_map['explanation_id']}") == (home / "explanations" / "one").read_bytes()
+        assert "/catalogue/images?study_uid=st-0070" in page
+        assert fetch(f"{base}/-/plots").decode().count("<svg") == len(browse.PLOTS)
         rows = json.loads(fetch(f"{base}/catalogue/what_was_refused_by_reason.json?_shape=array"))
         assert rows[0]["reason_code"] == "truncated"
     finally:
         server.terminate()
         server.wait(30)
+
+
+def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Path) -> None:
+    Image.new("L", (400, 512), 200).save(tmp_path / "dark_bone.png")
+    row = {"root": str(tmp_path), "path": "dark_bone.png", "format": "png", "pixel_sha256": "", "inverted": 1}
+    made = browse.thumbnail(row, tmp_path)
+    assert made is not None
+    with Image.open(io.BytesIO(made)) as picture:
+        assert picture.width == 75 and abs(picture.getpixel((10, 10)) - 55) < 3
+    assert browse.thumbnail({**row, "path": "gone.png"}, tmp_path) is None
+    assert browse.heat_map({"path": "../outside.png"}, tmp_path) is None
+
+
+def test_a_plots_marks_are_round_numbers_that_hold_what_is_drawn() -> None:
+    for low, high in ((0.0, 0.902), (0.8, 0.99), (0.0, 160.0), (0.5, 0.5), (0.0, 1e-7), (0.0, 0.0), (3.0, 12_345.0)):
+        marks = drawn._ticks(low, high)
+        assert 2 <= len(marks) <= 8 and marks[0] <= low and marks[-1] >= high - 1e-9 * abs(high)
 
 
 def fetch(url: str) -> bytes:

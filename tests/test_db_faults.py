@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 
 from db import chain, operations
 from db import engine as room
+from db.backup import backup, restore
 from db.sql import query
 from db.verify import verify
 from wrist_model.errors import CatalogueError
@@ -117,6 +118,38 @@ def test_a_database_that_may_not_be_written_is_one_clear_line(catalogue: Engine,
     with pytest.raises(CatalogueError, match="can't be written"):
         operations.add_stage_cost(catalogue, COST, BY)
     assert query("SELECT count(*) FROM stage_costs", home=home).rows == [(1,)]
+
+
+@pytest.mark.parametrize("damage", ["other content", "cut short", "zeroes in the middle"])
+def test_a_corrupt_database_file_is_one_clear_line_whatever_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    engine = room.open_catalogue(tmp_path)
+    tell(engine)
+    engine.dispose()
+    file = tmp_path / "catalogue.sqlite"
+    whole = file.read_bytes()
+    half = len(whole) // 2
+    file.write_bytes({"other content": b"x" * half, "cut short": whole[:half]}.get(damage, b"") or _zeroed(whole))
+    for ask in (
+        lambda: query("SELECT count(*) FROM image_predictions", home=tmp_path),
+        lambda: tell(room.open_catalogue(tmp_path)),
+        lambda: backup(room.open_catalogue(tmp_path), tmp_path / "b.sqlite") and restore_is_refused(tmp_path),
+    ):
+        with pytest.raises(CatalogueError, match=r"damaged|no SQLite database|does not verify") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+
+
+def _zeroed(whole: bytes) -> bytes:
+    """All pages but the first gone: the header is whole, the schema's pages are not."""
+    return whole[:4096] + bytes(len(whole) - 8192) + whole[-4096:]
+
+
+def restore_is_refused(home: Path) -> None:
+    """A copy of a damaged file is damaged: it must not come back."""
+    restore(home / "b.sqlite", home / "other", f"sqlite:///{home / 'other' / 'catalogue.sqlite'}")
 
 
 def test_a_folder_that_may_not_be_written_is_one_clear_line(tmp_path: Path) -> None:

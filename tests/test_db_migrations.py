@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -11,16 +12,18 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from db_story import BY, tell
+from db_story import BY, ingest, tell
 from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
 from db import labels
 from db.backup import restore
+from db.chain import audited_tables
 from db.columns import Base
 from db.migrate import configuration, downgrade, upgrade
-from db.migrations.freeze import statements
 from db.sql import query
+from db.triggers import sqlite_triggers, uniques
 from db.verify import verify
 from wrist_model.errors import CatalogueError
 
@@ -39,10 +42,27 @@ def test_migrating_gives_exactly_the_mapped_tables(catalogue: Engine) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_the_first_schema_is_frozen(dialect: str) -> None:
-    frozen = (VERSIONS / f"0001_{dialect}.sql").read_text()
-    assert frozen == "\n-- next\n".join(statements(dialect)) + "\n"
+def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue: Engine) -> None:
+    append_only = ("audit_entry", *audited_tables())
+    with catalogue.connect() as connection:
+        if catalogue.dialect.name == "sqlite":
+            there = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars()
+            assert sorted(there) == sorted(sqlite_triggers(append_only, uniques()))
+        else:
+            found = connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE tgenabled = 'A'").scalars()
+            assert set(found) == {f"{table}_{name}" for table in append_only for name in ("no_change", "no_truncate")}
+
+
+FROZEN = {
+    "0001_sqlite.sql": "6945ae495678017966cadfb14e041dc2d8beec6b0b329093fe7e147218cb5641",
+    "0001_postgresql.sql": "9caa4398744de2ee4a4ad3a2e965142453c2b2db607d28aee090a948662f9bf1",
+    "0001_views.sql": "63c323e09659027cb35c2b9ce3ecf480d7d3aca98ff6cfa776162d140ce4fbec",
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_a_released_schema_never_changes(name: str) -> None:
+    assert hashlib.sha256((VERSIONS / name).read_bytes()).hexdigest() == FROZEN[name]
 
 
 def test_opening_again_changes_nothing_and_down_and_up_again_works(catalogue: Engine, home: Path) -> None:
@@ -102,6 +122,52 @@ def test_a_catalogue_of_each_release_is_migrated_verifies_and_goes_on(
     assert verify(engine, files=False).findings == ()
     stored = query("SELECT count(*) FROM study_predictions", home=home).rows
     assert stored == [(11,)]
-    labels.relabel(engine, {"st-0001": 0}, "after the upgrade", BY)
+    labels.relabel(engine, {"st-0001": 0, "st-0002": 0}, "after the upgrade", BY)
+    labels.exclude(engine, "im-0001-1", "sharp after all", BY, undo=True)
     assert verify(engine, files=False).ok
+    found = "SELECT label_version, corrects_label_version FROM label_history WHERE study_uid = 'st-0002' ORDER BY 1"
+    assert query(found, home=home).rows == [(1, None), (2, None), (3, 2)], "what was written before stays as it was"
+    assert query("SELECT kind, was, is_now FROM corrections ORDER BY kind, subject", home=home).rows == [
+        ("exclusion", "left out: blurred", "taken in again"),
+        ("label", "1", "0"),
+        ("label", "1", "0"),
+    ]
+    for table in ("label", "exclusion", "promotion"):
+        for change in (f"UPDATE {table} SET corrects_id = NULL", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+                connection.exec_driver_sql(change)
     engine.dispose()
+
+
+def test_a_catalogue_goes_back_to_the_first_schema_as_it_was_and_up_again(catalogue: Engine, home: Path) -> None:
+    head = shape(catalogue)
+    downgrade(catalogue, home, "base")
+    upgrade(catalogue, home, "0001")
+    first = shape(catalogue)
+    assert first != head
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head
+    ingest(catalogue)
+    assert downgrade(catalogue, home, "0001") == room.HEAD and shape(catalogue) == first
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head and verify(catalogue).ok
+    labels.relabel(catalogue, {"st-0002": 1}, "points to the label before", BY)
+    with pytest.raises(CatalogueError, match="can't hold what 1 row"):
+        downgrade(catalogue, home, "0001")
+    assert shape(catalogue) == head and verify(catalogue).ok
+
+
+def shape(engine: Engine) -> list[object]:
+    """Tables, views, triggers and constraints as the database itself writes them."""
+    asked = {
+        "sqlite": ["SELECT type, name, sql FROM sqlite_master WHERE name <> 'sqlite_stat1' ORDER BY 1, 2"],
+        "postgresql": [
+            "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+            "WHERE table_schema = 'public' ORDER BY 1, 2",
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1, 2",
+            "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+            "SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+        ],
+    }
+    with engine.connect() as connection:
+        return [tuple(row) for sql in asked[engine.dialect.name] for row in connection.exec_driver_sql(sql)]

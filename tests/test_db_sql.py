@@ -11,6 +11,7 @@ import pytest
 from db_story import tell
 from sqlalchemy import Engine
 
+from benchmarks import scale
 from db import views
 from db.engine import database_url
 from db.sql import Rows, query, write
@@ -172,3 +173,19 @@ def test_pandas_and_plain_drivers_read_the_same_views(catalogue: Engine) -> None
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             rows = connection.execute("SELECT * FROM study_predictions").fetchall()
     assert len(rows) == 11
+
+
+def test_neither_a_month_nor_a_study_makes_sqlite_read_all_predictions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a month it does so unless it knows how many rows there are: a large batch tells it."""
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    engine, _, model = scale.made(tmp_path, 1200)
+    scale.fill(engine, model, 1200, 12_000)
+    engine.dispose()
+    month = "created_at >= (SELECT substr(max(at), 1, 7) FROM audit_trail)"
+    for level in ("image", "study"):
+        for condition in (month, f"study_uid = '{scale.records(400, 1)[0].study_uid}'"):
+            sql = f"SELECT count(*), avg(predicted_label) FROM {level}_predictions WHERE {condition}"
+            plan = [row[-1] for row in query(f"EXPLAIN QUERY PLAN {sql}", home=tmp_path).rows]
+            assert not any(step.startswith("SCAN p") for step in plan), plan

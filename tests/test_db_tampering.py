@@ -32,6 +32,8 @@ EDITS = {
     "a training's dataset": ("training_run", 1, "seed = 7"),
     "how a training ended": ("training_event", 1, "status = 'failed'"),
     "a label": ("label", 3, "label = 1 - label"),
+    "what a label corrects": ("label", 9, "corrects_id = 2"),
+    "that a label corrects another": ("label", 9, "corrects_id = NULL"),
     "a label taken away": ("label", 3, "label = NULL"),
     "the note of a label version": ("label_version", 2, "note = 'other'"),
     "a member's label": ("dataset_member", 4, "label = 1 - label"),
@@ -329,6 +331,13 @@ def test_a_straddling_patient_forged_with_a_whole_new_chain_is_found_by_the_spli
         rewrite_chain(connection)
     kinds = {one.kind for one in verify(copied).findings}
     assert {"split", "hash"} <= kinds
+
+
+def test_a_correction_pointed_elsewhere_with_a_whole_new_chain_is_found(copied: Engine) -> None:
+    with past_the_guards(copied) as connection:
+        connection.exec_driver_sql("UPDATE label SET corrects_id = 2 WHERE id = 9")
+        rewrite_chain(connection)
+    assert [(one.kind, one.where) for one in verify(copied).findings] == [("correction", "label row 9")]
 
 
 def test_a_damaged_database_file_is_found_or_refused_in_one_line(copied: Engine) -> None:
