@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sqlite3
 
 import numpy as np
@@ -246,3 +247,5 @@ def test_progress_tells_done_total_and_counts(home, tree):
     assert (stage, done, total) == ("ingest", 14, 14)
     assert "9 new" in note
     assert "2 quarantined" in note
+    assert re.search(r"files/s, \d:\d\d:\d\d left", told[0][3])
+    assert "left" not in note

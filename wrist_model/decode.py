@@ -139,9 +139,8 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     small = polarity.thumbnail(pixels)
     inverted = polarity.is_inverted(small)
     if inverted:
-        np.subtract(255, pixels, out=pixels)
+        pixels, small = 255 - pixels, 255 - small
         steps.append("invert (bone was dark)")
-        small = 255 - small
     return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), views.is_multi_view(small), small)
 
 
@@ -166,7 +165,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, list[str]]:
-    """uint8 (height, width), the file's mode, and the steps; writable, polarity untouched."""
+    """uint8 (height, width), the file's mode, and the steps; polarity untouched."""
     steps: list[str] = []
     try:
         with Image.open(io.BytesIO(data), formats=(kind.upper(),)) as image:
@@ -180,7 +179,7 @@ def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, lis
                 picture = ImageOps.exif_transpose(image)
                 steps.append("turn (Exif orientation)")
             if mode == "L" and "transparency" not in image.info:
-                return np.array(picture), mode, steps
+                return np.asarray(picture), mode, steps
             if mode.startswith("I"):
                 return _from_sixteen_bits(np.asarray(picture), steps), mode, steps
             if mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
@@ -189,7 +188,8 @@ def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, lis
                 steps.append("alpha over black")
             if picture.mode != "L":
                 steps.append(f"{mode} to grey")
-            return np.array(picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L")), mode, steps
+            grey = picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L")
+            return np.asarray(grey), mode, steps
     except Refused:
         raise
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged files

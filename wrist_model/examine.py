@@ -146,7 +146,7 @@ def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context
     kind = decode.sniff(data[: decode.SNIFF_BYTES])
     if kind is None:
         if PurePosixPath(item.relative).suffix.lower() in SIDE_SUFFIXES:
-            return Examined(IGNORED)
+            return Examined(IGNORED, path=seen.path)
         raise decode.unrecognised(data[: decode.SNIFF_BYTES])
     if kind == "dicom":
         return _dicom(item, data, seen, context)
@@ -202,11 +202,11 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     seen.path = context.key.path(item.relative)
     dataset = dicom.read(data)
     if header.is_directory(dataset):
-        return Examined(IGNORED)
+        return Examined(IGNORED, path=seen.path)
     facts = header.read(dataset)
     part = item.body_part or facts.body_part
     if not passes(part, context.body_part):
-        return Examined(FILTERED)
+        return Examined(FILTERED, path=seen.path)
     stated = [context.labels[name] for name in (facts.study, facts.accession) if name and name in context.labels]
     labels = {label for label in stated if label is not None}
     if item.label is not None:
@@ -270,7 +270,7 @@ def _record(item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: C
         burned_in=facts.burned_in,
         manufacturer_key=key.term("manufacturer", facts.maker) if facts.maker else None,
         perceptual_hash=perceptual_hash(small),
-        mean_intensity=float(np.mean(small)),
+        mean_intensity=float(small.mean()),
         extra=facts.extra,
     )
 
@@ -279,7 +279,7 @@ def perceptual_hash(small: np.ndarray) -> str:
     """imagehash's DCT hash of a thumbnail, 16 hexadecimal digits: it proposes near-duplicates, it confirms none."""
     import imagehash
 
-    return str(imagehash.phash(Image.fromarray(small)))
+    return np.packbits(imagehash.phash(Image.fromarray(small)).hash).tobytes().hex()
 
 
 _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
