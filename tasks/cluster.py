@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tasks.pool import chunks, halved
+from tasks.pool import alone, chunks
 from wrist_model.errors import UsageError
 from wrist_model.examine import Context, Examined, Task, examine_chunk
 
@@ -13,8 +13,8 @@ from wrist_model.examine import Context, Examined, Task, examine_chunk
 def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str) -> Iterator[tuple[Examined, ...]]:
     """Results of each chunk as it is done, in any order. jobs: chunks in flight beyond the cluster's own threads.
 
-    The context (key, labels) is sent to each worker once. Files among which one takes workers down are gone through by
-    halves on this machine. Raises UsageError when there is no scheduler at address.
+    The context (key, labels) is sent to each worker once. Files among which one takes workers down are gone through
+    one by one on this machine. Raises UsageError when there is no scheduler at address.
     """
     try:
         from distributed import Client, as_completed
@@ -48,4 +48,4 @@ def _landed(future: Any, flying: dict[Any, Sequence[Task]], context: Context) ->
     if future.status == "finished" or (future.status == "error" and not isinstance(future.exception(), KilledWorker)):
         yield future.result()
     else:
-        yield from halved(chunk, context)
+        yield from alone(chunk, context)

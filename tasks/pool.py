@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -11,18 +12,22 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
 
-from wrist_model.examine import Context, Examined, Task, crashed, examine_chunk
+from wrist_model.examine import Context, Examined, Task, crashed, examine
 
 CHUNK = 32
 """Files a chunk: some 0.1 s of work, so that progress moves and the workers end at about the same time."""
 
+CPU_SECONDS = 120.0
+"""The most computing that one file may take: damaged pixel data can keep a decoder busy for ever."""
+
 _context: Context | None = None
+_limit = CPU_SECONDS
 
 
-def _begin(context: Context) -> None:
+def _begin(context: Context, limit: float) -> None:
     """In each worker, once."""
-    global _context
-    _context = context
+    global _context, _limit
+    _context, _limit = context, limit
     nowhere = os.open(os.devnull, os.O_WRONLY)  # codecs write about damaged files to where the person looks
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -40,7 +45,12 @@ def _end_with_parent() -> None:
 def _work(tasks: Sequence[Task]) -> tuple[Examined, ...]:
     if _context is None:
         raise RuntimeError("The worker was not given its context.")
-    return examine_chunk(tasks, _context)
+    results = []
+    for task in tasks:
+        signal.setitimer(signal.ITIMER_PROF, _limit)  # SIGPROF ends a process that doesn't handle it, as a crash does
+        results.append(examine(task, _context))
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return tuple(results)
 
 
 def cores() -> int:
@@ -52,7 +62,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
     """Results of each chunk as it is done, in any order; few chunks are in flight, so memory doesn't grow.
 
     Workers come from a fork server, never by forking this process: TensorFlow may be loaded in it. Where a decoder
-    takes a worker down, the files that were in flight are gone through again by halves, and the culprit is quarantined.
+    takes a worker down, or takes CPU_SECONDS, the files in flight are gone through one by one and the culprit refused.
     """
     parts = chunks(tasks)
     while True:
@@ -61,7 +71,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
         if not lost:
             return
         for chunk in lost:
-            yield from halved(chunk, context)
+            yield from alone(chunk, context)
 
 
 def chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
@@ -86,7 +96,7 @@ def warm() -> BaseContext:
 
 
 def _pool(context: Context, jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=warm(), initializer=_begin, initargs=(context,))
+    return ProcessPoolExecutor(jobs, mp_context=warm(), initializer=_begin, initargs=(context, CPU_SECONDS))
 
 
 def _until_broken(
@@ -123,18 +133,16 @@ def _landed(
             yield result
 
 
-def halved(tasks: Sequence[Task], context: Context) -> Iterator[tuple[Examined, ...]]:
-    """The results of tasks among which one may take its worker down: by halves, until it stands alone."""
+def alone(tasks: Sequence[Task], context: Context) -> Iterator[tuple[Examined, ...]]:
+    """The results of tasks among which some take their worker down: one by one, and those are refused."""
     pool = _pool(context, 1)
     try:
-        yield pool.submit(_work, tasks).result()
-        return
-    except BrokenProcessPool:
-        if len(tasks) == 1:
-            yield (crashed(tasks[0], context),)
-            return
+        for task in tasks:
+            try:
+                yield pool.submit(_work, [task]).result()
+            except BrokenProcessPool:
+                yield (crashed(task, context),)
+                pool.shutdown()
+                pool = _pool(context, 1)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    middle = len(tasks) // 2
-    yield from halved(tasks[:middle], context)
-    yield from halved(tasks[middle:], context)
+        pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""A file on which the decoder takes its process down."""
+"""Files on which a decoder takes its process down, or never ends."""
 
 from __future__ import annotations
 
@@ -15,4 +15,13 @@ class Bomb(Item):
     def __getattribute__(self, name: str) -> Any:
         if name == "ignored" and multiprocessing.parent_process() is not None:
             os._exit(11)
+        return super().__getattribute__(name)
+
+
+class Loop(Item):
+    """An item on which a worker process computes for ever."""
+
+    def __getattribute__(self, name: str) -> Any:
+        while name == "ignored" and multiprocessing.parent_process() is not None:
+            pass
         return super().__getattribute__(name)

@@ -12,7 +12,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from tasks import pool
 from tests import dicom_files
-from tests.bomb import Bomb
+from tests.bomb import Bomb, Loop
 from wrist_model.examine import Context, Task, examine
 from wrist_model.identity import IdentityKey
 from wrist_model.recipe import SplitRecipe
@@ -141,17 +141,16 @@ def test_random_bytes_under_every_signature_are_refused(tmp_path):
         assert result.quarantined.reason_code in CODES
 
 
-def test_a_worker_that_dies_costs_one_file(tmp_path):
+@pytest.mark.parametrize("kind", [Bomb, Loop])
+def test_a_decoder_that_dies_or_never_ends_costs_one_file(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(pool, "CPU_SECONDS", 1.0)
     paths = []
     for number in range(6):
         path = tmp_path / f"{number}.png"
         Image.fromarray(np.full((40, 40), number, np.uint8)).save(path)
         paths.append(path)
     tasks = [Task(Item(str(path), path.name)) for path in paths]
-    tasks[3] = Task(Bomb(str(paths[3]), paths[3].name))
-    outcomes = {}
-    for results in pool.examined(iter(tasks), context(tmp_path), 2):
-        outcomes.update({result.path: result for result in results})
-    codes = [result.quarantined.reason_code for result in outcomes.values() if result.quarantined]
-    assert codes == ["decoder_crashed"]
-    assert len(outcomes) == 6
+    tasks[3] = Task(kind(str(paths[3]), paths[3].name))
+    results = [result for part in pool.examined(iter(tasks), context(tmp_path), 2) for result in part]
+    assert [one.quarantined.reason_code for one in results if one.quarantined] == ["decoder_crashed"]
+    assert len({one.path for one in results}) == len(results) == 6

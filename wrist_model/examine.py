@@ -103,7 +103,7 @@ def crashed(task: Task, context: Context) -> Examined:
     """The result for a file whose decoder took the whole worker process down."""
     seen = _Seen(stored_path(task.item.relative, context))
     _stat(task.item, seen)
-    refused = Refused("decoder_crashed", "The decoder died on this file: its content is damaged.")
+    refused = Refused("decoder_crashed", "The decoder died on this file, or didn't end: its content is damaged.")
     return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
 
 
