@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
 
-from wrist_model.examine import Context, Examined, Task, crashed, examine
+from wrist_model.examine import Context, Examined, Task, crashed, examine_chunk
 
 CHUNK = 32
 """Files a chunk: some 0.1 s of work, so that progress moves and the workers end at about the same time."""
@@ -45,12 +45,8 @@ def _end_with_parent() -> None:
 def _work(tasks: Sequence[Task]) -> tuple[Examined, ...]:
     if _context is None:
         raise RuntimeError("The worker was not given its context.")
-    results = []
-    for task in tasks:
-        signal.setitimer(signal.ITIMER_PROF, _limit)  # SIGPROF ends a process that doesn't handle it, as a crash does
-        results.append(examine(task, _context))
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    return tuple(results)
+    # SIGPROF ends a process that doesn't handle it, as a crash does.
+    return examine_chunk(tasks, _context, lambda: signal.setitimer(signal.ITIMER_PROF, _limit))
 
 
 def cores() -> int:

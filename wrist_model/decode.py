@@ -10,13 +10,13 @@ import io
 import os
 import struct
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from wrist_model import polarity, views
+from wrist_model import polarity
 from wrist_model.errors import DataError, Refused
 from wrist_model.records import ImageRef
 
@@ -45,7 +45,6 @@ class Decoded:
     photometric: str
     inverted: bool
     steps: tuple[str, ...]
-    multi_view: bool = False
     small: np.ndarray | None = None  # its thumbnail, wrist_model.polarity.thumbnail
 
     @property
@@ -141,7 +140,7 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     if inverted:
         pixels, small = 255 - pixels, 255 - small
         steps.append("invert (bone was dark)")
-    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), views.is_multi_view(small), small)
+    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), small)
 
 
 def _check_png(data: bytes) -> None:
@@ -232,9 +231,3 @@ def load_pixels(ref: ImageRef) -> np.ndarray:
         f"{ref.image_uid}: {ref.file!r} has other pixels than when it was catalogued. Put the file back as it was, "
         f"or leave the image out with `wrist exclude {ref.image_uid} --reason …`."
     )
-
-
-def with_views(decoded: Decoded) -> Decoded:
-    """The same with `multi_view` looked for, as for a picture."""
-    small = polarity.thumbnail(decoded.pixels)
-    return replace(decoded, multi_view=views.is_multi_view(small), small=small)
