@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 
-from benchmarks.result import Result, spread
+from benchmarks.bare import read_hash_decode
+from benchmarks.result import Result, in_a_fresh_process, spread
 from db.engine import open_catalogue
+from tasks import pool
 from tasks.ingest import Ingested, catalogue_files
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import Provenance
+from wrist_model.records import Progress, Provenance
 from wrist_model.synthetic.plan import plan
 from wrist_model.synthetic.render import picture
 
@@ -47,80 +46,85 @@ def mura_like(folder: Path, count: int) -> Path:
     return folder / "MURA-v1.1"
 
 
-def _bare(path: str) -> str:
-    data = Path(path).read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    with Image.open(io.BytesIO(data)) as image:
-        pixels = np.asarray(image.convert("L"))
-    return digest + hashlib.sha256(pixels.tobytes()).hexdigest()
-
-
 def _bare_pool(paths: Sequence[str]) -> float:
+    """Seconds that the peer takes, its processes' start with it."""
     begun = time.perf_counter()
     start = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(JOBS, mp_context=start) as pool:
-        sum(1 for _ in pool.map(_bare, paths, chunksize=48))
+    start.set_forkserver_preload(["benchmarks.bare", "PIL.PngImagePlugin"])
+    with ProcessPoolExecutor(JOBS, mp_context=start) as workers:
+        sum(1 for _ in workers.map(read_hash_decode, paths, chunksize=48))
     return time.perf_counter() - begun
 
 
-@contextmanager
-def _home(folder: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=folder) as home:
-        yield Path(home) / "home"
+def _first(tree: Path, count: int) -> float:
+    """Seconds of a first ingest into a new home, as the task `catalogue` does it."""
+    with tempfile.TemporaryDirectory(dir=tree.parent) as home:
+        begun = time.perf_counter()
+        pool.warm()
+        done = _ingest(Path(home) / "home", tree)
+        seconds = time.perf_counter() - begun
+    if done.counts.new != count:
+        raise RuntimeError(f"{done.counts}: expected {count} new files")
+    return seconds
 
 
-def _ingest(home: Path, tree: Path) -> Ingested:
-    engine = open_catalogue(home)
+def _ingest(home: Path, tree: Path, progress: Progress | None = None) -> Ingested:
+    by, engine = Provenance("benchmark"), open_catalogue(home)
     try:
         return catalogue_files(
-            [tree], home=home, engine=engine, rule=SplitRecipe(), provenance=Provenance("benchmark"), jobs=JOBS
+            [tree], home=home, engine=engine, rule=SplitRecipe(), provenance=by, jobs=JOBS, progress=progress
         )
     finally:
         engine.dispose()
 
 
 def ingest_first(quick: bool) -> list[Result]:
-    """First ingest, files/s, beside the bare pool on the same files in the same run."""
-    count, runs = (400, 2) if quick else (2000, 3)
+    """First ingest, files/s, beside the bare pool on the same files in the same run; both with their start."""
+    count, runs = (400, 2) if quick else (2000, 5)
     ours, peers = [], []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        tree = mura_like(folder, count)
+        tree = mura_like(Path(name), count)
         paths = sorted(str(path) for path in tree.rglob("*.png"))
-        _bare_pool(paths[:8])
         for _ in range(runs):
-            peers.append(count / _bare_pool(paths))
-            with _home(folder) as home:
-                begun = time.perf_counter()
-                done = _ingest(home, tree)
-                ours.append(count / (time.perf_counter() - begun))
-            if done.counts.new != count:
-                raise RuntimeError(f"{done.counts}: expected {count} new files")
+            peers.append(count / in_a_fresh_process(_bare_pool, paths))
+            ours.append(count / in_a_fresh_process(_first, tree, count))
     rate, peer = statistics.median(ours), statistics.median(peers)
+    ratios = spread([mine / other for mine, other in zip(ours, peers, strict=True)])
     setup = f"{count} generated 512-pixel PNG files, {JOBS} processes, {os.cpu_count()} cores; peer: read, hash, decode"
-    return [Result("ingest_first", rate, peer, rate / peer, spread(ours), "files/s", setup)]
+    return [Result("ingest_first", rate, peer, rate / peer, f"ratios {ratios}", "files/s", setup)]
+
+
+def _again(tree: Path, count: int, runs: int) -> tuple[list[float], list[tuple[int, float, float]]]:
+    """Files/s of re-ingests, and of the first ingest (files so far, MiB of the writer, MiB of the largest worker)."""
+    me = psutil.Process()
+    marks: list[tuple[int, float, float]] = []
+
+    def tell(_stage: str, done: int, total: int, _note: str) -> None:
+        if done >= total * (len(marks) + 1) // 4:
+            workers = [one.memory_info().rss for one in me.children(recursive=True)]
+            marks.append((done, me.memory_info().rss / 2**20, max(workers, default=0) / 2**20))
+
+    home = tree.parent / "home"
+    _ingest(home, tree, tell)
+    rates = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        done = _ingest(home, tree)
+        rates.append(count / (time.perf_counter() - begun))
+        if done.counts.unchanged != count:
+            raise RuntimeError(f"{done.counts}: expected {count} unchanged files")
+    return rates, marks
 
 
 def ingest_unchanged(quick: bool) -> list[Result]:
-    """The same tree again, files/s, and the most memory that the writing process had."""
-    count, runs = (2_000, 2) if quick else (10_000, 3)
-    rates = []
+    """The same tree again, files/s; and memory while it was first catalogued, at each quarter of its files."""
+    count, runs = (4_000, 2) if quick else (40_000, 3)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        tree = small_files(folder, count)
-        home = folder / "home"
-        _ingest(home, tree)
-        for _ in range(runs):
-            begun = time.perf_counter()
-            done = _ingest(home, tree)
-            rates.append(count / (time.perf_counter() - begun))
-            if done.counts.unchanged != count:
-                raise RuntimeError(f"{done.counts}: expected {count} unchanged files")
-    rate = statistics.median(rates)
+        rates, marks = in_a_fresh_process(_again, small_files(Path(name), count), count, runs)
+    rate, peak = statistics.median(rates), max(writer for _, writer, _ in marks)
     setup = f"{count} PNG files, nothing changed; limit {UNCHANGED_LIMIT:.0f}"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    note = f"peak of the writer while {count} files were catalogued; the largest worker had {workers:.0f} MiB"
+    steps = ", ".join(f"{writer:.0f} MiB at {done}" for done, writer, _ in marks)
+    note = f"first ingest of {count} files, the writer: {steps}; largest worker {max(one for *_, one in marks):.0f} MiB"
     return [
         Result("ingest_unchanged", rate, UNCHANGED_LIMIT, rate / UNCHANGED_LIMIT, spread(rates), "files/s", setup),
         Result("ingest_memory", peak, MEMORY_LIMIT, MEMORY_LIMIT / peak, "1 run", "MiB", note),

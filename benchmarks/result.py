@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,9 @@ class Result:
 def spread(values: Sequence[float]) -> str:
     """`min–median–max (n runs)` of repeated figures."""
     return f"{min(values):.3g}–{statistics.median(values):.3g}–{max(values):.3g} ({len(values)} runs)"
+
+
+def in_a_fresh_process(measure: Callable[..., Any], *arguments: Any) -> Any:
+    """What `measure` gives in a process of its own: nothing was started there before, and memory starts small."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(measure, *arguments).result()

@@ -37,6 +37,8 @@ def catalogue(
     cluster: str | None = None,
 ) -> dict[str, Any]:
     """Writes images, quarantined files and one ingest run a place; gives the counts by outcome and by reason."""
+    if cluster is None:
+        pool.warm()
     engine = open_catalogue()
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}

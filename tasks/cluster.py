@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tasks.pool import chunks
+from tasks.pool import alone, chunks
 from wrist_model.errors import UsageError
 from wrist_model.examine import Context, Examined, Task, examine_chunk
 
@@ -13,10 +13,11 @@ from wrist_model.examine import Context, Examined, Task, examine_chunk
 def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str) -> Iterator[tuple[Examined, ...]]:
     """Results of each chunk as it is done, in any order. jobs: chunks in flight beyond the cluster's own threads.
 
-    The context (key, labels) is sent to each worker once. Raises UsageError when there is no scheduler at address.
+    The context (key, labels) is sent to each worker once. Files among which one takes workers down are gone through
+    one by one on this machine. Raises UsageError when there is no scheduler at address.
     """
     try:
-        from distributed import Client
+        from distributed import Client, as_completed
     except ImportError:
         raise UsageError("A Dask cluster needs the packages of the extra `dask`: pip install 'wrist[dask]'.") from None
     try:
@@ -25,19 +26,26 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str
         raise UsageError(f"{address}: no Dask scheduler answers there. Start one, or leave --cluster out.") from None
     with client, client.as_current():
         shared = client.scatter(context, broadcast=True, hash=False)
-        flying: set[Any] = set()
+        done = as_completed()
+        flying: dict[Any, Sequence[Task]] = {}
         limit = jobs + 2 * sum(client.nthreads().values())
         for chunk in chunks(tasks):
-            flying.add(client.submit(examine_chunk, chunk, shared, pure=False))
+            if shared.status != "finished":  # all workers that had it died
+                shared = client.scatter(context, broadcast=True, hash=False)
+            future = client.submit(examine_chunk, chunk, shared, pure=False)
+            flying[future.key] = chunk
+            done.add(future)
             while len(flying) >= limit:
-                yield from _landed(flying)
+                yield from _landed(next(done), flying, context)
         while flying:
-            yield from _landed(flying)
+            yield from _landed(next(done), flying, context)
 
 
-def _landed(flying: set[Any]) -> Iterator[tuple[Examined, ...]]:
-    from distributed import wait
+def _landed(future: Any, flying: dict[Any, Sequence[Task]], context: Context) -> Iterator[tuple[Examined, ...]]:
+    from distributed.scheduler import KilledWorker
 
-    for future in wait(flying, return_when="FIRST_COMPLETED").done:
-        flying.discard(future)
+    chunk = flying.pop(future.key)
+    if future.status == "finished" or (future.status == "error" and not isinstance(future.exception(), KilledWorker)):
         yield future.result()
+    else:
+        yield from alone(chunk, context)

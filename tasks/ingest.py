@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,10 @@ from wrist_model.sources.item import Item
 
 AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken"})
 """Reasons for which a quarantined file is looked at again though it hasn't changed: a setting or the place may have."""
+
+BATCH = 128
+HOLD_SECONDS = 0.5
+"""Files a transaction, and how long fewer are held back: half of what a transaction costs doesn't depend on them."""
 
 Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...]]]
 
@@ -71,7 +76,7 @@ def catalogue_files(
 ) -> Ingested:
     """Catalogue everything at paths; every file seen ends in one of the counts.
 
-    Safe to kill and to run again: each chunk of files is one transaction, and a file that is catalogued costs a stat.
+    Safe to kill and to run again: each batch of files is one transaction, and a file that is catalogued costs a stat.
     examiner: where files are examined: a pool of `jobs` processes here, or tasks.cluster.examined.
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written.
     """
@@ -123,7 +128,7 @@ def _one(
     status: Literal["finished", "failed"] = "failed"
     try:
         with alive(run_id, engine):
-            for results in examiner(_pending(plan.items(), known, context, ledger), context, jobs):
+            for results in _batches(examiner(_pending(plan.items(), known, context, ledger), context, jobs)):
                 ledger.write(results)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, provenance)
         ledger.tell("catalogued")
@@ -131,6 +136,19 @@ def _one(
     finally:
         done.counts += ledger.counts
         catalogue.finish_ingest(engine, run_id, ledger.counts, time.monotonic() - begun, status)
+
+
+def _batches(parts: Iterable[tuple[Examined, ...]]) -> Iterator[list[Examined]]:
+    """Results of chunks put together, BATCH or more at a time, or what there is after HOLD_SECONDS."""
+    held: list[Examined] = []
+    since = time.monotonic()
+    for results in parts:
+        held += results
+        if len(held) >= BATCH or time.monotonic() - since > HOLD_SECONDS:
+            yield held
+            held, since = [], time.monotonic()
+    if held:
+        yield held
 
 
 def _pending(
@@ -193,7 +211,7 @@ def _is_same(item: Item, was: catalogue.KnownFile) -> bool:
 
 
 class _Ledger:
-    """The single writer: one transaction a chunk, and the counts."""
+    """The single writer: one transaction a batch, and the counts."""
 
     def __init__(
         self, engine: Engine, run_id: str, context: Context, done: Ingested, progress: Progress | None, total: int
@@ -209,7 +227,7 @@ class _Ledger:
         self._maybe_tell()
 
     def write(self, results: Sequence[Examined]) -> None:
-        """Write a chunk's images and refusals; count each file once, by what the catalogue made of it."""
+        """Write a batch's images and refusals; count each file once, by what the catalogue made of it."""
         images = [image for result in results for image in result.images]
         refused = [result.quarantined for result in results if result.quarantined is not None]
         outcomes = catalogue.add_images(self.engine, self.run_id, images) if images else {}
@@ -247,7 +265,11 @@ class _Ledger:
         if self.progress is not None:
             counts = self.counts
             parts = [f"{getattr(counts, name)} {name}" for name in counts.__dataclass_fields__ if getattr(counts, name)]
-            parts.append(f"{counts.seen / max(time.monotonic() - self.begun, 1e-3):,.0f} files/s")
+            seconds = max(time.monotonic() - self.begun, 1e-3)
+            parts.append(f"{counts.seen / seconds:,.0f} files/s")
+            if 0 < counts.seen < self.total:
+                left = timedelta(seconds=round(seconds / counts.seen * (self.total - counts.seen)))
+                parts.append(f"{left} left")
             self.progress("ingest", counts.seen, max(self.total, counts.seen), ", ".join(filter(None, [*parts, note])))
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
+from multiprocessing.context import BaseContext
 
 from wrist_model.examine import Context, Examined, Task, crashed, examine_chunk
 
-CHUNK = 48
-"""Files a chunk: some 0.2 s of work, so that progress moves and a worker is never idle for want of the next."""
+CHUNK = 32
+"""Files a chunk: some 0.1 s of work, so that progress moves and the workers end at about the same time."""
+
+CPU_SECONDS = 120.0
+"""The most computing that one file may take: damaged pixel data can keep a decoder busy for ever."""
 
 _context: Context | None = None
+_limit = CPU_SECONDS
 
 
-def _begin(context: Context) -> None:
+def _begin(context: Context, limit: float) -> None:
     """In each worker, once."""
-    global _context
-    _context = context
+    global _context, _limit
+    _context, _limit = context, limit
     nowhere = os.open(os.devnull, os.O_WRONLY)  # codecs write about damaged files to where the person looks
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -39,7 +45,8 @@ def _end_with_parent() -> None:
 def _work(tasks: Sequence[Task]) -> tuple[Examined, ...]:
     if _context is None:
         raise RuntimeError("The worker was not given its context.")
-    return examine_chunk(tasks, _context)
+    # SIGPROF ends a process that doesn't handle it, as a crash does.
+    return examine_chunk(tasks, _context, lambda: signal.setitimer(signal.ITIMER_PROF, _limit))
 
 
 def cores() -> int:
@@ -51,7 +58,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
     """Results of each chunk as it is done, in any order; few chunks are in flight, so memory doesn't grow.
 
     Workers come from a fork server, never by forking this process: TensorFlow may be loaded in it. Where a decoder
-    takes a worker down, the files that were in flight are gone through again by halves, and the culprit is quarantined.
+    takes a worker down, or takes CPU_SECONDS, the files in flight are gone through one by one and the culprit refused.
     """
     parts = chunks(tasks)
     while True:
@@ -60,7 +67,7 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
         if not lost:
             return
         for chunk in lost:
-            yield from _halved(chunk, context)
+            yield from alone(chunk, context)
 
 
 def chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
@@ -75,10 +82,17 @@ def chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
         yield chunk
 
 
-def _pool(context: Context, jobs: int) -> ProcessPoolExecutor:
+def warm() -> BaseContext:
+    """Start the process that workers are forked from, and return at once: it imports what they need in half a second,
+    which passes while the caller opens the catalogue and looks for files."""
     start = multiprocessing.get_context("forkserver")
-    start.set_forkserver_preload(["wrist_model.examine", "imagehash"])
-    return ProcessPoolExecutor(jobs, mp_context=start, initializer=_begin, initargs=(context,))
+    start.set_forkserver_preload(["wrist_model.examine", "imagehash", "scipy.fftpack", "PIL.PngImagePlugin"])
+    forkserver.ensure_running()
+    return start
+
+
+def _pool(context: Context, jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=warm(), initializer=_begin, initargs=(context, CPU_SECONDS))
 
 
 def _until_broken(
@@ -115,18 +129,16 @@ def _landed(
             yield result
 
 
-def _halved(tasks: Sequence[Task], context: Context) -> Iterator[tuple[Examined, ...]]:
-    """The results of tasks among which one may take its worker down: by halves, until it stands alone."""
+def alone(tasks: Sequence[Task], context: Context) -> Iterator[tuple[Examined, ...]]:
+    """The results of tasks among which some take their worker down: one by one, and those are refused."""
     pool = _pool(context, 1)
     try:
-        yield pool.submit(_work, tasks).result()
-        return
-    except BrokenProcessPool:
-        if len(tasks) == 1:
-            yield (crashed(tasks[0], context),)
-            return
+        for task in tasks:
+            try:
+                yield pool.submit(_work, [task]).result()
+            except BrokenProcessPool:
+                yield (crashed(task, context),)
+                pool.shutdown()
+                pool = _pool(context, 1)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    middle = len(tasks) // 2
-    yield from _halved(tasks[:middle], context)
-    yield from _halved(tasks[middle:], context)
+        pool.shutdown(cancel_futures=True)

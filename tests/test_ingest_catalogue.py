@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sqlite3
 
 import numpy as np
@@ -13,8 +14,10 @@ from PIL import Image
 from db.engine import open_catalogue
 from tasks.ingest import catalogue_files
 from tests import dicom_files
-from wrist_model.decode import load_pixels
+from wrist_model.decode import decode, load_pixels
 from wrist_model.errors import CatalogueError, DataError, UsageError
+from wrist_model.examine import perceptual_hash
+from wrist_model.polarity import thumbnail
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Provenance
 
@@ -191,6 +194,23 @@ def test_each_frame_of_an_object_is_one_image_and_its_file_counts_once(home, tmp
     assert ingest(home, tmp_path / "frames").counts == IngestCounts(unchanged=1)
 
 
+def test_what_a_thumbnail_tells_stands_with_its_own_image(home, tmp_path):
+    _, x = np.mgrid[:96, :96]
+    limb = np.where(np.abs(x - 26) < 9, 120, 20)
+    two = np.maximum(limb, np.where(np.abs(x - 72) < 9, 110, 20))
+    two[:, 48:50] = 255
+    png(tmp_path / "set" / "a.png", 1)
+    Image.fromarray(two.astype(np.uint8)).save(tmp_path / "set" / "b.png")
+    (tmp_path / "set" / "c.png").write_text("no picture")
+    png(tmp_path / "set" / "d.png", 2)
+    ingest(home, tmp_path / "set")
+    catalogued = rows(home, "select path, multi_view from images order by path")
+    assert catalogued == [("a.png", 0), ("b.png", 1), ("d.png", 0)]
+    hashes = {name: perceptual_hash(thumbnail(decode(tmp_path / "set" / name)[0].pixels)) for name, _ in catalogued}
+    stored = "select v.path, i.perceptual_hash from image i join images v on v.image_uid = i.image_uid"
+    assert dict(rows(home, stored)) == hashes
+
+
 def test_a_manifest_with_missing_and_climbing_files(home, tmp_path):
     png(tmp_path / "set" / "a.png", 1)
     (tmp_path / "set" / "list.csv").write_text("path,label,body_part\na.png,1,WRIST\nb.png,0,WRIST\n../c.png,0,WRIST\n")
@@ -246,3 +266,5 @@ def test_progress_tells_done_total_and_counts(home, tree):
     assert (stage, done, total) == ("ingest", 14, 14)
     assert "9 new" in note
     assert "2 quarantined" in note
+    assert re.search(r"files/s, \d:\d\d:\d\d left", told[0][3])
+    assert "left" not in note

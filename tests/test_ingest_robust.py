@@ -21,9 +21,13 @@ from db.engine import open_catalogue
 from tasks import cluster
 from tasks.ingest import catalogue_files
 from tests import dicom_files
+from tests.bomb import Bomb
 from wrist_model.errors import UsageError
+from wrist_model.examine import Context, Task
+from wrist_model.identity import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Provenance
+from wrist_model.sources.find import find
 
 
 def start(home, path):
@@ -86,10 +90,11 @@ def test_kills_at_many_moments(tmp_path):
 
 def test_a_killed_ingest_of_dicom_leaves_only_whole_pictures_in_the_pixel_store(tmp_path):
     values = dicom_files.ramp(64, 64)
-    for number in range(100):
+    for number in range(300):
         dicom_files.write(tmp_path / "export", f"{number}", dicom_files.dataset(np.roll(values, number, axis=1)))
     killed(tmp_path / "home", tmp_path / "export", 40)
-    completed(tmp_path / "home", tmp_path / "export", 100)
+    assert 0 < count(tmp_path / "home") < 300
+    completed(tmp_path / "home", tmp_path / "export", 300)
     for path in (tmp_path / "home" / "pixels").rglob("[!.]*.png"):
         with Image.open(path) as image:
             image.load()
@@ -117,18 +122,34 @@ def ingest(home, path, **how):
         engine.dispose()
 
 
-def test_files_are_examined_on_a_dask_cluster_as_on_this_machine(tmp_path):
+@pytest.fixture(scope="module")
+def dask():
+    """The address of a cluster of two worker processes."""
     from distributed import LocalCluster
 
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as there:
+        yield there.scheduler_address
+
+
+def test_files_are_examined_on_a_dask_cluster_as_on_this_machine(tmp_path, dask):
     tree = small_files(tmp_path, 200)
     (tree / "train/XR_WRIST/patient000000/study1_positive/image2.png").write_bytes(b"no picture")
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as there:
-        examiner = functools.partial(cluster.examined, address=there.scheduler_address)
-        done = ingest(tmp_path / "dask", tree, examiner=examiner)
+    done = ingest(tmp_path / "dask", tree, examiner=functools.partial(cluster.examined, address=dask))
     here = ingest(tmp_path / "here", tree, jobs=2)
     assert done.counts == here.counts == IngestCounts(new=200, quarantined=1)
     query = "select path, pixel_sha256, split, decode_steps from images order by path"
     assert rows(tmp_path / "dask", query) == rows(tmp_path / "here", query)
+
+
+def test_a_decoder_that_takes_down_workers_of_the_cluster_costs_one_file(tmp_path, dask):
+    tree = small_files(tmp_path, 100)
+    plan = find(tree)
+    tasks = [Task(item) for item in plan.items()]
+    tasks[50] = Task(Bomb(tasks[50].item.path, tasks[50].item.relative))
+    context = Context(IdentityKey(b"k" * 32), SplitRecipe(), str(tmp_path), str(plan.root), "mura")
+    results = [result for part in cluster.examined(tasks, context, 2, address=dask) for result in part]
+    assert [one.quarantined.reason_code for one in results if one.quarantined] == ["decoder_crashed"]
+    assert {one.path for one in results} == {task.item.relative for task in tasks}
 
 
 def test_a_cluster_that_is_not_there_is_one_line(tmp_path):

@@ -88,6 +88,14 @@ def test_mura_csv_files_that_disagree_with_a_folder_quarantine_the_study(tmp_pat
     assert items["train_labeled_studies.csv"].ignored
 
 
+def test_a_list_of_image_paths_with_another_label_quarantines_the_study(tmp_path):
+    base = mura(tmp_path)
+    (base / "train_image_paths.csv").write_text("MURA-v1.1/train/XR_WRIST/patient00001/study1_negative/image1.png\n")
+    items = by_name(find(base))
+    assert items["train/XR_WRIST/patient00001/study1_positive/image1.png"].refused[0] == "conflicting_label"
+    assert items["train/XR_WRIST/patient00001/study2_negative/image1.png"].refused is None
+
+
 def test_a_folder_with_a_mura_tree_and_other_things_asks_which_is_meant(tmp_path):
     base = mura(tmp_path / "data")
     (tmp_path / "data" / "README.md").write_text("")

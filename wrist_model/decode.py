@@ -10,13 +10,13 @@ import io
 import os
 import struct
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from wrist_model import polarity, views
+from wrist_model import polarity
 from wrist_model.errors import DataError, Refused
 from wrist_model.records import ImageRef
 
@@ -45,7 +45,6 @@ class Decoded:
     photometric: str
     inverted: bool
     steps: tuple[str, ...]
-    multi_view: bool = False
     small: np.ndarray | None = None  # its thumbnail, wrist_model.polarity.thumbnail
 
     @property
@@ -139,10 +138,9 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     small = polarity.thumbnail(pixels)
     inverted = polarity.is_inverted(small)
     if inverted:
-        np.subtract(255, pixels, out=pixels)
+        pixels, small = 255 - pixels, 255 - small
         steps.append("invert (bone was dark)")
-        small = 255 - small
-    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), views.is_multi_view(small), small)
+    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), small)
 
 
 def _check_png(data: bytes) -> None:
@@ -166,7 +164,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, list[str]]:
-    """uint8 (height, width), the file's mode, and the steps; writable, polarity untouched."""
+    """uint8 (height, width), the file's mode, and the steps; polarity untouched."""
     steps: list[str] = []
     try:
         with Image.open(io.BytesIO(data), formats=(kind.upper(),)) as image:
@@ -180,7 +178,7 @@ def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, lis
                 picture = ImageOps.exif_transpose(image)
                 steps.append("turn (Exif orientation)")
             if mode == "L" and "transparency" not in image.info:
-                return np.array(picture), mode, steps
+                return np.asarray(picture), mode, steps
             if mode.startswith("I"):
                 return _from_sixteen_bits(np.asarray(picture), steps), mode, steps
             if mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
@@ -189,7 +187,8 @@ def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, lis
                 steps.append("alpha over black")
             if picture.mode != "L":
                 steps.append(f"{mode} to grey")
-            return np.array(picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L")), mode, steps
+            grey = picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L")
+            return np.asarray(grey), mode, steps
     except Refused:
         raise
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged files
@@ -232,9 +231,3 @@ def load_pixels(ref: ImageRef) -> np.ndarray:
         f"{ref.image_uid}: {ref.file!r} has other pixels than when it was catalogued. Put the file back as it was, "
         f"or leave the image out with `wrist exclude {ref.image_uid} --reason …`."
     )
-
-
-def with_views(decoded: Decoded) -> Decoded:
-    """The same with `multi_view` looked for, as for a picture."""
-    small = polarity.thumbnail(decoded.pixels)
-    return replace(decoded, multi_view=views.is_multi_view(small), small=small)

@@ -17,7 +17,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
 
 from wrist_model import greys
-from wrist_model.decode import Decoded, check_size, with_views
+from wrist_model.decode import Decoded, check_size
 from wrist_model.errors import Refused
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
@@ -86,7 +86,7 @@ def _frames(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
             pixels, inverted = greys.apply(dataset, stored, index, steps)
         else:
             pixels, inverted = _colours(dataset, stored, photometric, steps), False
-        yield with_views(Decoded(pixels, "dicom", index, photometric, inverted, tuple(steps)))
+        yield Decoded(pixels, "dicom", index, photometric, inverted, tuple(steps))
 
 
 _SHAPE = (("Rows", 0), ("Columns", 0), ("NumberOfFrames", 1))

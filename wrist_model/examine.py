@@ -9,15 +9,15 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
 import numpy as np
 from PIL import Image
 
-from wrist_model import decode, polarity, splits
+from wrist_model import decode, polarity, splits, views
 from wrist_model.decode import Decoded
 from wrist_model.errors import Refused
 from wrist_model.identity import IdentityKey
@@ -67,11 +67,30 @@ class Examined:
     images: tuple[ImageRecord, ...] = ()
     quarantined: QuarantinedFile | None = None
     path: str = ""  # as the catalogue names it
+    thumbnails: tuple[np.ndarray, ...] = field(default=(), repr=False)  # of the images, until they are looked at
 
 
-def examine_chunk(tasks: Sequence[Task], context: Context) -> tuple[Examined, ...]:
-    """Examine some files; one result each, in order. Raises nothing on bad files."""
-    return tuple(examine(task, context) for task in tasks)
+def examine_chunk(
+    tasks: Sequence[Task], context: Context, before_each: Callable[[], object] = lambda: None
+) -> tuple[Examined, ...]:
+    """Examine some files; one result each, in order. Raises nothing on bad files.
+
+    What thumbnails tell is looked at last, each thing for all of them: code that stays in the processor's cache takes
+    two thirds of the time that it takes between two pictures being decoded.
+    """
+    results = []
+    for task in tasks:
+        before_each()
+        results.append(examine(task, context))
+    smalls = [small for result in results for small in result.thumbnails]
+    several = iter([views.is_multi_view(small) for small in smalls])
+    hashes = iter([perceptual_hash(small) for small in smalls])
+    return tuple(_looked_at(result, several, hashes) if result.images else result for result in results)
+
+
+def _looked_at(result: Examined, several: Iterator[bool], hashes: Iterator[str]) -> Examined:
+    images = [replace(one, multi_view=next(several), perceptual_hash=next(hashes)) for one in result.images]
+    return replace(result, images=tuple(images), thumbnails=())
 
 
 @dataclass
@@ -85,7 +104,7 @@ class _Seen:
 
 
 def examine(task: Task, context: Context) -> Examined:
-    """One file, start to end."""
+    """One file; its thumbnails are still to be looked at."""
     item = task.item
     if item.ignored or item.filtered:
         return Examined(IGNORED if item.ignored else FILTERED)
@@ -103,7 +122,7 @@ def crashed(task: Task, context: Context) -> Examined:
     """The result for a file whose decoder took the whole worker process down."""
     seen = _Seen(stored_path(task.item.relative, context))
     _stat(task.item, seen)
-    refused = Refused("decoder_crashed", "The decoder died on this file: its content is damaged.")
+    refused = Refused("decoder_crashed", "The decoder died on this file, or didn't end: its content is damaged.")
     return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
 
 
@@ -146,7 +165,7 @@ def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context
     kind = decode.sniff(data[: decode.SNIFF_BYTES])
     if kind is None:
         if PurePosixPath(item.relative).suffix.lower() in SIDE_SUFFIXES:
-            return Examined(IGNORED)
+            return Examined(IGNORED, path=seen.path)
         raise decode.unrecognised(data[: decode.SNIFF_BYTES])
     if kind == "dicom":
         return _dicom(item, data, seen, context)
@@ -167,7 +186,7 @@ def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context
         hardware=item.hardware,
         extra=item.extra,
     )
-    return Examined(IMAGES, (_record(item, picture, facts, seen, context),), path=seen.path)
+    return _images([_record(item, picture, facts, seen, context)], seen)
 
 
 def _refuse_special(item: Item) -> None:
@@ -202,11 +221,11 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     seen.path = context.key.path(item.relative)
     dataset = dicom.read(data)
     if header.is_directory(dataset):
-        return Examined(IGNORED)
+        return Examined(IGNORED, path=seen.path)
     facts = header.read(dataset)
     part = item.body_part or facts.body_part
     if not passes(part, context.body_part):
-        return Examined(FILTERED)
+        return Examined(FILTERED, path=seen.path)
     stated = [context.labels[name] for name in (facts.study, facts.accession) if name and name in context.labels]
     labels = {label for label in stated if label is not None}
     if item.label is not None:
@@ -230,17 +249,25 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     for frame in dicom.decode(dataset, context.max_pixels):
         keep(frame.pixels, frame.pixel_sha256, Path(context.home))
         images.append(_record(item, frame, known, seen, context))
-    return Examined(IMAGES, tuple(images), path=seen.path)
+    return _images(images, seen)
 
 
-def _record(item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: Context) -> ImageRecord:
+def _images(found: Sequence[tuple[ImageRecord, np.ndarray]], seen: _Seen) -> Examined:
+    records, smalls = zip(*found, strict=True)
+    return Examined(IMAGES, records, path=seen.path, thumbnails=smalls)
+
+
+def _record(
+    item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: Context
+) -> tuple[ImageRecord, np.ndarray]:
+    """An image's record without what its thumbnail tells, and the thumbnail."""
     key, source = context.key, context.source
     patient = facts.patient if facts.patient is not None else facts.study
     namespace = source if facts.patient is not None else source + "\\study"
     pixels = decode.pixel_sha256(decoded.pixels)
     name = item.relative if decoded.format != "dicom" else f"{item.relative}#{decoded.frame}"
     small = decoded.small if decoded.small is not None else polarity.thumbnail(decoded.pixels)
-    return ImageRecord(
+    record = ImageRecord(
         image_uid=key.image(source, facts.study, name),
         study_uid=key.study(source, facts.study),
         patient_key=key.patient(namespace, patient),
@@ -259,7 +286,7 @@ def _record(item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: C
         columns=decoded.pixels.shape[1],
         photometric=decoded.photometric,
         inverted=decoded.inverted,
-        multi_view=decoded.multi_view,
+        multi_view=False,
         decode_steps=decoded.steps,
         split=splits.assign(context.rule, source, patient, item.official),
         label=facts.label,
@@ -269,17 +296,17 @@ def _record(item: Item, decoded: Decoded, facts: _Facts, seen: _Seen, context: C
         age=facts.age,
         burned_in=facts.burned_in,
         manufacturer_key=key.term("manufacturer", facts.maker) if facts.maker else None,
-        perceptual_hash=perceptual_hash(small),
-        mean_intensity=float(np.mean(small)),
+        mean_intensity=float(small.mean()),
         extra=facts.extra,
     )
+    return record, small
 
 
 def perceptual_hash(small: np.ndarray) -> str:
     """imagehash's DCT hash of a thumbnail, 16 hexadecimal digits: it proposes near-duplicates, it confirms none."""
     import imagehash
 
-    return str(imagehash.phash(Image.fromarray(small)))
+    return np.packbits(imagehash.phash(Image.fromarray(small)).hash).tobytes().hex()
 
 
 _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")

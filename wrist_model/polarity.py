@@ -24,7 +24,8 @@ def thumbnail(pixels: np.ndarray, edge: int = EDGE) -> np.ndarray:
     if step == 1:
         return pixels
     height, width = (size // step * step for size in pixels.shape)
-    return np.asarray(Image.fromarray(pixels[:height, :width]).reduce(step))
+    whole = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(whole.reduce(step, box=(0, 0, width, height)))
 
 
 def is_inverted(small: np.ndarray) -> bool:
@@ -48,22 +49,19 @@ def features(small: np.ndarray) -> np.ndarray:
     margin = max(2, min(small.shape) // 16)
     counts = np.bincount(small.ravel(), minlength=256)
     inside = np.bincount(small[margin:-margin, margin:-margin].ravel(), minlength=256)
-    reached = np.cumsum(counts)
+    reached, border = np.cumsum(counts), np.cumsum(counts - inside)
     low, high = (int(np.searchsorted(reached, share * small.size)) for share in (0.01, 0.99))
     shares = np.clip((_LEVELS - low) / max(high - low, 8), 0.0, 1.0)
-    border = counts - inside
     mean = float(counts @ shares) / small.size
     apart = shares - mean
     spread = float(np.sqrt(counts @ (apart * apart) / small.size))
-    bright, dark = _LEVELS[shares > 0.85], _LEVELS[shares < 0.15]
-    edge_bright, edge_dark = _LEVELS[shares > 0.8], _LEVELS[shares < 0.2]
     return np.array(
         [
             shares[_middle(border)] - 0.5,
             float(counts @ (apart * apart * apart)) / small.size / (spread**3 + 1e-6),
-            float(border[edge_bright].sum() - border[edge_dark].sum()) / float(border.sum()),
-            shares[np.searchsorted(reached, small.size / 2)] - 0.5,
-            float(counts[bright].sum() - counts[dark].sum()) / small.size,
+            _bright_minus_dark(border, shares, 0.2),
+            shares[_middle(reached)] - 0.5,
+            _bright_minus_dark(reached, shares, 0.15),
         ]
     )
 
@@ -71,10 +69,15 @@ def features(small: np.ndarray) -> np.ndarray:
 _LEVELS = np.arange(256)
 
 
-def _middle(counts: np.ndarray) -> int:
-    """The median level of a histogram."""
-    reached = np.cumsum(counts)
+def _middle(reached: np.ndarray) -> int:
+    """The median level, from a histogram's sums."""
     return int(np.searchsorted(reached, reached[-1] / 2))
+
+
+def _bright_minus_dark(reached: np.ndarray, shares: np.ndarray, end: float) -> float:
+    """Pixels within `end` of the brightest less those within it of the darkest, by all; from a histogram's sums."""
+    bright, dark = np.searchsorted(shares, 1 - end, side="right"), np.searchsorted(shares, end)
+    return float(reached[-1] - reached[bright - 1] - reached[dark - 1]) / float(reached[-1])
 
 
 def _without_frame(small: np.ndarray) -> np.ndarray:
@@ -96,5 +99,7 @@ def _uneven(small: np.ndarray) -> slice:
 
 
 def _is_frame(line: np.ndarray) -> bool:
+    if abs(int(line[0]) - int(line[len(line) // 2])) >= 8:
+        return False
     low, high = int(line.min()), int(line.max())
     return high - low < 8 and (high < 16 or low > 239)

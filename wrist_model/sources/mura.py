@@ -67,8 +67,9 @@ def _holds_parts(folder: Path) -> bool:
 
 def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
     """Every file below start, with what its path and the CSV files beside root say of it."""
-    stated = _stated(root)
     listed = _listed(root)
+    stated = _stated(root, listed)
+    missing = {(*study, name) for study, name, _ in listed}
     met: set[Study] = set()
     for path, relative in (
         walk.files(root, start) if start.is_dir() else [(str(start), start.relative_to(root).as_posix())]
@@ -82,9 +83,9 @@ def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
         else:
             study = (place[1] or "", place[2], place[3], place[4])
             met.add(study)
-            listed.discard((*study, place[6]))
+            missing.discard((*study, place[6]))
             yield _item(path, relative, place, study, stated, body_part)
-    for *study_parts, name in sorted(listed):
+    for *study_parts, name in sorted(missing):
         study = (study_parts[0], study_parts[1], study_parts[2], study_parts[3])
         if study in met and passes(study[1], body_part) and start == root:
             relative = "/".join((*filter(None, study[:1]), f"XR_{study[1]}", study[2], study[3], name))
@@ -119,7 +120,7 @@ def _item(path: str, relative: str, place: re.Match[str], study: Study, stated: 
     )
 
 
-_CONFLICT = "The study's folder name and the *_labeled_studies.csv state different labels; mend one of them."
+_CONFLICT = "The study's folder name and MURA's CSV files beside it state different labels; mend one of them."
 
 
 def _table(path: Path) -> list[list[str]]:
@@ -138,9 +139,12 @@ def _below(text: str) -> str | None:
     return found[1] if found else None
 
 
-def _stated(root: Path) -> dict[Study, set[int]]:
-    """Study → the labels that *_labeled_studies.csv give it."""
+def _stated(root: Path, listed: list[tuple[Study, str, int | None]]) -> dict[Study, set[int]]:
+    """Study → the labels that *_labeled_studies.csv and the paths in *_image_paths.csv give it."""
     labels: dict[Study, set[int]] = {}
+    for study, _, label in listed:
+        if label is not None:
+            labels.setdefault(study, set()).add(label)
     for split in _OFFICIAL:
         for row in _table(root / f"{split}_labeled_studies.csv"):
             below = _below(row[0])
@@ -150,12 +154,12 @@ def _stated(root: Path) -> dict[Study, set[int]]:
     return labels
 
 
-def _listed(root: Path) -> set[tuple[str, str, str, str, str]]:
-    """(split, part, patient, study, image name) of each line of *_image_paths.csv."""
-    listed = set()
+def _listed(root: Path) -> list[tuple[Study, str, int | None]]:
+    """Study, image name and the label in the path, of each line of *_image_paths.csv."""
+    listed = []
     for split in _OFFICIAL:
         for row in _table(root / f"{split}_image_paths.csv"):
             place = _PLACE.fullmatch(_below(row[0]) or "")
             if place:
-                listed.add((place[1] or "", place[2], place[3], place[4], place[6]))
+                listed.append(((place[1] or "", place[2], place[3], place[4]), place[6], _LABELS[place[5]]))
     return listed
