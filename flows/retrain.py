@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows.approval import ask
+from flows.approval import LONGEST_DAYS, ask
 from flows.evaluate import evaluate
 from flows.explain import explain
 from flows.ingest import ingest
@@ -33,6 +33,7 @@ def retrain(
     recipe: str = "report",
     models: list[str] | None = None,
     jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
+    answer_days: Annotated[float, Field(gt=0, le=LONGEST_DAYS)] = LONGEST_DAYS,
 ) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
@@ -46,6 +47,7 @@ def retrain(
         recipe: A name in recipes/, or the path of a TOML file.
         models: These networks only: resnet50, efficientnetb0.
         jobs: Processes that decode; none: all cores.
+        answer_days: How long a suspended run waits for a person's answer.
     """
     chosen = load(recipe, models)
     with only_one(NAME):
@@ -66,7 +68,7 @@ def retrain(
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
         costs.tell(NAME)
-    decision = ask(verdict)
+    decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided
         summary(evaluations, page, decision)

@@ -23,6 +23,7 @@ BodyPart = Annotated[str, typer.Option("--body-part", help="WRIST or ANY.")]
 RecipeFile = Annotated[str, typer.Option("--recipe", help="A TOML file, or the name of one in recipes/.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="One network only; may be repeated.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that decode; default: all cores.")]
+Cluster = Annotated[str | None, typer.Option("--cluster", help="A Dask scheduler that works, tcp://host:8786.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="A frozen version's id; default: the newest.")]
 
@@ -118,7 +119,7 @@ def ingest(
     body_part: BodyPart = "WRIST",
     jobs: Jobs = None,
     max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
-    cluster: Annotated[str | None, typer.Option(help="A Dask scheduler that decodes, tcp://host:8786.")] = None,
+    cluster: Cluster = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -300,6 +301,7 @@ def predict(
     source: Source = None,
     body_part: BodyPart = "WRIST",
     jobs: Jobs = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Score new studies with the champion at its serving operating point; stored like any other prediction."""
@@ -311,7 +313,7 @@ def predict(
     with prefect():
         from flows.score import score as flow
 
-        result = flow(paths, model, source, body_part, jobs)
+        result = flow(paths, model, source, body_part, jobs, cluster)
 
     def tell() -> None:
         if result["evaluation_id"] is None:
