@@ -20,7 +20,7 @@ LONGEST_DAYS = 14.0
 class Approval(RunInput):
     """The form behind the Resume button."""
 
-    decision: Literal["approve", "reject"] = Field(description="Approve: this model serves from now on.")
+    decision: Literal["approve", "reject"] = Field(description="Approve: it serves from now on. Reject: it never does.")
     reason: str = Field(min_length=3, description="Why; kept in the catalogue for ever.")
     name: str = Field(min_length=2, description="Who decides; kept beside the reason.")
 
@@ -38,7 +38,7 @@ def ask(verdict: dict[str, Any], days: float = LONGEST_DAYS) -> str:
         get_run_logger().warning("%s waits for a person. To let it serve: wrist promote %s --reason …", model, model)
         return str(verdict["decision"])
     form = Approval.with_initial_data(
-        description=f"# Shall {model} serve?\n\n{verdict['reason']}\n\n"
+        description=f"## Shall {model} serve?\n\nIt {verdict['reason']}.\n\n"
         "The comparison is in this run's artifact `gate`, the metrics in its artifact `report`.",
     )
     wait = timedelta(days=days)

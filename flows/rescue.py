@@ -7,6 +7,7 @@ of a home listens on 127.0.0.1 alone, so that its workers, and the runs they sta
 from __future__ import annotations
 
 import time
+import urllib.error
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,9 +27,9 @@ UNDER_WAY = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
 def rescue(url: str, seen: dict[str, float]) -> list[str]:
     """One sentence for each run that was ended. `seen` is kept by the caller between calls.
 
-    A worker's run counts as dead when it has had no process since the last look, one of the console when it has been
-    watched for QUIET_SECONDS without a heartbeat: a server that was itself away has recorded none. The parts of a
-    dead run end with it.
+    A worker's run counts as dead when it has had no process since the last look, a part of a run when that has ended,
+    and one of the console when it has been watched for QUIET_SECONDS without a heartbeat: a server that was itself
+    away has recorded none. The parts of a run that is ended here end with it.
     """
     from db.engine import open_catalogue
 
@@ -42,8 +43,7 @@ def rescue(url: str, seen: dict[str, float]) -> list[str]:
         if run["id"] in here:
             seen.pop(run["id"], None)
             continue
-        began = seen.setdefault(run["id"], now)
-        if now - began < _patience(run) or (run["deployment_id"] is None and _heard(url, run)):
+        if not _is_dead(url, run, now - seen.setdefault(run["id"], now)):
             continue
         _crash(url, run)
         told.append(f"Prefect's run {run['name']!r} had no process any more")
@@ -70,10 +70,23 @@ def _unanswered(url: str) -> list[str]:
     return told
 
 
-def _patience(run: dict[str, Any]) -> float:
-    if run["deployment_id"] is None:
-        return QUIET_SECONDS
-    return STARTING_SECONDS if run["state_type"] == "PENDING" else GONE_SECONDS
+def _is_dead(url: str, run: dict[str, Any], watched: float) -> bool:
+    """Whether a run that is no process of a worker's has been watched for long enough to be called dead."""
+    if run["deployment_id"] is not None:
+        return watched >= (STARTING_SECONDS if run["state_type"] == "PENDING" else GONE_SECONDS)
+    if watched >= GONE_SECONDS and _parent_is_over(url, run):
+        return True
+    return watched >= QUIET_SECONDS and not _heard(url, run)
+
+
+def _parent_is_over(url: str, run: dict[str, Any]) -> bool:
+    if run["parent_task_run_id"] is None:
+        return False
+    try:
+        parent = ask(url, f"/task_runs/{run['parent_task_run_id']}")["flow_run_id"]
+    except urllib.error.HTTPError:  # not recorded
+        return False
+    return ask(url, f"/flow_runs/{parent}")["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 def _processes() -> dict[str, int]:

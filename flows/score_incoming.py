@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import State, flow
 from prefect.states import Completed
-from pydantic import Field
 
 from db import audit
 from db.engine import home, open_catalogue
+from flows.form import BodyPart, Jobs
 from flows.score import score
 from tasks import roots
 
@@ -17,8 +17,8 @@ from tasks import roots
 @flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
 def score_incoming(
     paths: list[str] | None = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
-    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
+    body_part: BodyPart = "WRIST",
+    jobs: Jobs = None,
     cluster: str | None = None,
 ) -> State[Any]:
     """Studies without a label that the champion has not scored yet. Nothing to do is no failure.

@@ -156,6 +156,57 @@ def test_under_up_a_kill_at_any_moment_is_put_right_within_two_minutes(tmp_path:
         house.close()
 
 
+RECIPE = """
+[network]
+architectures = ["efficientnetb0"]
+weights = "none"
+image_size = 32
+batch_norm = "training"
+[training]
+mode = "online"
+epochs = 4
+batch_size = 16
+[evaluation]
+resamples = 100
+serve = "efficientnetb0"
+[explain]
+gallery = 2
+"""
+
+
+@pytest.mark.soak
+def test_under_up_a_retrain_killed_four_times_does_nothing_twice(tmp_path: Path) -> None:
+    from flows.server import free_port
+
+    draw = random.Random(4)
+    house = _House(tmp_path, free_port())
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    manifest = radiographs(tmp_path / "pictures", 90)
+    asked = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(tmp_path / "tiny.toml")}
+    found = house.ask("/deployments/filter", {"deployments": {"name": {"any_": ["retrain"]}}})
+    path = f"/deployments/{found[0]['id']}/create_flow_run"
+    try:
+        for kind in ("flow", "everything", "worker", "flow"):
+            run = house.ask(path, {"parameters": asked})["id"]
+            wait(lambda run=run: house.ask(f"/flow_runs/{run}")["state_type"] == "RUNNING", 120)
+            time.sleep(draw.uniform(5, 45))
+            house.kill(kind, run)
+            began = time.monotonic()
+            wait(lambda run=run: house.settled(run), 120 if kind != "worker" else 400)
+            epochs = rows(house.home, "select count(*) from training_history")
+            print(f"retrain, {kind}: right after {time.monotonic() - began:.0f} s, {epochs[0][0]} epochs", flush=True)
+        last = house.ask(path, {"parameters": asked})["id"]
+        assert wait(lambda: _over(house.ask(f"/flow_runs/{last}")), 400) == "COMPLETED"
+        assert rows(house.home, "select status, epochs_run from training_runs") == [("finished", 4)]
+        assert rows(house.home, "select count(*), count(distinct epoch) from training_history") == [(4, 4)]
+        assert rows(house.home, "select count(*) from dataset_versions") == [(1,)]
+        assert rows(house.home, "select decision from promotions") == [("promoted",)]
+        twice = "select 1 from image_predictions group by evaluation_id, image_uid having count(*) > 1"
+        assert rows(house.home, twice) == []
+    finally:
+        house.close()
+
+
 class _House:
     """A home with `wrist up`; each round brings new pictures and kills something while they are catalogued."""
 
@@ -182,13 +233,10 @@ class _House:
         run = self.ask(f"{self.deployment}/create_flow_run", {"parameters": {"jobs": 1}})["id"]
         time.sleep(moment)
         self.kill(kind, run)
-        if kind == "everything":
-            self.process.communicate()
-            self.process = _up(self.home, self.port)
         began = time.monotonic()
         wait(lambda: self.settled(run), 120)
         seconds = time.monotonic() - began
-        before = rows(self.home, "select count(*) from images") if (self.home / "catalogue.sqlite").exists() else [(0,)]
+        before = rows(self.home, "select count(*) from images")
         again = self.ask(f"{self.deployment}/create_flow_run", {})["id"]
         state = wait(lambda: _over(self.ask(f"/flow_runs/{again}")), 120)
         assert state == "COMPLETED"
@@ -211,9 +259,12 @@ class _House:
                 victim.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
+        if kind == "everything":
+            self.process.communicate()
+            self.process = _up(self.home, self.port)
 
     def settled(self, run: str) -> str | None:
-        """How the run ended, once nothing of it is left under way, in Prefect or in the catalogue."""
+        """How the run ended, once nothing is left under way, in Prefect or in the catalogue."""
         from flows.rescue import UNDER_WAY
 
         try:
@@ -223,9 +274,11 @@ class _House:
         except OSError:  # the server is away
             return None
         status = f"select status from ingest_runs where prefect_flow_run_id = '{run}'"
-        found = {one for (one,) in rows(self.home, status)} if (self.home / "catalogue.sqlite").exists() else set()
         assert state in ("COMPLETED", "CRASHED", "FAILED")
-        return state if "running" not in found and (state != "COMPLETED" or found == {"finished"}) else None
+        if operations.unfinished(open_catalogue(self.home), -1.0):
+            return None
+        found = {one for (one,) in rows(self.home, status)}
+        return state if state != "COMPLETED" or found <= {"finished"} else None
 
     def schedule_fires(self) -> None:
         """A weekly schedule whose time comes in a quarter of a minute makes a run that ends well."""

@@ -209,7 +209,7 @@ if SYSTEM_POSTGRESQL:
                 subprocess.run([prefect, *words], env=here, cwd=ROOT, check=True, capture_output=True)
             worker = ("worker", "start", "--pool", "wrist", "--type", "process", "--name")
             processes += [start(name, *worker, name) for name in ("one", "two")]
-            manifests = [radiographs(tmp_path / f"pictures {name}", 300) for name in ("one", "two")]
+            manifests = [radiographs(tmp_path / f"pictures-{name}", 300) for name in ("one", "two")]
             assert most_at_once(url, manifests) == 1
             with psycopg.connect(here["WRIST_DATABASE_URL"].replace("+psycopg", "")) as connection:
                 count = connection.execute("select count(*), count(distinct image_uid) from images").fetchone()

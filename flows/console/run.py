@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH…", help="Files or folders; else remembered roots.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", help="CSV with study_uid or accession_number, label.")]
 Source = Annotated[str | None, typer.Option("--source", help="Name space of the identifiers; default by the place.")]
-BodyPart = Annotated[str, typer.Option("--body-part", help="WRIST or ANY.")]
+BodyPart = Annotated[str, typer.Option("--body-part", help="WRIST or ANY.", callback=lambda word: _body_part(word))]
 RecipeFile = Annotated[str, typer.Option("--recipe", help="A TOML file, or the name of one in recipes/.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="One network only; may be repeated.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that decode; default: all cores.")]
@@ -32,6 +32,15 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     for command in (demo, ingest, split, retrain, train, evaluate, tune, explain, report, predict):
         app.command()(command)
+
+
+def _body_part(word: str) -> str:
+    from flows.form import body_part
+
+    try:
+        return body_part(word)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def say(message: str) -> None:
