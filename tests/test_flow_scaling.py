@@ -216,5 +216,5 @@ if SYSTEM_POSTGRESQL:
             assert count == (600, 600)
         finally:
             for process in reversed(processes):
-                process.terminate()
-                process.wait(60)
+                process.kill()
+                process.wait()
