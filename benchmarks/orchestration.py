@@ -63,7 +63,8 @@ def main():
         leaving = time.monotonic()
     print(json.dumps({"imports": imports, "start": start, "times": times, "grown": grown,
         "files": files, "task_runs": counted, "stop": time.monotonic() - leaving}))
-main()
+if __name__ == "__main__":  # a worker of the ingest imports this file too
+    main()
 """
 
 
