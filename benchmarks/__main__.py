@@ -25,6 +25,7 @@ MODULES = {
     "verify": "benchmarks.audit",
     "sql_lookup": "benchmarks.audit",
     "orchestration": "benchmarks.orchestration",
+    "drift": "benchmarks.drift",
 }
 """Benchmark name → the module whose function of that name, called with quick=bool, returns a list of Result."""
 

@@ -8,6 +8,7 @@ from prefect import flow, runtime
 from prefect.events import emit_event
 from pydantic import Field
 
+from flows.form import BodyPart, Jobs
 from tasks.catalogue import catalogue, enough_labels, places
 from wrist_model.recipe import load
 
@@ -19,9 +20,9 @@ def ingest(
     paths: list[str] | None = None,
     labels: list[str] | None = None,
     source: str | None = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
+    body_part: BodyPart = "WRIST",
     recipe: str = "report",
-    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
+    jobs: Jobs = None,
     max_megapixels: Annotated[float, Field(gt=0)] = 64.0,
     cluster: str | None = None,
 ) -> dict[str, Any]:

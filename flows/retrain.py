@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows.approval import ask
+from flows.approval import LONGEST_DAYS, ask
 from flows.evaluate import evaluate
 from flows.explain import explain
+from flows.form import BodyPart, Jobs, Models
 from flows.ingest import ingest
 from flows.report import report
 from flows.train import train
@@ -24,15 +25,16 @@ from wrist_model.recipe import load
 NAME = "retrain"
 
 
-@flow(name=NAME, flow_run_name=NAME, description=__doc__, persist_result=True)
+@flow(name=NAME, flow_run_name=NAME, description=__doc__, persist_result=True, timeout_seconds=6 * 24 * 3600)
 def retrain(
     paths: list[str] | None = None,
     labels: list[str] | None = None,
     source: str | None = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
+    body_part: BodyPart = "WRIST",
     recipe: str = "report",
-    models: list[str] | None = None,
-    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
+    models: Models = None,
+    jobs: Jobs = None,
+    answer_days: Annotated[float, Field(gt=0, le=LONGEST_DAYS)] = LONGEST_DAYS,
 ) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
@@ -46,6 +48,7 @@ def retrain(
         recipe: A name in recipes/, or the path of a TOML file.
         models: These networks only: resnet50, efficientnetb0.
         jobs: Processes that decode; none: all cores.
+        answer_days: How long a suspended run waits for a person's answer.
     """
     chosen = load(recipe, models)
     with only_one(NAME):
@@ -66,7 +69,7 @@ def retrain(
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
         costs.tell(NAME)
-    decision = ask(verdict)
+    decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided
         summary(evaluations, page, decision)

@@ -17,11 +17,13 @@ def score(
     source: str | None = None,
     body_part: str = "WRIST",
     jobs: int | None = None,
+    cluster: str | None = None,
 ) -> dict[str, Any]:
     """Catalogues the paths (or the remembered roots) and scores what lies there and this model has not scored yet.
 
     model: a model version's id, an architecture or a role; without one, the champion.
+    cluster: a Dask scheduler whose workers decode and compute.
     Gives evaluation_id and one row a study; an evaluation_id of None says that nothing was new.
     """
-    ingest(paths, None, source, body_part, jobs=jobs)
-    return score_new(paths, model)
+    ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster)
+    return score_new(paths, model, cluster)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import State, flow
 from prefect.states import Completed
-from pydantic import Field
 
 from db import audit
 from db.engine import home, open_catalogue
+from flows.form import BodyPart, Jobs
 from flows.score import score
 from tasks import roots
 
@@ -17,8 +17,9 @@ from tasks import roots
 @flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
 def score_incoming(
     paths: list[str] | None = None,
-    body_part: Annotated[str, Field(pattern="(?i)^(WRIST|ANY)$")] = "WRIST",
-    jobs: Annotated[int | None, Field(ge=1, le=256)] = None,
+    body_part: BodyPart = "WRIST",
+    jobs: Jobs = None,
+    cluster: str | None = None,
 ) -> State[Any]:
     """Studies without a label that the champion has not scored yet. Nothing to do is no failure.
 
@@ -26,10 +27,11 @@ def score_incoming(
         paths: Folders; none: the roots in sources.toml.
         body_part: WRIST or ANY.
         jobs: Processes that decode; none: all cores.
+        cluster: A Dask scheduler whose workers decode and compute, tcp://host:8786.
     """
     if audit.champion(open_catalogue()) is None:
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
     if not paths and not roots.read(home()):
         return Completed(name="Skipped", message="No root is remembered: nothing was scored.")
-    done = score(paths, None, None, body_part, jobs)
+    done = score(paths, None, None, body_part, jobs, cluster)
     return Completed(message=f"{len(done['studies'])} studies scored.", data=done)

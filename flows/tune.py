@@ -7,16 +7,17 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from flows.form import Models
 from tasks.dataset import freeze
 from tasks.naming import of_training
 from wrist_model.recipe import load
 
 
-@flow(name="tune", flow_run_name=of_training, description=__doc__)
+@flow(name="tune", flow_run_name=of_training, description=__doc__, timeout_seconds=6 * 24 * 3600)
 def tune(
     dataset_id: str | None = None,
     recipe: str = "report",
-    models: list[str] | None = None,
+    models: Models = None,
     trials: Annotated[int | None, Field(ge=1, le=10_000)] = None,
     processes: Annotated[int, Field(ge=1, le=64)] = 1,
 ) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def gate(
         "sensitivity": margins.margin_sensitivity,
         "specificity": margins.margin_specificity,
     }
-    lines = [f"# Gate: {challenger}: {decision}", "", reason, ""]
+    lines = [f"# Gate: {challenger}: {decision}", "", f"{reason[:1].upper()}{reason[1:]}.", ""]
     if found:
         lines += ["| against | metric | difference | lower 95% bound | upper 95% bound | margin | patients |"]
         lines += ["|---|---|---|---|---|---|---|"]
@@ -72,8 +72,12 @@ def gate(
                 f"| {one.reference} | {one.metric} | {' | '.join(numbers)} | −{limit[one.metric]:.3f} "
                 f"| {one.n_patients} |"
             )
-        lines += ["", "Promoted when every lower bound lies above −margin; refused when an upper bound lies below it."]
-    lines += ["", f"Looks at this hold-out so far: {looks} (a person decides past {margins.max_looks})."]
+        lines += [
+            "",
+            "Promoted when every lower bound lies above −margin; refused when an upper bound lies below it.",
+            "",
+        ]
+    lines += [f"Looks at this hold-out so far: {looks} (a person decides past {margins.max_looks})."]
     create_markdown_artifact("\n".join(lines), key="gate", description=f"{challenger}: {decision}")
 
 
@@ -88,11 +92,9 @@ def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) ->
     from prefect.artifacts import create_markdown_artifact
 
     runs = len({cost.run_id for cost in before})
+    compared = {0: "no earlier run", 1: "wall s of the run before"}.get(runs, f"mean wall s of the {runs} runs before")
     lines = [f"# Where the time of {flow} went", ""]
-    lines += [
-        f"| stage | wall s | CPU s | peak memory | mean wall s of the last {runs} runs |",
-        "|---|---|---|---|---|",
-    ]
+    lines += [f"| stage | wall s | CPU s | peak memory | {compared} |", "|---|---|---|---|---|"]
     for cost in now:
         earlier = [one.wall_seconds for one in before if one.stage == cost.stage]
         mean = f"{sum(earlier) / len(earlier):.1f}" if earlier else "–"
@@ -113,7 +115,8 @@ def summary(data: ReportData, path: Path) -> str:
         "",
         f"**Gate:** {data.decision or 'not asked'}" + (f", {data.decision_reason}" if data.decision_reason else ""),
         "",
-        f"**Hold-out:** {data.dataset.guard_status}; looked at {data.holdout_looks} times.",
+        f"**Hold-out:** {data.dataset.guard_status}; looked at "
+        + ("once." if data.holdout_looks == 1 else f"{data.holdout_looks} times."),
         "",
     ]
     if data.synthetic:

@@ -82,7 +82,7 @@ def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) ->
             "scanner": [one.scanner for one in side],
             "positives": [None if one.label is None else str(one.label) for one in side],
         }
-        for place, name in enumerate(("dark tenth", "median", "bright tenth")):
+        for place, name in enumerate(drift.PERCENTILES):
             values[f"intensity, {name}"] = [pictures[u][place] for u in (s.study_uid for s in side) if u in pictures]
         sides.append(values)
     return sides[0], sides[1]
@@ -90,7 +90,7 @@ def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) ->
 
 def _histograms(
     engine: Engine, dataset_id: str, learnt: Sequence[StudyFacts], new: Sequence[StudyFacts]
-) -> dict[str, tuple[float, float, float]]:
+) -> dict[str, tuple[float, ...]]:
     """study_uid → its first picture's percentiles, of at most MOST_PICTURES studies a side, evenly chosen."""
     wanted = {s.study_uid for side in (learnt, new) for s in side[:: max(1, -(-len(side) // MOST_PICTURES))]}
     first: dict[str, ImageRef] = {}

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from db import audit, datasets, evaluations
 from db import facts as facts_of
 from db.engine import home, open_catalogue
+from tasks import cluster_predict
 from tasks.alive import alive
 from tasks.context import facts, provenance
 from tasks.headline import headlines
@@ -70,22 +71,26 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
     return start.evaluation_id
 
 
-def scored(engine: Engine, model: audit.ModelVersion, refs: Sequence[ImageRef]) -> Sequence[ImagePrediction]:
-    """Raw predictions by a network, or by each member of an ensemble and their mean."""
+def scored(
+    engine: Engine, model: audit.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None
+) -> Sequence[ImagePrediction]:
+    """Raw predictions by a network, or by each member of an ensemble and their mean; on a Dask cluster, if given."""
     if model.architecture != ENSEMBLE:
-        return raw(model, refs)
-    return evaluation.ensemble([raw(audit.model(engine, member), refs) for member in model.members])
+        return raw(model, refs, cluster)
+    return evaluation.ensemble([raw(audit.model(engine, member), refs, cluster) for member in model.members])
 
 
-def raw(model: audit.ModelVersion, refs: Sequence[ImageRef]) -> tuple[ImagePrediction, ...]:
+def raw(model: audit.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None) -> tuple[ImagePrediction, ...]:
     """A single network's raw predictions of these images, in their order."""
-    load_tensorflow()
-    from wrist_model import inference
-
+    path = home() / "models" / f"{model.artifact_sha256}.keras"
     with progress(f"predict with {model.architecture}") as tell:
-        scores = inference.predict(
-            home() / "models" / f"{model.artifact_sha256}.keras", refs, home=home(), progress=tell
-        )
+        if cluster:
+            scores = cluster_predict.predict(path, refs, home=home(), address=cluster, progress=tell)
+        else:
+            load_tensorflow()
+            from wrist_model import inference
+
+            scores = inference.predict(path, refs, home=home(), progress=tell)
     return tuple(
         ImagePrediction(ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label, float(score))
         for ref, score in zip(refs, scores, strict=True)

@@ -55,7 +55,7 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
         reason = f"waits for a person: {why}. The comparison says {verdict}: {reason}"
     audit.add_promotion(engine, challenger, decision, reason, provenance(), comparison_ids=comparison_ids)
     artifacts.gate(challenger, decision, reason, found, recipe.gate, looks)
-    log.info("Gate: %s: %s. %s", challenger, decision, reason)
+    log.info("Gate: %s: %s: %s.", challenger, decision, reason)
     return {"model_version_id": challenger, "decision": decision, "reason": reason, "ask": ask}
 
 

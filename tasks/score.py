@@ -17,11 +17,11 @@ from wrist_model.errors import DataError
 
 
 @task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
-def score_new(paths: list[str] | None, model: str | None) -> dict[str, Any]:
+def score_new(paths: list[str] | None, model: str | None, cluster: str | None = None) -> dict[str, Any]:
     """Writes one prospective evaluation with its image and study predictions; gives its id and the studies' rows.
 
     paths: only studies with a file at or below one of these; without any, all that have no label.
-    Raises DataError when no model serves.
+    cluster: a Dask scheduler whose workers compute. Raises DataError when no model serves.
     """
     engine, by = open_catalogue(), provenance()
     chosen = audit.model(engine, model)
@@ -41,7 +41,7 @@ def score_new(paths: list[str] | None, model: str | None) -> dict[str, Any]:
     if not refs:
         get_run_logger().info("Nothing new to score with %s.", chosen.model_version_id)
         return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": []}
-    rows = scored(engine, chosen, refs)
+    rows = scored(engine, chosen, refs, cluster)
     images = evaluation.apply(points, rows)
     studies = evaluation.apply(points, evaluation.by_study(rows))
     start = evaluations.begin_evaluation(

@@ -29,6 +29,7 @@ def wrist(home: Path, *words: str, cwd: Path | None = None, **more: str) -> subp
         (("ingest", "nowhere"), 2, "nowhere"),
         (("ingest", "empty"), 1, "no files"),
         (("ingest",), 2, "--remember"),
+        (("ingest", "pictures", "--body-part", "foot"), 2, "neither WRIST nor ANY"),
         (("retrain", "pictures", "--recipe", "typo.toml"), 2, "typo.toml"),
         (("retrain", "pictures", "--recipe", "field.toml"), 2, "learning_rat"),
         (("retrain", "pictures", "--model", "vgg16"), 2, "vgg16"),

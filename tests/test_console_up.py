@@ -9,8 +9,10 @@ import subprocess
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 from prefect_fixtures import WRIST, Up, radiographs, wait
 
 
@@ -99,6 +101,40 @@ def test_no_process_writes_into_the_users_own_folder(wrist_up: Up) -> None:
     assert (wrist_up.home / "prefect" / "prefect.db").exists()
 
 
+def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up, tmp_path: Path) -> None:
+    recipe = tmp_path / "few.toml"
+    recipe.write_text("[drift]\nnew_labelled_studies = 5\n")
+    ingest, retrain = wrist_up.deployment("ingest")["id"], wrist_up.deployment("retrain")["id"]
+    asked = wrist_up.ask(f"/deployments/{ingest}/create_flow_run", {"parameters": {"recipe": str(recipe)}})["id"]
+    assert wrist_up.ended(asked)["state_type"] == "COMPLETED"
+
+    def started() -> str | None:
+        by_it = {"deployment_id": {"any_": [retrain]}, "state": {"type": {"not_any_": ["SCHEDULED", "PENDING"]}}}
+        found = wrist_up.ask("/flow_runs/filter", {"flow_runs": by_it})
+        return next((run["id"] for run in found), None)
+
+    run = wait(started, 90)
+    found = wrist_up.ended(run)
+    assert (found["created_by"]["type"], found["parameters"]["recipe"]) == ("AUTOMATION", "report")
+    assert "split" in found["state"]["message"], found["state"]["message"]
+
+
+def test_an_answer_that_does_not_come_leaves_a_challenger_and_the_line_that_promotes_it(wrist_up: Up) -> None:
+    """The run itself is made by hand: Prefect's own service ends it, and `wrist up` says what to do."""
+    now = datetime.now(UTC).isoformat()
+    details = {"pause_timeout": now, "pause_key": "gate-mv-example", "pause_reschedule": True}
+    waiting = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+    flow = wrist_up.deployment("retrain")["flow_id"]
+    run = wrist_up.ask("/flow_runs/", {"flow_id": flow, "state": waiting})["id"]
+    state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 60)
+    assert state["type"] == "FAILED"
+    assert "mv-example stays challenger" in state["message"] and "wrist promote mv-example" in state["message"]
+
+
+def _named(run: dict[str, Any], name: str) -> dict[str, Any] | None:
+    return dict(run["state"]) if run["state_name"] == name else None
+
+
 RECIPE = """
 [network]
 architectures = ["efficientnetb0"]
@@ -151,3 +187,18 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
     assert {"gate", "report", "costs"} <= {row["key"] for row in artifacts}
     stages = catalogue(wrist_up.home, f"select distinct stage from stage_costs where run_id = '{run}'")
     assert {stage for (stage,) in stages} >= {"ingest", "train", "evaluate", "report"}
+
+
+@pytest.mark.soak
+def test_a_retrain_that_nobody_answers_ends_and_its_model_stays_challenger(wrist_up: Up, tmp_path: Path) -> None:
+    manifest, recipe = radiographs(tmp_path / "again", 90), tmp_path / "asks.toml"
+    recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 1\nseed = 3"))
+    parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe), "answer_days": 6 / 86400}
+    deployment = wrist_up.deployment("retrain")
+    run = wrist_up.ask(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})["id"]
+    state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 500)
+    models = catalogue(wrist_up.home, "select model_version_id from model_versions where role = 'challenger'")
+    model = str(models[-1][0])
+    assert f"{model} stays challenger" in state["message"] and f"wrist promote {model}" in state["message"]
+    assert f"`wrist promote {model}`" in console(wrist_up.home, "status").stdout
+    assert console(wrist_up.home, "promote", model, "--reason", "looked at it late").returncode == 0

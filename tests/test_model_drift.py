@@ -14,16 +14,22 @@ Features = dict[str, list[float | str | None]]
 
 
 def studies(rng: np.random.Generator, count: int, brightness: float = 1.0) -> Features:
-    """Features of `count` studies: correlated intensities, sizes that repeat, words, and some unknown values."""
-    exposure = rng.normal(1.0, 0.2, count) * brightness
+    """Features of `count` studies: correlated intensities, sizes that repeat, words, and some unknown values.
+
+    As in real radiographs exposure differs by a third between patients, and a window has set the white end.
+    """
+    exposure = np.clip(rng.normal(1.0, 0.33, count), 0.2, None) * brightness
     middle = np.clip(70 * exposure + rng.normal(0, 8, count), 0, 255)
+    white = np.round(np.clip(rng.normal(238, 8, count) * brightness, 0, 255))
     score = 1 / (1 + np.exp(-rng.normal(0, 1.5, count)))
     return {
         "score": list(score),
         "mean intensity": list(middle),
+        "intensity, darkest": list(np.round(np.clip(middle * 0.1 + rng.normal(0, 3, count), 0, 255))),
         "intensity, dark tenth": list(np.clip(middle * 0.2 + rng.normal(0, 3, count), 0, 255)),
         "intensity, median": list(np.clip(middle * 0.9 + rng.normal(0, 6, count), 0, 255)),
         "intensity, bright tenth": list(np.clip(middle * 2.2 + rng.normal(0, 12, count), 0, 255)),
+        "intensity, brightest": list(white),
         "image height": list(rng.choice([400.0, 512.0, 512.0, 480.0], count)),
         "images a study": [str(n) for n in rng.choice([1, 2, 3, 4], count, p=[0.15, 0.3, 0.45, 0.1])],
         "polarity": [str(n) for n in rng.choice(["upright", "inverted"], count, p=[0.93, 0.07])],
@@ -48,15 +54,21 @@ def test_a_thousand_permuted_samples_raise_alarms_at_most_at_the_stated_rate() -
     assert alarms <= 50
 
 
-def test_a_brightness_shift_is_found() -> None:
+@pytest.mark.parametrize("brightness", [1.1, 0.9])
+def test_a_brightness_shift_of_a_tenth_is_found_in_nine_of_ten_samples(brightness: float) -> None:
     rng = np.random.default_rng(4)
     reference = studies(rng, 1000)
     found = 0
     for _ in range(100):
-        checks = drift.check(reference, studies(rng, 200, brightness=1.1), RECIPE)
+        checks = drift.check(reference, studies(rng, 200, brightness), RECIPE)
         found += any(one.alert and "intensity" in one.feature for one in checks)
     print(f"found: {found} of 100")
     assert found >= 90
+
+
+def test_a_radiograph_in_five_numbers() -> None:
+    pixels = np.arange(101, dtype=np.uint8).reshape(1, 101)
+    assert drift.intensities(pixels) == (1.0, 10.0, 50.0, 90.0, 99.0)
 
 
 def test_adjusted_p_values_are_holms() -> None:

@@ -20,6 +20,9 @@ Numbers = NDArray[np.float64]
 BINS = 10
 FEWEST_EXPECTED = 5.0
 FEWEST_VALUES = 8
+PERCENTILES = {"darkest": 1.0, "dark tenth": 10.0, "median": 50.0, "bright tenth": 90.0, "brightest": 99.0}
+"""How bright a radiograph is differs far more between patients than its two ends do, which the window sets: a change of
+exposure or window shows at the ends first."""
 LEAST_PSI = 0.1
 """A shift that is sure but smaller than this raises no alarm: with thousands of studies every trifle is sure."""
 
@@ -38,10 +41,9 @@ class Check:
     n_current: int
 
 
-def intensities(pixels: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """The 10th, 50th and 90th percentile of a radiograph's pixels, uint8 (height, width): its histogram in three."""
-    low, middle, high = np.percentile(pixels, (10, 50, 90))
-    return float(low), float(middle), float(high)
+def intensities(pixels: NDArray[np.uint8]) -> tuple[float, ...]:
+    """A radiograph's histogram in five numbers: the PERCENTILES of its pixels, uint8 (height, width)."""
+    return tuple(float(value) for value in np.percentile(pixels, tuple(PERCENTILES.values())))
 
 
 def check(

@@ -19,10 +19,11 @@ ROOT = Path(__file__).parent.parent.parent
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH…", help="Files or folders; else remembered roots.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", help="CSV with study_uid or accession_number, label.")]
 Source = Annotated[str | None, typer.Option("--source", help="Name space of the identifiers; default by the place.")]
-BodyPart = Annotated[str, typer.Option("--body-part", help="WRIST or ANY.")]
+BodyPart = Annotated[str, typer.Option("--body-part", help="WRIST or ANY.", callback=lambda word: _body_part(word))]
 RecipeFile = Annotated[str, typer.Option("--recipe", help="A TOML file, or the name of one in recipes/.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="One network only; may be repeated.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that decode; default: all cores.")]
+Cluster = Annotated[str | None, typer.Option("--cluster", help="A Dask scheduler that works, tcp://host:8786.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="A frozen version's id; default: the newest.")]
 
@@ -31,6 +32,15 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     for command in (demo, ingest, split, retrain, train, evaluate, tune, explain, report, predict):
         app.command()(command)
+
+
+def _body_part(word: str) -> str:
+    from flows.form import body_part
+
+    try:
+        return body_part(word)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def say(message: str) -> None:
@@ -118,7 +128,7 @@ def ingest(
     body_part: BodyPart = "WRIST",
     jobs: Jobs = None,
     max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
-    cluster: Annotated[str | None, typer.Option(help="A Dask scheduler that decodes, tcp://host:8786.")] = None,
+    cluster: Cluster = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -307,6 +317,7 @@ def predict(
     source: Source = None,
     body_part: BodyPart = "WRIST",
     jobs: Jobs = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Score new studies with the champion at its serving operating point; stored like any other prediction."""
@@ -318,7 +329,7 @@ def predict(
     with prefect():
         from flows.score import score as flow
 
-        result = flow(paths, model, source, body_part, jobs)
+        result = flow(paths, model, source, body_part, jobs, cluster)
 
     def tell() -> None:
         if result["evaluation_id"] is None:
