@@ -33,10 +33,10 @@ class TrainingStart:
 
 
 @dataclass(frozen=True)
-class FoundTraining:
+class FinishedTraining:
     training_run_id: str
-    status: str
-    model_version_id: str | None
+    model_version_id: str
+    recipe_json: str
 
 
 @dataclass(frozen=True)
@@ -97,23 +97,20 @@ def begin_training(
     return TrainingStart(str(row["training_run_id"]), False)
 
 
-def find_training(
-    engine: Engine, *, dataset_id: str, architecture: str, recipe_sha256: str, seed: int
-) -> FoundTraining | None:
-    """The newest training of these four that has not failed, or None."""
+def finished_trainings(engine: Engine, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
+    """The finished trainings of a network on a data-set version with their recipes, newest first."""
     with reading(engine) as connection:
-        row = one(
+        rows = every(
             connection,
-            "SELECT t.training_run_id, t.status, m.model_version_id FROM training_runs t "
-            "LEFT JOIN model_versions m ON m.training_run_id = t.training_run_id "
-            "WHERE t.dataset_id = :dataset AND t.architecture = :architecture AND t.recipe_sha256 = :recipe "
-            "AND t.seed = :seed AND t.status <> 'failed' ORDER BY t.started_at DESC, t.training_run_id",
+            "SELECT t.training_run_id, m.model_version_id, r.content FROM training_runs t "
+            "JOIN model_versions m ON m.training_run_id = t.training_run_id "
+            "JOIN recipe r ON r.recipe_sha256 = t.recipe_sha256 "
+            "WHERE t.dataset_id = :dataset AND t.architecture = :architecture AND t.status = 'finished' "
+            "ORDER BY t.started_at DESC, t.training_run_id",
             dataset=dataset_id,
             architecture=architecture,
-            recipe=recipe_sha256,
-            seed=seed,
         )
-    return FoundTraining(*row) if row else None
+    return tuple(FinishedTraining(*row) for row in rows)
 
 
 def add_epoch(engine: Engine, training_run_id: str, epoch: Epoch, by: Provenance) -> None:

@@ -15,6 +15,7 @@ from tasks.alive import alive
 from tasks.context import facts, provenance
 from tasks.headline import headlines
 from tasks.progress import progress
+from tasks.train import trained_before
 from wrist_model import compare, evaluation
 from wrist_model.errors import DataError
 from wrist_model.quiet import load_tensorflow
@@ -163,19 +164,13 @@ def newest(dataset_id: str | None, recipe: Recipe, model_versions: Sequence[str]
         return dataset_id, tuple(model_versions)
     found = []
     for architecture in recipe.network.architectures:
-        run = audit.find_training(
-            engine,
-            dataset_id=dataset_id,
-            architecture=architecture,
-            recipe_sha256=recipe.sha256,
-            seed=recipe.training.seed,
-        )
-        if run is None or run.model_version_id is None:
+        model_version_id = trained_before(engine, dataset_id, recipe, architecture)
+        if model_version_id is None:
             raise DataError(
                 f"{architecture} is not trained on {dataset_id} with the recipe {recipe.name}: "
                 f"`wrist train --recipe {recipe.name}` first."
             )
-        found.append(run.model_version_id)
+        found.append(model_version_id)
     return dataset_id, tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect import get_run_logger, task
+from sqlalchemy import Engine
 
 from db import audit, datasets
 from db.engine import home, open_catalogue
@@ -11,7 +12,7 @@ from tasks.context import facts, provenance
 from tasks.curves import Curves
 from tasks.progress import progress
 from wrist_model.quiet import load_tensorflow
-from wrist_model.recipe import Recipe
+from wrist_model.recipe import Recipe, model_json
 from wrist_model.records import Epoch, ImageRef
 
 
@@ -27,18 +28,14 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     from wrist_model import training
 
     log, engine = get_run_logger(), open_catalogue()
-    seed = recipe.training.seed
-    found = audit.find_training(
-        engine, dataset_id=dataset_id, architecture=architecture, recipe_sha256=recipe.sha256, seed=seed
-    )
-    if found is not None and found.model_version_id is not None:
-        log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, found.model_version_id)
-        return found.model_version_id
+    if found := trained_before(engine, dataset_id, recipe, architecture):
+        log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, found)
+        return found
     start = audit.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture=architecture,
-        seed=seed,
+        seed=recipe.training.seed,
         recipe_sha256=recipe.sha256,
         recipe_json=recipe.canonical_json,
         recipe_name=recipe.name,
@@ -83,6 +80,14 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
         model_version_id,
     )
     return model_version_id
+
+
+def trained_before(engine: Engine, dataset_id: str, recipe: Recipe, architecture: str) -> str | None:
+    """The newest model version of this network, data and recipe, whatever the recipe says of gate and gallery."""
+    for one in audit.finished_trainings(engine, dataset_id, architecture):
+        if model_json(one.recipe_json) == recipe.model_json:
+            return one.model_version_id
+    return None
 
 
 def _by_content(refs: list[ImageRef]) -> list[ImageRef]:

@@ -140,8 +140,8 @@ def test_refs_carry_paths_splits_and_subgroups(catalogue: Engine) -> None:
 def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: Engine) -> None:
     story = tell(catalogue)
     again = {"dataset_id": story.dataset_id, "architecture": "resnet50", "recipe_sha256": RECIPE_SHA, "seed": 20}
-    found = audit.find_training(catalogue, **again)  # type: ignore[arg-type]
-    assert found is not None and found.status == "finished" and found.model_version_id == story.model_ids[0]
+    found = audit.finished_trainings(catalogue, story.dataset_id, "resnet50")
+    assert [(one.model_version_id, one.recipe_json) for one in found] == [(story.model_ids[0], RECIPE)]
     more = {"recipe_json": RECIPE, "recipe_name": "demo", "weights_source": "none", "facts": FACTS, "by": BY}
     first = audit.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     second = audit.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]

@@ -53,6 +53,15 @@ def test_name_and_note_do_not_change_a_recipes_hash_and_every_setting_does() -> 
     assert base.sha256 != recipe.from_mapping({"name": "a", "training": {"seed": 21}}, "a").sha256
 
 
+def test_a_margin_or_the_gallery_needs_no_new_training_and_a_threshold_does() -> None:
+    base = recipe.from_mapping({"name": "a"}, "a")
+    other = {"gate": {"margin_roc_auc": 0.01}, "explain": {"gallery": 4}, "evaluation": {"serve": "resnet50"}}
+    same = recipe.from_mapping({"name": "b", **other}, "b")
+    assert same.sha256 != base.sha256 and same.model_json == base.model_json == base.only(("resnet50",)).model_json
+    for changed in ({"training": {"epochs": 3}}, {"evaluation": {"sensitivity_target": 0.95}}, {"split": {"seed": 1}}):
+        assert recipe.from_mapping({"name": "c", **changed}, "c").model_json != base.model_json
+
+
 def test_the_reports_recipe_is_the_reports() -> None:
     report = recipe.read(recipe.find("report"))
     assert (report.network.weights, report.network.image_size, report.network.free_layers) == ("imagenet", 224, 10)

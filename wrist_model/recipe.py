@@ -137,6 +137,12 @@ class Recipe:
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()
 
     @property
+    def model_json(self) -> str:
+        """The part of canonical_json that decides a network and its locked operating points: what may be trained
+        once. Margins, gallery, tuning, drift and the list of networks are not in it."""
+        return model_json(self.canonical_json)
+
+    @property
     def from_scratch(self) -> bool:
         """Whether training starts from random weights; every result of such a recipe is labelled so."""
         return self.network.weights == "none"
@@ -148,6 +154,14 @@ class Recipe:
             serve = architectures[0]
         network = replace(self.network, architectures=architectures)
         return _checked(replace(self, network=network, evaluation=replace(self.evaluation, serve=serve)), self.name)
+
+
+def model_json(canonical_json: str) -> str:
+    """`Recipe.model_json` of a recipe as the catalogue keeps it."""
+    content = json.loads(canonical_json)
+    part = {name: dict(content[name]) for name in ("split", "network", "training", "augmentation", "evaluation")}
+    del part["network"]["architectures"], part["evaluation"]["serve"]
+    return json.dumps(part, sort_keys=True, separators=(",", ":"))
 
 
 def read(path: Path) -> Recipe:
