@@ -86,7 +86,7 @@ def warm() -> BaseContext:
     """Start the process that workers are forked from, and return at once: it imports what they need in half a second,
     which passes while the caller opens the catalogue and looks for files."""
     start = multiprocessing.get_context("forkserver")
-    start.set_forkserver_preload(["wrist_model.examine", "imagehash", "scipy.fftpack", "PIL.PngImagePlugin"])
+    start.set_forkserver_preload(["tasks.pool", "imagehash", "scipy.fftpack", "PIL.PngImagePlugin"])
     forkserver.ensure_running()
     return start
 
