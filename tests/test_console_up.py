@@ -141,7 +141,7 @@ def test_an_answer_that_does_not_come_leaves_a_challenger_and_the_line_that_prom
     waiting = {"type": "PAUSED", "name": "Suspended", "state_details": details}
     flow = wrist_up.deployment("retrain")["flow_id"]
     run = wrist_up.ask("/flow_runs/", {"flow_id": flow, "state": waiting})["id"]
-    state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 60)
+    state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 120)
     assert state["type"] == "FAILED"
     assert "mv-example stays challenger" in state["message"] and "wrist promote mv-example" in state["message"]
 
