@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import urllib.request
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,20 @@ def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up,
     assert "split" in found["state"]["message"], found["state"]["message"]
 
 
+def test_an_event_starts_the_scoring_of_what_has_come_in(wrist_up: Up) -> None:
+    resource = {"prefect.resource.id": "wrist.incoming"}
+    event = {"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "wrist.incoming"}
+    wrist_up.ask("/events", [{**event, "resource": resource}])  # type: ignore[arg-type]
+    deployment = wrist_up.deployment("score_incoming")["id"]
+
+    def started() -> str | None:
+        found = wrist_up.ask("/flow_runs/filter", {"flow_runs": {"deployment_id": {"any_": [deployment]}}})
+        return next((run["id"] for run in found if (run["created_by"] or {}).get("type") == "AUTOMATION"), None)
+
+    ended = wrist_up.ended(wait(started, 60))
+    assert (ended["state_type"], ended["state_name"]) == ("COMPLETED", "Skipped")  # no model serves yet
+
+
 def test_an_answer_that_does_not_come_leaves_a_challenger_and_the_line_that_promotes_it(wrist_up: Up) -> None:
     """The run itself is made by hand: Prefect's own service ends it, and `wrist up` says what to do."""
     now = datetime.now(UTC).isoformat()
@@ -126,7 +141,7 @@ def test_an_answer_that_does_not_come_leaves_a_challenger_and_the_line_that_prom
     waiting = {"type": "PAUSED", "name": "Suspended", "state_details": details}
     flow = wrist_up.deployment("retrain")["flow_id"]
     run = wrist_up.ask("/flow_runs/", {"flow_id": flow, "state": waiting})["id"]
-    state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 60)
+    state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 120)
     assert state["type"] == "FAILED"
     assert "mv-example stays challenger" in state["message"] and "wrist promote mv-example" in state["message"]
 
