@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tasks.pool import alone, chunks
 from wrist_model.errors import UsageError
 from wrist_model.examine import Context, Examined, Task, examine_chunk
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of the Dask scheduler at address. Raises UsageError when there is none, or no Dask here."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("A Dask cluster needs the packages of the extra `dask`: pip install 'wrist[dask]'.") from None
+    try:
+        client = Client(address, timeout="5s", set_as_default=False)
+    except OSError:
+        raise UsageError(f"{address}: no Dask scheduler answers there. Start one, or leave --cluster out.") from None
+    with client, client.as_current():
+        yield client
 
 
 def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str) -> Iterator[tuple[Examined, ...]]:
@@ -16,15 +32,9 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str
     The context (key, labels) is sent to each worker once. Files among which one takes workers down are gone through
     one by one on this machine. Raises UsageError when there is no scheduler at address.
     """
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise UsageError("A Dask cluster needs the packages of the extra `dask`: pip install 'wrist[dask]'.") from None
-    try:
-        client = Client(address, timeout="5s", set_as_default=False)
-    except OSError:
-        raise UsageError(f"{address}: no Dask scheduler answers there. Start one, or leave --cluster out.") from None
-    with client, client.as_current():
+    with connected(address) as client:
+        from distributed import as_completed
+
         shared = client.scatter(context, broadcast=True, hash=False)
         done = as_completed()
         flying: dict[Any, Sequence[Task]] = {}

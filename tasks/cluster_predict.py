@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wrist_model.errors import UsageError
+from tasks.cluster import connected
 from wrist_model.inference import BATCH
 from wrist_model.records import ImageRef, Progress
 
@@ -26,16 +26,10 @@ def predict(
 
     Raises UsageError when there is no scheduler at address, DataError as there.
     """
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise UsageError("A Dask cluster needs the packages of the extra `dask`: pip install 'wrist[dask]'.") from None
-    try:
-        client = Client(address, timeout="5s", set_as_default=False)
-    except OSError:
-        raise UsageError(f"{address}: no Dask scheduler answers there. Start one, or leave --cluster out.") from None
     found = np.zeros(len(refs))
-    with client, client.as_current():
+    with connected(address) as client:
+        from distributed import as_completed
+
         parts = {
             client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), str(home), pure=False): at
             for at in range(0, len(refs), CHUNK)
