@@ -19,6 +19,7 @@ from whole_fixtures import whole  # noqa: F401
 SHARED = {"prefect_server", "whole", "wrist_up"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In two processes (`-n 2`) a file's tests stay together, and so do all that share the session's servers."""
     for item in items:
