@@ -214,6 +214,8 @@ class _House:
         self.base, self.home, self.port, self.files = base, base / "home", port, 0
         self.url = f"http://127.0.0.1:{port}/api"
         self.home.mkdir()
+        self.recipe = base / "calm.toml"  # so many new labels start no retrain in between
+        self.recipe.write_text("[drift]\nnew_labelled_studies = 1000000\n")
         self.process = _up(self.home, port)
         found = self.ask("/deployments/filter", {"deployments": {"name": {"any_": ["ingest"]}}})
         self.deployment = f"/deployments/{found[0]['id']}"
@@ -230,14 +232,16 @@ class _House:
         manifest = radiographs(self.base / f"pictures {number}", 300)
         remember(self.home, Root(str(manifest), source=f"s{number}", body_part="ANY"))
         self.files += 300
-        run = self.ask(f"{self.deployment}/create_flow_run", {"parameters": {"jobs": 1}})["id"]
+        run = self.ask(f"{self.deployment}/create_flow_run", {"parameters": {"jobs": 1, "recipe": str(self.recipe)}})[
+            "id"
+        ]
         time.sleep(moment)
         self.kill(kind, run)
         began = time.monotonic()
         wait(lambda: self.settled(run), 120)
         seconds = time.monotonic() - began
         before = rows(self.home, "select count(*) from images")
-        again = self.ask(f"{self.deployment}/create_flow_run", {})["id"]
+        again = self.ask(f"{self.deployment}/create_flow_run", {"parameters": {"recipe": str(self.recipe)}})["id"]
         state = wait(lambda: _over(self.ask(f"/flow_runs/{again}")), 120)
         assert state == "COMPLETED"
         assert rows(self.home, "select count(*), count(distinct image_uid) from images") == [(self.files, self.files)]
