@@ -16,7 +16,7 @@ from wrist_model.recipe import GateRecipe
 from wrist_model.records import Comparison, Metric
 from wrist_model.report.data import ReportData
 
-PICTURES_BYTES = 200_000
+PICTURES_BYTES = 170_000
 HEADLINE = ("roc_auc", "accuracy", "sensitivity", "specificity", "f1_positive", "f1_negative", "cohen_kappa")
 CURVES = ("roc", "history", "confusion", "calibration")
 
