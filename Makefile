@@ -12,7 +12,7 @@ demo: $(RUN_STAMP)
 	@$(BIN)/wrist demo
 
 test: $(TEST_STAMP)
-	@$(BIN)/python -m pytest -m "not soak and not gpu" -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -m "not soak and not gpu" -n 2 --dist loadfile
 
 soak: $(TEST_STAMP)
 	@$(BIN)/python -m pytest -m soak
