@@ -120,7 +120,7 @@ def pr(models: Sequence[ModelReport]) -> Figure:
             line = LINES.get(model.architecture, "-")
             axes.plot(x, y, color=_colour(model), linestyle=line, linewidth=2, label=name, drawstyle="steps-pre")
         if axes.lines:
-            axes.legend(loc="lower left", fontsize=8.5, title="average precision", alignment="left")
+            axes.legend(loc="best", fontsize=8.5, title="average precision", alignment="left")
         return figure
 
 
