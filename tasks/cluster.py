@@ -52,10 +52,13 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int, *, address: str
 
 
 def _landed(future: Any, flying: dict[Any, Sequence[Task]], context: Context) -> Iterator[tuple[Examined, ...]]:
+    from distributed import CancelledError
     from distributed.scheduler import KilledWorker
 
     chunk = flying.pop(future.key)
-    if future.status == "finished" or (future.status == "error" and not isinstance(future.exception(), KilledWorker)):
-        yield future.result()
-    else:
+    try:
+        result = future.result()
+    except (KilledWorker, CancelledError):  # a worker died on it, or with its result
         yield from alone(chunk, context)
+    else:
+        yield result

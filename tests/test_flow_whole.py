@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn import metrics as peer
+from test_docs_commands import ALL
 from whole_fixtures import Whole
 
 MODELS = ("resnet50", "efficientnetb0", "ensemble")
+LOOKS = {"sql", "status", "champion", "verify", "split"}
+PLACEHOLDER = re.compile(r"…|<|\bID\b|FILE|PATH|/[a-z]+/|[a-z]{2}-[0-9a-f…]+")
 
 
 def test_a_killed_retrain_goes_on_and_doubles_nothing(whole: Whole) -> None:
@@ -175,3 +179,13 @@ def test_the_demos_three_queries_answer(whole: Whole) -> None:
 
     for sql in QUERIES:
         assert len(whole.wrist("sql", sql).stdout.splitlines()) > 2
+
+
+def test_the_documentations_commands_that_look_answer_on_a_real_home(whole: Whole) -> None:
+    looked = 0
+    for page, words in ALL:
+        if words[0] in LOOKS and not PLACEHOLDER.search(" ".join(words)) and "--output" not in words:
+            done = whole.wrist(*words)
+            assert done.stdout, f"{page}: {words}"
+            looked += 1
+    assert looked >= 5
