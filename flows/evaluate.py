@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.form import Models
 from tasks.evaluate import compare_networks, ensemble_of, newest, predict, score
 from tasks.naming import of_training
 from wrist_model.recipe import load
@@ -13,7 +14,7 @@ from wrist_model.recipe import load
 def evaluate(
     dataset_id: str | None = None,
     recipe: str = "report",
-    models: list[str] | None = None,
+    models: Models = None,
     model_versions: list[str] | None = None,
 ) -> list[str]:
     """Gives the evaluations of each network and, last, of their ensemble.

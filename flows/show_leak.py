@@ -6,13 +6,14 @@ from prefect import flow
 
 from db import evaluations as stored
 from db.engine import open_catalogue
+from flows.form import Models
 from tasks.evaluate import frozen
 from tasks.evidence import LeakReport, show_leak
 from wrist_model.recipe import load
 
 
 @flow(name="show-leak", flow_run_name="show the leak · {recipe}", description=__doc__)
-def show(evaluations: list[str], recipe: str = "report", models: list[str] | None = None) -> list[LeakReport]:
+def show(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakReport]:
     """Gives the leaky and the honest numbers. evaluations: the honest, finished ones, of one data-set version."""
     chosen = load(recipe, models)
     engine = open_catalogue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.form import Models
 from tasks.dataset import freeze
 from tasks.naming import of_training
 from tasks.train import fit
@@ -14,7 +15,7 @@ from wrist_model.recipe import load
 def train(
     dataset_id: str | None = None,
     recipe: str = "report",
-    models: list[str] | None = None,
+    models: Models = None,
     tensorboard: bool = False,
 ) -> list[str]:
     """Gives a model version for each network, in the recipe's order. Without a data-set id, one is frozen first.

@@ -28,7 +28,7 @@ class Curves:
             self._send(self._page())
         except Exception as error:
             self.ended = True
-            logging.getLogger("prefect.wrist").debug("No curves: %s", error)
+            logging.getLogger("prefect.wrist").warning("The page of curves ends here: %s", error)
 
     def _page(self) -> str:
         from wrist_model.report import figures

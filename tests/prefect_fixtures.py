@@ -110,5 +110,5 @@ def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         yield Up(process, home, f"http://127.0.0.1:{port}/api", manifest.parent, lines)
     finally:
-        process.send_signal(signal.SIGTERM)  # a background shell's children ignore SIGINT
+        process.send_signal(signal.SIGINT)
         process.wait(60)

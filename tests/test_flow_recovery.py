@@ -295,7 +295,7 @@ class _House:
         wait(lambda: any(run["auto_scheduled"] for run in self.ask("/flow_runs/filter", wanted)), 120)
 
     def close(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=60)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ def most_at_once(url: str, manifests: Sequence[Path]) -> int:
         seen = max(seen, sum(state in ("PENDING", "RUNNING") for state in states[:2]))
         return all(state in ("COMPLETED", "FAILED") for state in states)
 
-    wait(over, 300)
+    wait(over, 240)
     return seen
 
 
@@ -86,7 +87,7 @@ def test_two_workers_on_postgresql_run_one_retrain_at_a_time(tmp_path: Path, new
             count = connection.execute("select count(*), count(distinct image_uid) from images").fetchone()
         assert count == (2000, 2000)
     finally:
-        up.terminate()
+        up.send_signal(signal.SIGINT)
         up.wait(60)
 
 

@@ -39,7 +39,8 @@ def up(
     from flows.server import running
 
     open_catalogue().dispose()
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
+        signal.signal(number, _stop)
     here = home()
     with running(here, say=say, port=port) as url:
         _serve(here, url, workers)
