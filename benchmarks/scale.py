@@ -219,6 +219,15 @@ def pour(home: Path, images: int, rows: int) -> None:
         f"{example} FROM n JOIN image x ON x.id = 1"
     )
     run(
+        "INSERT INTO dataset_patient (id, entry, dataset_version_id, patient_id, split) "
+        f"SELECT id, 1, 1, id, split FROM patient WHERE id >= {first}"
+    )
+    run(
+        "INSERT INTO dataset_pixels (id, entry, dataset_version_id, pixel_sha256, split) "
+        "SELECT i.id, 1, 1, i.pixel_sha256, p.split FROM image i JOIN patient p ON p.id = i.patient_id "
+        f"WHERE i.id > {PER_STUDY * 100}"
+    )
+    run(
         "INSERT INTO dataset_member (id, entry, dataset_version_id, image_id, study_id, patient_id, split, label, "
         "included, pixel_guard) SELECT i.id, 1, 1, i.id, i.study_id, i.patient_id, p.split, (i.study_id - 1) % 2, 1, "
         f"i.pixel_sha256 FROM image i JOIN patient p ON p.id = i.patient_id WHERE i.id > {PER_STUDY * 100}"

@@ -60,7 +60,7 @@ def restore(source: Path, home: Path, url: str) -> str:
     try:
         file = sqlite_file(url)
         if file is None:
-            _into_postgresql(checked, home, url)
+            into_postgresql(checked, home, url)
             return ""
         kept = ""
         if file.exists():
@@ -145,7 +145,8 @@ def _copy_rows(engine: Engine, target: Path) -> None:
     _one_file(target)
 
 
-def _into_postgresql(checked: Path, home: Path, url: str) -> None:
+def into_postgresql(checked: Path, home: Path, url: str) -> None:
+    """Copy every row of a SQLite catalogue of this code's schema into an empty PostgreSQL database."""
     copy = make_engine(f"sqlite:///{checked}")
     engine = make_engine(url)
     upgrade(engine, home)
