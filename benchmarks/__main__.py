@@ -17,6 +17,7 @@ MODULES = {
     "frozen_part": "benchmarks.training",
     "train_resnet50": "benchmarks.training",
     "train_efficientnetb0": "benchmarks.training",
+    "train_memory": "benchmarks.training",
     "views_per_image": "benchmarks.views",
     "tune": "benchmarks.training",
     "predict": "benchmarks.training",

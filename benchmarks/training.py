@@ -8,6 +8,7 @@ three sizes and put together, and the setup line names both.
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 import time
 from collections import deque
@@ -19,11 +20,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.result import Result, spread
+from benchmarks.result import Result, in_a_fresh_process, spread
 from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
 
 MURA_TRAIN, MURA_VALIDATION, EPOCHS, SIZE, BATCH = 9752, 2090, 10, 224, 64
+MEMORY = 4.0  # GiB
 WORDS = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0"}
 
 
@@ -226,6 +228,26 @@ def train_resnet50(*, quick: bool) -> list[Result]:
 
 def train_efficientnetb0(*, quick: bool) -> list[Result]:
     return _trained("efficientnetb0", quick)
+
+
+def train_memory(*, quick: bool) -> list[Result]:
+    """Peak memory of a training of MURA's size (its wrists): two epochs from three stored views, in a fresh process."""
+    n = 400 if quick else MURA_TRAIN + MURA_VALIDATION
+    results = []
+    for architecture in list(WORDS)[1:] if quick else WORDS:
+        with _ground(n) as (folder, refs):
+            peak, seconds = in_a_fresh_process(_peak, folder, refs, architecture)
+        setup = f"{n} images, three views, two epochs, {seconds:.0f} s"
+        results.append(
+            Result(f"train_memory {architecture}", peak, MEMORY, MEMORY / peak, "1 run", "GiB (limit)", setup)
+        )
+    return results
+
+
+def _peak(folder: Path, refs: list[ImageRef], architecture: str) -> tuple[float, float]:
+    recipe = _recipe(_backbone(folder, architecture), epochs=2, patience=2)
+    seconds = _ours(refs, recipe, architecture, folder)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, seconds
 
 
 def tune(*, quick: bool) -> list[Result]:
