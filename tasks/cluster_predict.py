@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from tasks.cluster import connected
-from wrist_model.inference import BATCH
+from wrist_model.frozen import BATCH
 from wrist_model.records import ImageRef, Progress
 
-CHUNK = 16 * BATCH
+CHUNK = 64 * BATCH
 """Images a chunk: some 20 s of work, of which loading the network takes a tenth."""
 
 
