@@ -184,8 +184,24 @@ def test_maps_of_small_pictures_are_sharpened_at_a_finer_layer(tmp_path: Path) -
         assert network.method == "sharpened-grad-cam"
         pictures = np.stack([radiograph(n, 0)[100:196, 100:196, None] for n in (0, 1)])
         heat = network.maps(pictures)
-        assert heat.shape == {"efficientnetb0": (2, 24, 24), "resnet50": (2, 12, 12)}[architecture]
-        assert np.isfinite(heat).all() and (heat >= 0).all()
+        assert heat.shape == (2, 96, 96)
+        assert np.isfinite(heat).all() and (heat >= 0).all() and 0 < heat.max() <= 1
+
+
+def test_the_mean_over_shifts_moves_with_the_picture_and_finds_the_place() -> None:
+    """Maps that say where the picture is bright, on a grid so coarse that their own peak is cells away."""
+
+    def coarse(pictures: np.ndarray) -> np.ndarray:
+        n, side = len(pictures), pictures.shape[1]
+        return pictures[..., 0].reshape(n, side // 16, 16, side // 16, 16).mean((2, 4), dtype=np.float32)
+
+    mean = gradcam._over_shifts(coarse, 96)
+    for row, column in ((50, 45), (30, 60), (47, 33)):
+        picture = np.zeros((1, 96, 96, 1), np.uint8)
+        picture[0, row - 3 : row + 4, column - 3 : column + 4] = 255
+        (heat,) = mean(picture)
+        found = np.unravel_index(heat.argmax(), heat.shape)
+        assert np.hypot(found[0] - row, found[1] - column) <= 5, (found, row, column)
 
 
 def test_nothing_to_explain_opens_no_network(home: Path) -> None:

@@ -6,13 +6,16 @@ The score is the log-odds of "positive", not its probability, whose gradient van
 Small pictures leave that layer too few cells to point with (96 pixels: 3×3). Then its map is multiplied by one of a
 finer layer, as Guided Grad-CAM multiplies by finer detail: by Grad-CAM there for ResNet50; for EfficientNetB0, whose
 channels say little one by one, by LayerCAM, a weight for each cell (Jiang et al. 2021, IEEE TIP 30:5875). LayerCAM of
-ResNet50 hardly changes with the weights: its identity paths carry the picture through.
+ResNet50 hardly changes with the weights: its identity paths carry the picture through. Such a map is the mean over
+copies of the picture shifted by a sixteenth, moved back (Augmented Grad-CAM, Morbidelli et al., ICASSP 2020): where the
+cells of a coarse grid happen to lie on the picture then says nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +36,7 @@ from wrist_model.records import Explanation, ImageRef, Progress
 GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
 BATCH = 32
 FEWEST_CELLS = 5
+SHIFT = 1 / 16
 OPACITY = 0.55
 """Of the hottest place: the bone below can still be read."""
 
@@ -45,8 +49,8 @@ class Explainer:
     """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
 
     size: the pixels a side that the network takes. method: grad-cam or sharpened-grad-cam.
-    maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat on the grid of the (finer) layer, at least
-    0, not normalised.
+    maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat, at least 0: on the layer's grid and not
+    normalised; of sharpened-grad-cam (n, size, size), at most 1.
     """
 
     size: int
@@ -112,7 +116,27 @@ def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps
         broad = tf.image.resize(heat(last, of_last, GRAD_CAM)[..., None], tf.shape(fine)[1:3], "bicubic")[..., 0]
         return heat(fine, of_fine, row.finer_method) * tf.nn.relu(broad)
 
+    if method == SHARPENED:
+        return _over_shifts(lambda pictures: maps(pictures).numpy(), int(network.input_shape[1]))
     return lambda pictures: maps(pictures).numpy()
+
+
+def _over_shifts(maps: Callable[[Grey], Maps], size: int) -> Callable[[Grey], Maps]:
+    """The mean of the maps, each over its largest value, of the picture shifted by SHIFT of its side or not at all."""
+    step = max(1, round(SHIFT * size))
+
+    def mean(pictures: Grey) -> Maps:
+        wide = np.pad(pictures, ((0, 0), (step, step), (step, step), (0, 0)), "edge")
+        total = np.zeros((len(pictures), size, size), np.float32)
+        for down, right in itertools.product((0, step, 2 * step), repeat=2):
+            heat = maps(np.ascontiguousarray(wide[:, down : down + size, right : right + size]))
+            for place, each in enumerate(heat):
+                full = np.zeros(wide.shape[1:3], np.float32)
+                full[down : down + size, right : right + size] = upsampled(each, (size, size))
+                total[place] += full[step:-step, step:-step]
+        return total / np.float32(9)
+
+    return mean
 
 
 def upsampled(heat: Maps, shape: tuple[int, int]) -> Maps:
