@@ -49,5 +49,5 @@ def test_each_network_learns_the_fractures_from_scratch_and_looks_at_them(demo, 
     assert len(studies) >= 100
     assert auc >= 0.85
     assert maps.hits >= 20
-    assert maps.on_fracture >= 0.6 > 2 * maps.by_chance  # ResNet50 falls short in some trainings: docs/evidence.md
+    assert maps.on_fracture >= 0.6 > 2 * maps.by_chance
     assert maps.withheld <= 0.2
