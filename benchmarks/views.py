@@ -3,7 +3,8 @@
 On the real hand radiographs beside the checkout. ImageNet weights can't be had on the machines where this was written,
 so the backbone is trained here first, from scratch, to tell lateral and oblique from frontal views (it sees no label of
 a fracture), and then given to the report's recipe as `weights = "<path>"`. The figures compare the modes with one
-another; how well a network that starts from ImageNet reads fractures they do not say.
+another; how well a network that starts from ImageNet reads fractures they do not say. WRIST_BENCH_NETWORK=resnet50
+takes that network instead of EfficientNetB0.
 """
 
 from __future__ import annotations
