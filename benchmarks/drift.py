@@ -6,13 +6,12 @@ features were chosen on the others, and all of them.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.pixels import REAL, generated, real
+from benchmarks.pixels import generated, manifest, real
 from benchmarks.result import Result
 from wrist_model import drift as rule
 from wrist_model.recipe import DriftRecipe
@@ -65,8 +64,7 @@ def _sets(quick: bool) -> list[Sides]:
     found = [_sides("generated wrists", films, {})]
     films = [one.pixels for one in real(100_000)]
     if films:
-        with (REAL / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
-            labels: list[float | str | None] = [row["label"] for row in csv.DictReader(file)]
+        labels: list[float | str | None] = [row["label"] for row in manifest()]
         found.append(_sides("real hands, the odd half", films[1::2], {"positives": labels[1::2]}))
         found.append(_sides("real hands, all", films, {"positives": labels}))
     return found

@@ -40,13 +40,18 @@ def _grey(path: Path) -> np.ndarray:
     return 255 - decoded.pixels if decoded.inverted else decoded.pixels
 
 
+def manifest() -> list[dict[str, str]]:
+    """The rows of the real radiographs' table; none where they do not lie beside the checkout."""
+    table = REAL / "manifest.csv"
+    if not table.is_file():
+        return []
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def real(count: int, parity: int | None = None) -> list[Labelled]:
     """Real radiographs, bone bright. parity 1: only odd-numbered ones, which no rule was fitted to."""
-    manifest = REAL / "manifest.csv"
-    if not manifest.is_file():
-        return []
-    with manifest.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(enumerate(csv.DictReader(file)))
+    rows = enumerate(manifest())
     chosen = [(number, row) for number, row in rows if parity is None or number % 2 == parity][:count]
     return [Labelled(_grey(REAL / row["path"]), row["multiscan"] == "1", number) for number, row in chosen]
 

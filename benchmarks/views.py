@@ -9,7 +9,6 @@ takes that network instead of EfficientNetB0.
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 
-from benchmarks.pixels import REAL
+from benchmarks.pixels import REAL, manifest
 from benchmarks.result import Result, spread
 from wrist_model import decode, inference, training
 from wrist_model.recipe import Recipe, from_mapping
@@ -34,12 +33,12 @@ Pictures = list[tuple[ImageRef, int]]
 
 def views_per_image(*, quick: bool) -> list[Result]:
     """AUC and log loss of each mode beside online training of the same seed."""
-    if not REAL.is_dir():
-        print(f"views_per_image needs the radiographs at {REAL}", file=sys.stderr)
-        return []
     architecture = os.environ.get("WRIST_BENCH_NETWORK", "efficientnetb0")
     seeds, epochs = ((1,), 3) if quick else ((1, 2, 3), EPOCHS)
     pictures = _pictures(160 if quick else None)
+    if not pictures:
+        print(f"views_per_image needs the radiographs at {REAL}", file=sys.stderr)
+        return []
     with tempfile.TemporaryDirectory() as folder:
         backbone = _pretrained(pictures, architecture, Path(folder), 2 if quick else 12)
         found: dict[str, list[tuple[float, float, float]]] = {}
@@ -74,10 +73,8 @@ def views_per_image(*, quick: bool) -> list[Result]:
 
 
 def _pictures(most: int | None) -> Pictures:
-    with (REAL / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))[:most]
     made = []
-    for row in rows:
+    for row in manifest()[:most]:
         file_path = REAL / row["path"]
         (pixels,) = decode.decode(file_path)
         uid = file_path.stem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import urllib.request
@@ -15,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 from prefect_fixtures import WRIST, Up, radiographs, wait
+
+from flows.console import serve
 
 
 def console(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -32,6 +35,16 @@ def console(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess
 def catalogue(home: Path, sql: str) -> list[tuple[object, ...]]:
     with sqlite3.connect(f"file:{home / 'catalogue.sqlite'}?mode=ro", uri=True) as connection:
         return connection.execute(sql).fetchall()
+
+
+def test_a_server_too_busy_to_tell_the_schedule_does_not_end_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        nowhere = f"http://127.0.0.1:{busy.getsockname()[1]}/api"
+    serve._tell(tmp_path, nowhere)
+    out = capsys.readouterr().out
+    assert "Could not read the schedule just now" in out and "Runs go on while this command does" in out
 
 
 def test_up_serves_a_page_and_says_what_runs_when(wrist_up: Up) -> None:

@@ -37,6 +37,7 @@ GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
 BATCH = 32
 FEWEST_CELLS = 5
 SHIFT = 1 / 16
+"""Of the picture's side, by which the copies of sharpened-grad-cam are moved."""
 OPACITY = 0.55
 """Of the hottest place: the bone below can still be read."""
 
@@ -124,17 +125,18 @@ def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps
 def _over_shifts(maps: Callable[[Grey], Maps], size: int) -> Callable[[Grey], Maps]:
     """The mean of the maps, each over its largest value, of the picture shifted by SHIFT of its side or not at all."""
     step = max(1, round(SHIFT * size))
+    corners = list(itertools.product((0, step, 2 * step), repeat=2))
 
     def mean(pictures: Grey) -> Maps:
         wide = np.pad(pictures, ((0, 0), (step, step), (step, step), (0, 0)), "edge")
         total = np.zeros((len(pictures), size, size), np.float32)
-        for down, right in itertools.product((0, step, 2 * step), repeat=2):
+        for down, right in corners:
             heat = maps(np.ascontiguousarray(wide[:, down : down + size, right : right + size]))
             for place, each in enumerate(heat):
                 full = np.zeros(wide.shape[1:3], np.float32)
                 full[down : down + size, right : right + size] = upsampled(each, (size, size))
                 total[place] += full[step:-step, step:-step]
-        return total / np.float32(9)
+        return total / np.float32(len(corners))
 
     return mean
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,21 +68,21 @@ def _serve(home: Path, url: str, workers: int) -> None:
                     with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
                         say("… it answers again.")
                 if time.monotonic() - rescued > RESCUE_SECONDS:
-                    for line in _quietly(lambda: rescue(url, seen)):
+                    for line in _quietly("look after crashed runs", lambda: rescue(url, seen)):
                         say(line)
                     rescued = time.monotonic()
         except KeyboardInterrupt:
             say("Stopping the worker and the server …")
 
 
-def _quietly(look: Callable[[], list[str]]) -> list[str]:
-    """A look that must not end `wrist up`: what is in its way now is tried again at the next turn."""
+def _quietly(aim: str, look: Callable[[], list[str]]) -> list[str]:
+    """A look that must not end `wrist up`, though the server be too busy to answer: what came in its way instead."""
     from wrist_model.errors import WristError
 
     try:
         return look()
     except (WristError, OSError) as error:
-        return [f"Could not look after crashed runs just now: {error}"]
+        return [f"Could not {aim} just now: {error}"]
 
 
 def _healthy(url: str) -> bool:
@@ -155,7 +154,7 @@ def _await_pool(url: str, pool: Workers) -> None:
         try:
             ask(url, f"/work_pools/{POOL}")
             return
-        except urllib.error.URLError:
+        except OSError:  # no pool yet, or a server too busy to answer in time
             pool.mend()
             time.sleep(0.5)
     raise CatalogueError(f"No worker made the work pool {POOL!r} within {POOL_SECONDS} s; {pool.log} says why.")
@@ -181,14 +180,18 @@ def deploy(home: Path, url: str) -> None:
 
 
 def _tell(home: Path, url: str) -> None:
+    print(f"UI:       {url.removesuffix('/api')}")
+    for line in _quietly("read the schedule", lambda: _schedule(url)):
+        print(f"{'':<10}{line}")
+    print(f"Home:     {home}")
+    print("Runs go on while this command does; Ctrl-C stops it.", flush=True)
+
+
+def _schedule(url: str) -> list[str]:
     end = time.monotonic() + 10
     while any(row["next"] == SOON for row in deployments(url)) and time.monotonic() < end:
         time.sleep(0.5)  # until the scheduler has seen the new schedules
-    print(f"UI:       {url.removesuffix('/api')}")
-    for row in deployments(url):
-        print(f"{'':<10}{row['name']:<32}{row['next'] or 'when asked'}")
-    print(f"Home:     {home}")
-    print("Runs go on while this command does; Ctrl-C stops it.", flush=True)
+    return [f"{row['name']:<32}{row['next'] or 'when asked'}" for row in deployments(url)]
 
 
 def deployments(url: str) -> list[dict[str, Any]]:
