@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import repeat
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -46,7 +47,9 @@ def append(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
     if not rows:
         raise ValueError("append needs at least one row")
     names = tuple(rows[0])
-    return append_rows(connection, table, names, [tuple(_plain(row[name]) for name in names) for row in rows], by)
+    columns = ([row[name] for row in rows] for name in names)
+    plain = [column if set(map(type, column)) <= _PLAIN else [*map(_plain, column)] for column in columns]
+    return append_rows(connection, table, names, list(zip(*plain, strict=True)), by)
 
 
 def append_rows(
@@ -151,6 +154,9 @@ def _kept(table: str, name: str, column: tuple[Any, ...]) -> list[Any]:
         if value is not None and type(value) is not kind:
             raise TypeError(f"{name} is {value!r}")
     return list(column)
+
+
+_PLAIN = {int, str, NoneType}
 
 
 def _plain(value: Any) -> Any:

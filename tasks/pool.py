@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
-from multiprocessing.context import BaseContext
+from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
+from types import ModuleType
+from typing import Any
 
 from wrist_model.examine import Context, Examined, Task, crashed, examine_chunk
 
@@ -19,6 +24,10 @@ CHUNK = 32
 
 CPU_SECONDS = 120.0
 """The most computing that one file may take: damaged pixel data can keep a decoder busy for ever."""
+
+KEPT_BYTES = 64 << 20
+"""Memory that a worker keeps between files."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 _context: Context | None = None
 _limit = CPU_SECONDS
@@ -32,6 +41,16 @@ def _begin(context: Context, limit: float) -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Let glibc keep what a picture took for the next: giving it back and getting it again, zeroed, takes an eighth of
+    the time that a picture takes (mallopt(3))."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, KEPT_BYTES // 2)
+        libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _end_with_parent() -> None:
@@ -82,10 +101,28 @@ def chunks(tasks: Iterable[Task]) -> Iterator[Sequence[Task]]:
         yield chunk
 
 
+class _Worker(ForkServerProcess):
+    """A process that doesn't import what `__main__` is here: under a Prefect worker that is Prefect's engine, which
+    takes half a second and 60 MiB, and a worker needs nothing of it."""
+
+    @staticmethod
+    def _Popen(process: BaseProcess) -> Any:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return ForkServerProcess._Popen(process)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _ForkServer(ForkServerContext):
+    Process = _Worker
+
+
 def warm() -> BaseContext:
     """Start the process that workers are forked from, and return at once: it imports what they need in half a second,
     which passes while the caller opens the catalogue and looks for files."""
-    start = multiprocessing.get_context("forkserver")
+    start = _ForkServer()
     start.set_forkserver_preload(["tasks.pool", "imagehash", "scipy.fftpack", "PIL.PngImagePlugin"])
     forkserver.ensure_running()
     return start

@@ -12,14 +12,19 @@ from tasks.ingest import catalogue_files
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 
-if __name__ == "__main__":
-    home = Path(sys.argv[1])
+
+def ingested(home: str, path: str) -> None:
+    """Ingest with one worker and print the counts as JSON."""
     done = catalogue_files(
-        [sys.argv[2]],
-        home=home,
-        engine=open_catalogue(home),
+        [path],
+        home=Path(home),
+        engine=open_catalogue(Path(home)),
         rule=SplitRecipe(),
         provenance=Provenance("tester"),
         jobs=1,
     )
     print(json.dumps(asdict(done.counts)))
+
+
+if __name__ == "__main__":
+    ingested(*sys.argv[1:])

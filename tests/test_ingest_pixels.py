@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from wrist_model import decode
+from wrist_model import png as container
 from wrist_model.errors import DataError, Refused
 from wrist_model.records import ImageRef
 
@@ -94,7 +95,67 @@ def chunk(name, data):
 
 def bomb(width=50_000, height=50_000):
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return decode.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    return container.SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def several_chunks(content, size=100):
+    """The same PNG with its image data in many chunks, and a text before and after them."""
+    start = content.index(b"IDAT") - 4
+    length = struct.unpack(">I", content[start : start + 4])[0]
+    data = content[start + 8 : start + 8 + length]
+    parts = [chunk(b"IDAT", data[at : at + size]) for at in range(0, length, size)]
+    text = chunk(b"tEXt", b"Comment\0none")
+    return content[:start] + text + b"".join(parts) + text + content[start + 12 + length :]
+
+
+def interlaced():
+    """A grey PNG in Adam7's order (PNG section 8), all of whose pixels are 7."""
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 1)
+    rows = [(1, 1), (1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8)]
+    data = b"".join((b"\0" + b"\7" * width) * height for height, width in rows)
+    return container.SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+def with_data(data, width=80, height=60):
+    """A grey PNG whose compressed image data is this."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return container.SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def test_a_png_with_its_data_stored_is_the_same_picture():
+    grey = Image.fromarray(picture())
+    modes = ["1", "L", "LA", "P", "RGB", "RGBA"]
+    whole = [png(grey.convert(mode), compress_level=level) for mode in modes for level in (1, 9)]
+    whole += [png(Image.fromarray(picture().astype(np.uint16) * 257)), several_chunks(png(grey))]
+    for content in whole:
+        stored = container.inflated(content).read()
+        assert len(stored) > len(content)
+        container.check(stored)
+        with Image.open(io.BytesIO(content)) as one, Image.open(io.BytesIO(stored)) as other:
+            assert one.mode == other.mode and one.info == other.info
+            assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_what_cannot_be_inflated_whole_is_left_for_pillow_to_judge(tmp_path):
+    rows = (b"\0" + b"\7" * 80) * 60
+    packed = zlib.compress(rows)
+    damaged = {
+        "too short": with_data(zlib.compress(rows[:-1])),
+        "cut": with_data(packed[: len(packed) // 2]),
+        "no zlib": with_data(b"nothing of the kind"),
+        "far too much behind": with_data(zlib.compress(rows + bytes(100_000_000))),
+        "interlaced": interlaced(),
+        "large": with_data(zlib.compress(bytes(1201 * 1200)), 1200, 1200),
+        "header alone": container.SIGNATURE + chunk(b"IHDR", bytes(13)),
+    }
+    left = {name for name, content in damaged.items() if container.inflated(content).read() == content}
+    assert left == set(damaged) - {"far too much behind"}
+    assert np.array_equal(one(tmp_path, damaged["interlaced"]).pixels, np.full((8, 8), 7))
+    assert one(tmp_path, damaged["far too much behind"]).pixels.shape == (60, 80)
+    for name in ("too short", "cut", "no zlib"):
+        with pytest.raises(Refused) as caught:
+            one(tmp_path, damaged[name])
+        assert caught.value.reason_code in ("truncated", "damaged"), name
 
 
 def flipped(content, at):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import resource
 import signal
 import sqlite3
@@ -159,6 +160,21 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path):
             small_files(tmp_path, 3),
             examiner=functools.partial(cluster.examined, address="tcp://127.0.0.1:9"),
         )
+
+
+def test_workers_do_not_import_the_program_that_started_them(tmp_path):
+    tree, script, imports = small_files(tmp_path, 40), tmp_path / "program.py", tmp_path / "imports"
+    script.write_text(
+        f"open({str(imports)!r}, 'a').write(__name__)\n"
+        "import sys\n"
+        "if __name__ == '__main__':\n"
+        "    from tests.run_ingest import ingested\n"
+        "    ingested(*sys.argv[1:])\n"
+    )
+    command = [sys.executable, str(script), str(tmp_path / "home"), str(tree)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
+    assert json.loads(done.stdout)["new"] == 40
+    assert imports.read_text() == "__main__"
 
 
 @pytest.mark.soak

@@ -9,14 +9,13 @@ import hashlib
 import io
 import os
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from wrist_model import polarity
+from wrist_model import png, polarity
 from wrist_model.errors import DataError, Refused
 from wrist_model.records import ImageRef
 
@@ -24,7 +23,6 @@ DEFAULT_MAX_PIXELS = 64_000_000
 """The largest picture that is decoded: four times the largest radiography detector (about 4300 × 3500)."""
 MAX_FILE_BYTES = 1 << 30
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SNIFF_BYTES = 256
 
 Image.MAX_IMAGE_PIXELS = None  # the size is checked here, before decoding, against a limit that a setting can raise
@@ -64,7 +62,7 @@ def sniff(head: bytes) -> str | None:
 
     DICOM is told by its preamble (PS3.10 section 7.1) or, without one, by a first data element of group 0002 or 0008.
     """
-    if head.startswith(PNG_SIGNATURE):
+    if head.startswith(png.SIGNATURE):
         return "png"
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg"
@@ -133,7 +131,7 @@ def check_size(width: int, height: int, max_pixels: int, frames: int = 1) -> Non
 def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
     """A PNG or JPEG, in any of Pillow's modes. Raises Refused (`truncated`, `damaged`, `decompression_bomb`)."""
     if kind == "png":
-        _check_png(data)
+        png.check(data)
     pixels, mode, steps = _grey(data, kind, max_pixels)
     small = polarity.thumbnail(pixels)
     inverted = polarity.is_inverted(small)
@@ -143,31 +141,12 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), small)
 
 
-def _check_png(data: bytes) -> None:
-    """Walk the chunks: Pillow itself checks neither the image data's CRC nor that the end is there (PNG, section 5)."""
-    view, at, header = memoryview(data), len(PNG_SIGNATURE), False
-    while True:
-        if at + 12 > len(data):
-            raise Refused("truncated", "The PNG ends before its end chunk: the file was cut short.")
-        length, name = struct.unpack(">I4s", view[at : at + 8])
-        end = at + 12 + length
-        if end > len(data):
-            raise Refused("truncated", "The PNG ends in the middle of a chunk: the file was cut short.")
-        if zlib.crc32(view[at + 4 : end - 4]) != struct.unpack(">I", view[end - 4 : end])[0]:
-            raise Refused("damaged", "A chunk of the PNG fails its checksum: the file was altered or badly copied.")
-        if not header and name != b"IHDR":
-            raise Refused("damaged", "The PNG has no header chunk.")
-        header = True
-        if name == b"IEND":
-            return
-        at = end
-
-
 def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, list[str]]:
     """uint8 (height, width), the file's mode, and the steps; polarity untouched."""
     steps: list[str] = []
     try:
-        with Image.open(io.BytesIO(data), formats=(kind.upper(),)) as image:
+        file = png.inflated(data) if kind == "png" else io.BytesIO(data)
+        with Image.open(file, formats=(kind.upper(),)) as image:
             check_size(image.width, image.height, max_pixels)
             mode = image.mode
             image.load()

@@ -9,7 +9,6 @@ it on the others. Views one above the other are found by the same rule on the tu
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 LOG_ODDS = 0.0
 _WEIGHTS = np.array([-1.25, 9.35, 5.87, -4.46, 3.76, 3.38, 8.23, 1.68, 4.04])
@@ -84,6 +83,8 @@ def _middle(small: np.ndarray) -> slice:
 
 def _two_largest(body: np.ndarray) -> tuple[float, float, float]:
     """Shares of the picture of the two largest bodies, and how far apart they stand side by side (0 to 1)."""
+    from scipy import ndimage  # here, since most pictures have no valley, and importing it takes as long as 40 of them
+
     places, count = ndimage.label(body)
     sizes = np.bincount(places.ravel(), minlength=count + 1)[1:] / body.size
     order = np.argsort(-sizes, kind="stable")[:2]
@@ -115,6 +116,8 @@ def _bodies(small: np.ndarray) -> np.ndarray:
     bright = small > _BRIGHT
     blocks = np.zeros_like(bright)
     if bright.any():
+        from scipy import ndimage
+
         places, _ = ndimage.label(bright)
         at_edge = np.zeros(int(places.max()) + 1, bool)
         for line in (places[0], places[-1], places[:, 0], places[:, -1]):
