@@ -76,11 +76,11 @@ def begin_evaluation(
     by: Provenance,
     recipe_sha256: str | None = None,
 ) -> EvaluationStart:
-    """Write the start of an evaluation, or take up the one of the same model, version, recipe and purpose,
-    also one that failed: what it has stored is not stored twice.
+    """Write the start of an evaluation, or take up the one of the same model, version and purpose whose recipe says
+    the same of evaluation, also one that failed: what it has stored is not stored twice.
 
     Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe_sha256: of a stored
-    recipe, whose evaluation part decides intervals and operating points.
+    recipe, whose [evaluation] decides intervals and operating points; another margin is no reason for another look.
     """
     if (purpose == "evaluation") != (dataset_id is not None):
         raise DataError("An evaluation needs a data-set version; a prospective scoring has none.")
@@ -89,16 +89,18 @@ def begin_evaluation(
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id) if dataset_id else None
         recipe = row_id(connection, "recipe", "recipe_sha256", recipe_sha256) if recipe_sha256 else None
         if purpose == "evaluation":
+            said = one(connection, "SELECT content FROM recipe WHERE id = :id", id=recipe)
             for row in every(
                 connection,
-                "SELECT e.evaluation_id, e.recipe_id, v.status FROM evaluation e "
+                "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
+                "LEFT JOIN recipe r ON r.id = e.recipe_id "
                 "LEFT JOIN evaluation_event v ON v.id = (SELECT max(id) FROM evaluation_event "
                 "WHERE evaluation_id = e.id) WHERE e.model_version_id = :model "
                 "AND e.dataset_version_id = :dataset AND e.purpose = 'evaluation' ORDER BY e.id DESC",
                 model=model,
                 dataset=dataset,
             ):
-                if row.recipe_id != recipe:
+                if _of_evaluation(row.content) != _of_evaluation(said.content if said else None):
                     continue
                 if row.status == "failed":
                     number = row_id(connection, "evaluation", "evaluation_id", row.evaluation_id)
@@ -122,6 +124,11 @@ def begin_evaluation(
         }
         append(connection, "evaluation", [row], by)
     return EvaluationStart(str(row["evaluation_id"]), False, False)
+
+
+def _of_evaluation(recipe_json: str | None) -> Any:
+    """What a recipe says of evaluation; None without a recipe."""
+    return None if recipe_json is None else json.loads(recipe_json).get("evaluation", {})
 
 
 def add_predictions(

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from db import audit, catalogue, datasets, evaluations, labels
 from db.engine import open_catalogue, writing
 from db.rows import recipe
+from tasks.evaluate import predictions
 from tasks.promote import by_hand, gate, record
 from wrist_model.errors import DataError
 from wrist_model.recipe import EvaluationRecipe, GateRecipe, Recipe
@@ -46,10 +47,16 @@ class Hall:
         self.seed += 1
         dataset = dataset or self.dataset
         _, model = db_story.train(self.engine, dataset, "resnet50", self.seed)
-        with writing(self.engine) as connection:
-            recipe(connection, self.recipe.sha256, "gate", self.recipe.canonical_json, BY)
+        self.says(self.recipe)
         audit.add_operating_points(self.engine, model, POINTS, BY)
         return model, self.evaluation(model, separation, same, dataset)
+
+    def says(self, said: Recipe) -> Recipe:
+        """The recipe by which networks are evaluated from now on."""
+        self.recipe = said
+        with writing(self.engine) as connection:
+            recipe(connection, said.sha256, "gate", said.canonical_json, BY)
+        return said
 
     def evaluation(self, model: str, separation: float, same: int, dataset: str) -> str:
         session = replace(BY, prefect_flow_run_id=f"retrain {self.seed}")  # each is a look of its own
@@ -137,6 +144,16 @@ def test_an_earlier_champion_that_returns_is_a_roll_back(hall: Hall) -> None:
     assert hall.champion() == first
     with pytest.raises(DataError):
         by_hand("mv-nonesuch", "?")
+
+
+def test_another_margin_scores_nothing_again_and_another_number_of_resamples_does(hall: Hall) -> None:
+    model, evaluation = hall.network(3.0)
+    looks = evaluations.holdout_looks(hall.engine, hall.dataset)
+    wide = hall.says(replace(RECIPE, gate=GateRecipe(margin_roc_auc=0.1)))
+    assert predictions(model, hall.dataset, wide) == evaluation
+    assert evaluations.holdout_looks(hall.engine, hall.dataset) == looks
+    hall.says(replace(RECIPE, evaluation=replace(RECIPE.evaluation, resamples=100)))
+    assert hall.evaluation(model, 3.0, 1, hall.dataset) != evaluation
 
 
 def test_past_the_looks_a_hold_out_allows_only_a_person_promotes(hall: Hall) -> None:
