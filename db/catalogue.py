@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, text
@@ -82,6 +82,27 @@ def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
     return {row[0]: KnownFile(row[1], row[2], row[3], row[4]) for row in rows}
 
 
+def roots(engine: Engine) -> list[str]:
+    """The folders below which files were looked at."""
+    with reading(engine) as connection:
+        return [row.root for row in every(connection, "SELECT DISTINCT root FROM file")]
+
+
+def studies_at(engine: Engine, root: str, paths: Container[str]) -> dict[str, list[str]]:
+    """study_uid → the stored paths of its images, of those that lie below a root at one of these stored paths."""
+    sql = (
+        "SELECT s.study_uid, l.path FROM image_location l JOIN image i ON i.id = l.image_id "
+        "JOIN study s ON s.id = i.study_id WHERE l.root = :root ORDER BY l.path"
+    )
+    with reading(engine) as connection:
+        rows = every(connection, sql, root=root)
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.path in paths:
+            found.setdefault(row.study_uid, []).append(row.path)
+    return found
+
+
 def begin_ingest(engine: Engine, source: str, by: Provenance, facts: LineageFacts | None = None) -> str:
     """Write the start of an ingest; returns its ingest_run_id."""
     with writing(engine) as connection:
@@ -113,15 +134,16 @@ def add_images(
 ) -> dict[str, Outcome]:
     """Catalogue images with their patients, studies and first labels; image_uid → outcome. One transaction.
 
-    unchanged: catalogued with the same file hash (a moved data set's new place is kept). changed: the file under the
-    same root has other content; the row stays. taken: another file under another root already has this image_uid.
-    A patient known already keeps its split, a study its label.
+    unchanged: catalogued with the same file hash (a moved data set's new place is kept), or a copy of a DICOM instance
+    that its study has. changed: the file under the same root has other content; the row stays. taken: another file
+    under another root already has this image_uid. A patient known already keeps its split, a study its label.
     """
     if not records:
         return {}
     with writing(engine) as connection:
         run, by = _run(connection, ingest_run_id, by)
         known = _known_images(connection, [record.image_uid for record in records])
+        instances = _known_instances(connection, records)
         outcomes: dict[str, Outcome] = {}
         fresh: list[ImageRecord] = []
         places: list[ImageRecord] = []
@@ -129,6 +151,12 @@ def add_images(
             if record.image_uid in outcomes:
                 continue
             stored = known.get(record.image_uid)
+            if stored is None and record.format == "dicom":
+                first = instances.setdefault((record.study_uid, record.file_sha256, record.frame), record.image_uid)
+                if first != record.image_uid:
+                    outcomes[record.image_uid] = "unchanged"
+                    places.append(replace(record, image_uid=first))
+                    continue
             if stored is None:
                 outcomes[record.image_uid] = "new"
                 fresh.append(record)
@@ -225,6 +253,16 @@ def _known_images(connection: Connection, image_uids: Sequence[str]) -> dict[str
         "WHERE i.image_uid IN :values"
     )
     return {row[0]: (row[1], row[2]) for row in among(connection, sql, image_uids)}
+
+
+def _known_instances(connection: Connection, records: Sequence[ImageRecord]) -> dict[tuple[str, str, int], str]:
+    """(study_uid, file hash, frame) → image_uid, for the DICOM frames that the records' studies have."""
+    sql = (
+        "SELECT s.study_uid, i.file_sha256, i.frame, i.image_uid FROM image i JOIN study s ON s.id = i.study_id "
+        "WHERE i.format = 'dicom' AND s.study_uid IN :values"
+    )
+    studies = {record.study_uid for record in records if record.format == "dicom"}
+    return {(row[0], row[1], row[2]): row[3] for row in among(connection, sql, studies)} if studies else {}
 
 
 def _add_studies(

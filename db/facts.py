@@ -106,32 +106,6 @@ def last_decision(engine: Engine, model_version_id: str) -> LastDecision | None:
     return LastDecision(*row) if row else None
 
 
-def studies_under(engine: Engine, place: str) -> tuple[str, ...]:
-    """The studies with a file whose root lies at or below this absolute path, or, where paths are kept, a file there.
-
-    A manifest or a single file counts as its folder. A part of a DICOM folder counts as the whole: pseudonyms of
-    paths don't tell where a file lies.
-    """
-    sql = (
-        "SELECT DISTINCT s.study_uid, l.root, l.path "
-        "FROM image i JOIN study s ON s.id = i.study_id JOIN image_location l ON l.image_id = i.id"
-    )
-    with reading(engine) as connection:
-        rows = every(connection, sql)
-    inside = {
-        row.study_uid
-        for row in rows
-        if _below(row.root, place)
-        or (_below(place, row.root) and (row.path.startswith("pa-") or _below(f"{row.root}/{row.path}", place)))
-        or (_below(place, row.root) and place.lower().endswith(".csv"))
-    }
-    return tuple(sorted(inside))
-
-
-def _below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
 def recipe_of_evaluation(engine: Engine, evaluation_id: str) -> tuple[str, str]:
     """(canonical JSON, name) of the recipe that an evaluation was made with. Raises DataError where it has none."""
     with reading(engine) as connection:

@@ -19,11 +19,13 @@ def score(
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> dict[str, Any]:
-    """Catalogues the paths (or the remembered roots) and scores what lies there and this model has not scored yet.
+    """Catalogues the paths and scores what lies there and this model has not scored yet; without paths, what the
+    remembered roots bring, and each study that has no label.
 
     model: a model version's id, an architecture or a role; without one, the champion.
     cluster: a Dask scheduler whose workers decode and compute.
-    Gives evaluation_id and one row a study; an evaluation_id of None says that nothing was new.
+    Gives ingest (counts), evaluation_id, one row a study, and how many were scored before; an evaluation_id of None
+    says that nothing was new.
     """
-    ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster)
-    return score_new(paths, model, cluster)
+    counts = ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster)
+    return {"ingest": counts, **score_new(paths, model, source, cluster)}

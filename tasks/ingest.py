@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Engine
 
@@ -34,7 +34,7 @@ from wrist_model.examine import (
 from wrist_model.identity import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
-from wrist_model.sources.find import Labels, Plan, find, settle
+from wrist_model.sources.find import Labels, Plan, find, settle, within
 from wrist_model.sources.item import Item
 
 AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken"})
@@ -84,7 +84,7 @@ def catalogue_files(
     key = IdentityKey.load_or_make(home)
     catalogue.remember_key(engine, key.fingerprint, provenance)
     catalogue.remember_split_rule(engine, asdict(rule), provenance)
-    plans = [find(path, source=source, body_part=body_part, labels=labels) for path in paths]
+    plans = [placed(engine, path, source=source, body_part=body_part, labels=labels) for path in paths]
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
@@ -93,6 +93,18 @@ def catalogue_files(
         _one(plan, key, home, engine, rule, provenance, jobs or pool.cores(), max_pixels, progress, examiner, done)
     done.seconds = time.monotonic() - begun
     return done
+
+
+def placed(engine: Engine, path: Path | str, **how: Any) -> Plan:
+    """`find`, within the roots that are catalogued."""
+    return within(find(path, **how), catalogue.roots(engine))
+
+
+def studies_at(engine: Engine, home: Path, path: Path | str, source: str | None) -> dict[str, list[str]]:
+    """study_uid → stored paths of the catalogued images that lie at path, or below it, or in the list that it is."""
+    plan, key = placed(engine, path, source=source), IdentityKey.load_or_make(home)
+    names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
+    return catalogue.studies_at(engine, str(plan.root), names)
 
 
 def _one(

@@ -12,6 +12,7 @@ from wrist_model.errors import DataError, Refused, UsageError
 from wrist_model.examine import is_pseudonym, printable
 from wrist_model.identity import IdentityKey
 from wrist_model.sources import walk
+from wrist_model.sources.find import absolute
 
 
 def locate(target: str, folder: Path) -> Path:
@@ -24,7 +25,7 @@ def locate(target: str, folder: Path) -> Path:
         raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
     path, sha256 = _stored(target)
     key = IdentityKey.load_or_make(home())
-    files = list(walk.files(folder.absolute()))
+    files = list(walk.files(absolute(folder)))
     for file, relative in files:
         if (key.path(relative) if is_pseudonym(path) else printable(relative)) == path:
             return Path(file)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger, task
 
 from db import audit, datasets, evaluations
-from db import facts as facts_of
-from db.engine import open_catalogue
+from db.engine import home, open_catalogue
 from tasks.context import facts, provenance
 from tasks.evaluate import scored
+from tasks.ingest import studies_at
 from wrist_model import evaluation
 from wrist_model.errors import DataError
 
 
 @task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
-def score_new(paths: list[str] | None, model: str | None, cluster: str | None = None) -> dict[str, Any]:
-    """Writes one prospective evaluation with its image and study predictions; gives its id and the studies' rows.
+def score_new(
+    paths: list[str] | None, model: str | None, source: str | None = None, cluster: str | None = None
+) -> dict[str, Any]:
+    """Writes one prospective evaluation with its image and study predictions; gives its id, the studies' rows, and how
+    many studies of these paths this model had scored before.
 
     paths: only studies with a file at or below one of these; without any, all that have no label.
     cluster: a Dask scheduler whose workers compute. Raises DataError when no model serves.
@@ -28,19 +30,21 @@ def score_new(paths: list[str] | None, model: str | None, cluster: str | None = 
     points = audit.operating_points(engine, chosen.model_version_id)
     if not points:
         raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
-    wanted = None
-    if paths:
-        wanted = {uid for path in paths for uid in facts_of.studies_under(engine, str(Path(path).absolute()))}
+    places: dict[str, list[str]] = {}
+    for path in paths or ():
+        places |= studies_at(engine, home(), path, source)
     done = {
         row.study_uid
         for one in evaluations.evaluations(engine, model_version_id=chosen.model_version_id)
         if one.purpose == "prospective"
         for row in evaluations.study_predictions(engine, one.evaluation_id)
     }
-    refs = [ref for ref in datasets.refs_to_score(engine, wanted) if ref.study_uid not in done]
+    found = datasets.refs_to_score(engine, places if paths else None)
+    refs = [ref for ref in found if ref.study_uid not in done]
+    before = len({ref.study_uid for ref in found} & done)
     if not refs:
         get_run_logger().info("Nothing new to score with %s.", chosen.model_version_id)
-        return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": []}
+        return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": [], "before": before}
     rows = scored(engine, chosen, refs, cluster)
     images = evaluation.apply(points, rows)
     studies = evaluation.apply(points, evaluation.by_study(rows))
@@ -58,9 +62,11 @@ def score_new(paths: list[str] | None, model: str | None, cluster: str | None = 
     return {
         "evaluation_id": start.evaluation_id,
         "model_version_id": chosen.model_version_id,
+        "before": before,
         "studies": [
             {
                 "study_uid": row.study_uid,
+                "paths": places.get(row.study_uid, []),
                 "n_images": row.n_images,
                 "probability": row.probability,
                 "predicted_label": row.predicted_label,

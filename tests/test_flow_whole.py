@@ -153,19 +153,18 @@ def test_verify_finds_nothing(whole: Whole) -> None:
 
 def test_new_studies_are_scored_by_the_champion_and_only_once(whole: Whole) -> None:
     folder = whole.base / "incoming"
-    source = next(whole.made.dicom.rglob("*.dcm")).parent
     folder.mkdir()
     for number, file in enumerate(sorted(whole.made.mura.rglob("valid/**/image1.png"))[:2]):
         (folder / f"case{number}").mkdir()
         shutil.copy(file, folder / f"case{number}" / "image.png")
-    assert source.exists()
     result = json.loads(whole.wrist("predict", str(folder), "--json").stdout)
     assert len(result["studies"]) == 2
     assert all(0 <= row["probability"] <= 1 and row["predicted_label"] in (0, 1) for row in result["studies"])
     rows = whole.rows("select count(*), min(split), min(label) from study_predictions where purpose = 'prospective'")
     assert rows == [(2, None, None)]
-    again = json.loads(whole.wrist("predict", str(folder), "--json").stdout)
-    assert again["studies"] == []
+    assert sorted(row["paths"] for row in result["studies"]) == [["case0/image.png"], ["case1/image.png"]]
+    again = json.loads(whole.wrist("predict", f"{folder}/../incoming/case1", "--json").stdout)
+    assert again["studies"] == [] and again["before"] == 1
 
 
 def test_status_and_champion_say_who_serves(whole: Whole) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from db.engine import open_catalogue
-from tasks.ingest import catalogue_files
+from tasks.ingest import catalogue_files, studies_at
 from tests import dicom_files
 from wrist_model.decode import decode, load_pixels
 from wrist_model.errors import CatalogueError, DataError, UsageError
@@ -151,6 +151,35 @@ def test_files_with_the_same_bytes_are_two_images(home, tmp_path):
         png(tmp_path / "twins" / name, 3)
     assert ingest(home, tmp_path / "twins").counts.new == 2
     assert rows(home, "select count(*), count(distinct pixel_sha256) from images") == [(2, 1)]
+
+
+def test_a_part_of_a_catalogued_folder_is_the_same_images_as_in_the_whole(home, tmp_path, monkeypatch):
+    for n in range(3):
+        png(tmp_path / "clinic" / f"day{n}" / "x.png", n)
+    for n in range(3):
+        dicom_files.write(tmp_path / "pacs", f"day{n}/x", dicom_files.dataset(PatientID=f"P{n}"))
+    assert ingest(home, tmp_path / "clinic", tmp_path / "pacs").counts.new == 6
+    for part in ("clinic/day1", "clinic/day1/x.png", "pacs/day1", "pacs/day1/x"):
+        assert ingest(home, tmp_path / part).counts == IngestCounts(unchanged=1), part
+    png(tmp_path / "clinic" / "day3" / "x.png", 3)
+    assert ingest(home, tmp_path / "clinic" / "day3").counts.new == 1
+    assert ingest(home, tmp_path / "clinic").counts == IngestCounts(unchanged=4)
+    assert ingest(home, tmp_path / "clinic" / "day0", source="other").counts.new == 1  # said to be another place
+    engine = open_catalogue(home)
+    monkeypatch.chdir(tmp_path / "clinic")
+    for place, studies in (("day1", 1), ("../pacs/day2", 1), (".", 4), ("../pacs", 3), (tmp_path / "pacs/day0/x", 1)):
+        assert len(studies_at(engine, home, place, None)) == studies, place
+    engine.dispose()
+
+
+def test_a_copy_of_a_dicom_file_is_the_instance_that_its_study_has(home, tmp_path):
+    ds = dicom_files.dataset()
+    for place in ("one/a", "one/copy", "two/elsewhere"):
+        dicom_files.write(tmp_path, place, ds)
+    assert ingest(home, tmp_path / "one").counts == IngestCounts(new=1, unchanged=1)
+    assert ingest(home, tmp_path / "two").counts == IngestCounts(unchanged=1)
+    assert ingest(home, tmp_path / "one", tmp_path / "two").counts == IngestCounts(unchanged=3)
+    assert rows(home, "select count(*), count(distinct study_uid) from images") == [(1, 1)]
 
 
 def test_dicom_studies_with_labels_go_through_the_pixel_store(home, tmp_path):

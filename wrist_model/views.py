@@ -83,7 +83,7 @@ def _middle(small: np.ndarray) -> slice:
 
 def _two_largest(body: np.ndarray) -> tuple[float, float, float]:
     """Shares of the picture of the two largest bodies, and how far apart they stand side by side (0 to 1)."""
-    from scipy import ndimage  # here, since most pictures have no valley, and importing it takes as long as 40 of them
+    from scipy import ndimage  # not at the top: most pictures have no valley, and this takes as long as forty of them
 
     places, count = ndimage.label(body)
     sizes = np.bincount(places.ravel(), minlength=count + 1)[1:] / body.size

@@ -113,6 +113,11 @@ def check(recipe: str, models: list[str] | None = None, paths: list[str] | None 
             raise DataError(f"{path}: no files there. Give a folder that holds images, or a list of them.")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 study`, `2 studies`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
     """The result as JSON, or as `tell` prints it."""
     if as_json:
@@ -140,20 +145,26 @@ def ingest(
         from tasks.catalogue import places
         from tasks.roots import Root
         from tasks.roots import remember as note
+        from wrist_model.sources.find import absolute
 
         counts = flow(paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster)
         for place in places(paths, labels, source, body_part) if remember and paths else ():
-            absolute = str(Path(place.path).absolute())
-            file = str(Path(place.labels).absolute()) if place.labels else None
-            note(home(), Root(absolute, file, place.source, place.body_part))
+            file = str(absolute(place.labels)) if place.labels else None
+            note(home(), Root(str(absolute(place.path)), file, place.source, place.body_part))
     show(counts, as_json, lambda: _tell_counts(counts))
 
 
 def _tell_counts(counts: dict[str, Any]) -> None:
     parts = [f"{number} {name}" for name, number in counts.items() if name not in ("seen", "reasons") and number]
-    print(f"{counts['seen']} files seen: {', '.join(parts) or 'nothing'}")
+    print(f"{counted(counts['seen'], 'file')} seen: {', '.join(parts) or 'nothing'}")
+    _tell_quarantined(counts)
+
+
+def _tell_quarantined(counts: dict[str, Any]) -> None:
     for reason, number in sorted(counts["reasons"].items()):
         print(f"  quarantined as {reason}: {number}")
+    if counts["reasons"]:
+        print('  which, and why: wrist sql "select path, reason from quarantined_files order by quarantined_at desc"')
 
 
 def split(
@@ -332,11 +343,20 @@ def predict(
         result = flow(paths, model, source, body_part, jobs, cluster)
 
     def tell() -> None:
-        if result["evaluation_id"] is None:
-            print(f"Nothing new to score with {result['model_version_id']}.")
+        before, model_version_id = result["before"], result["model_version_id"]
+        _tell_quarantined(result["ingest"])
+        if result["evaluation_id"] is None and not before:
+            print(f"Nothing to score with {model_version_id}: no study was catalogued there.")
         for row in result["studies"]:
             word = "abnormal" if row["predicted_label"] else "normal"
-            print(f"{row['study_uid']}  {row['probability']:.3f}  {word}  ({row['n_images']} images)")
+            files = row["paths"] or [counted(row["n_images"], "image")]
+            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+            print(f"{row['study_uid']}  {row['probability']:.3f}  {word:8}  {files[0]}{more}")
+        if before:
+            print(
+                f'{counted(before, "study", "studies")} scored before: wrist sql "select * from study_predictions '
+                f"where purpose = 'prospective' and model_version_id = '{model_version_id}'\""
+            )
 
     show(result, as_json, tell)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wrist_model.errors import DataError, UsageError
@@ -41,6 +41,11 @@ class Plan:
         return folder.items(self.root, self.start)
 
 
+def absolute(path: Path | str) -> Path:
+    """A path as a person gave it, from the root on, without `~`, `.` and `..`; links stay."""
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve() would follow links)
+
+
 def find(
     path: Path | str,
     *,
@@ -52,7 +57,7 @@ def find(
 
     A plan of kind `folder` is still to be asked, with what is known of its root, whether it is private: `settle`.
     """
-    given = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve() would follow links)
+    given = absolute(path)
     if not given.exists():
         raise UsageError(
             f"{path}: no such file or folder. Give a MURA tree, a folder or file of images, or a CSV file."
@@ -72,6 +77,15 @@ def find(
     return Plan("folder", root, given, source or "", body_part, labels=stated)
 
 
+def within(plan: Plan, roots: Collection[str]) -> Plan:
+    """A folder's plan with the root that it is a part of, if it is one of these: a part that is read by itself is the
+    same images as in the whole. Not where --source tells them apart."""
+    above = [Path(root) for root in roots if Path(root) in plan.root.parents]
+    if plan.kind != "folder" or plan.source or not above or str(plan.root) in roots:
+        return plan
+    return replace(plan, root=max(above, key=lambda root: len(root.parts)))
+
+
 def settle(plan: Plan, known: Container[str], known_private: bool) -> Plan:
     """A folder's plan with its privacy and source name settled. known: the paths catalogued below its root.
 
@@ -81,7 +95,7 @@ def settle(plan: Plan, known: Container[str], known_private: bool) -> Plan:
         return plan
     private = known_private or folder.holds_dicom(plan.root, plan.start, known)
     source = plan.source or (folder.DICOM_SOURCE if private else slug(plan.root.name))
-    return Plan("folder", plan.root, plan.start, source, plan.body_part, private, plan.labels)
+    return replace(plan, source=source, private=private)
 
 
 def read_labels(path: Path) -> Labels:

@@ -19,9 +19,9 @@ def items(root: Path, start: Path) -> Iterator[Item]:
     """Every file below start; then the references of a DICOMDIR at start that lead nowhere."""
     if start.is_file():
         if is_dicomdir(start):
-            yield from _referenced(start)
+            yield from _referenced(start, root)
         else:
-            yield Item(str(start), start.name)
+            yield Item(str(start), start.relative_to(root).as_posix())
         return
     for path, relative in walk.files(root, start):
         name = relative.rsplit("/", 1)[-1]
@@ -63,7 +63,7 @@ def _is_dicom(path: str) -> bool:
         return False
 
 
-def _referenced(index: Path, root: Path | None = None) -> Iterator[Item]:
+def _referenced(index: Path, root: Path) -> Iterator[Item]:
     """The image files that a DICOMDIR names; a reference that leads nowhere or out of the folder is refused."""
     from wrist_model import dicom
 
@@ -82,7 +82,7 @@ def _referenced(index: Path, root: Path | None = None) -> Iterator[Item]:
         if inside in met:
             continue
         met.add(inside)
-        relative = (folder / inside).relative_to(root).as_posix() if root else inside
+        relative = (folder / inside).relative_to(root).as_posix()
         if any(name in ("", ".", "..") or re.search(r"[/\\\0]", name) for name in names):
             yield Item(str(index), relative, refused=("outside_folder", "The DICOMDIR names a file out of its folder."))
             continue
@@ -91,7 +91,7 @@ def _referenced(index: Path, root: Path | None = None) -> Iterator[Item]:
             reason = "The DICOMDIR names a file that is not there; copy the medium again."
             yield Item(str(folder / inside), relative, refused=("missing_file", reason))
         else:
-            yield Item(str(path), path.relative_to(root or folder).as_posix())
+            yield Item(str(path), path.relative_to(root).as_posix())
 
 
 def _found(folder: Path, names: list[str]) -> Path | None:
