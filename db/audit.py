@@ -217,7 +217,8 @@ def model(engine: Engine, name: str | None = None) -> ModelVersion:
     wanted = name or "champion"
     found = [one_ for one_ in known if wanted in (one_.model_version_id, one_.role, one_.architecture)]
     if not found:
-        raise DataError(f"No model {wanted!r}. See `wrist status` for those that are stored, or run `wrist retrain`.")
+        listed = 'wrist sql "select model_version_id, architecture, role from model_versions"'
+        raise DataError(f"No model {wanted!r}. `{listed}` lists those that are stored; `wrist retrain` trains one.")
     return found[-1]
 
 

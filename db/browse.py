@@ -72,7 +72,9 @@ def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> 
     try:
         import datasette  # noqa: F401
     except ImportError:
-        raise CatalogueError("Datasette is not installed: pip install 'wrist[browse]'.") from None
+        raise CatalogueError(
+            f"Datasette is not installed; the extra `browse` names it: {sys.executable} -m pip install 'datasette<1'"
+        ) from None
     folder = home / "browse"
     (folder / "plugins").mkdir(parents=True, exist_ok=True)
     (folder / "metadata.json").write_text(json.dumps(metadata(), indent=1), encoding="utf-8")

@@ -92,7 +92,7 @@ def exclude(engine: Engine, target: str, reason: str, by: Provenance, undo: bool
     """Leave an image, a study or a patient out of later data-set versions, or (undo) take it in again. The row points
     to the one on the same target before it.
 
-    Raises DataError for an unknown id or an empty reason.
+    Raises DataError for an unknown id, an empty reason, or an undo of what is not left out.
     """
     kind = _KINDS.get(target.partition("-")[0])
     if kind is None:
@@ -107,9 +107,14 @@ def exclude(engine: Engine, target: str, reason: str, by: Provenance, undo: bool
         number = found[target]
         row: dict[str, Any] = {"image_id": None, "study_id": None, "patient_id": None}
         row |= {f"{table}_id": number, "reason": reason.strip(), "undone": int(undo)}
-        row["corrects_id"] = one(
-            connection, f"SELECT max(id) AS id FROM exclusion WHERE {table}_id = :number", number=number
-        ).id
+        before = one(
+            connection,
+            f"SELECT id, undone FROM exclusion WHERE {table}_id = :number ORDER BY id DESC LIMIT 1",
+            number=number,
+        )
+        if undo and (before is None or before.undone):
+            raise DataError(f"{target} is not left out: there is nothing to undo.")
+        row["corrects_id"] = before.id if before else None
         append(connection, "exclusion", [row], by)
         n_images = int(connection.exec_driver_sql(counting.replace(":id", str(number))).scalar() or 0)
     return Exclusion(target, table, n_images)

@@ -34,7 +34,9 @@ def row_id(connection: Connection, table: str, column: str, value: str) -> int:
     """The row number behind a text id. Raises DataError that names the id."""
     found = one(connection, f"SELECT id FROM {table} WHERE {column} = :value", value=value)
     if found is None:
-        raise DataError(f"No {table.replace('_', ' ')} {value!r} in the catalogue. See `wrist status` for the ids.")
+        raise DataError(
+            f"No {table.replace('_', ' ')} {value!r} in the catalogue: `wrist sql` on its view lists the ids."
+        )
     return int(found.id)
 
 

@@ -50,6 +50,8 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         if hasattr(error, "format_message"):  # of the command line's parser, which typer brings with it
+            if not error.format_message():  # no command at all: the help was shown
+                sys.exit(2)
             _fail(_usage(error), 2)
         if debug:
             raise

@@ -136,6 +136,8 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
                     require_free(port)
                 say("No Prefect server answers; starting one (about 10 s; 25 s on a new home) …")
                 url = _start(home, port or free_port())
+            elif port is not None:
+                say("Another command has this home's server running: joining it, where it listens.")
         yield url
 
 

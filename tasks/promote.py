@@ -159,12 +159,15 @@ def _labels_since(engine: Engine, dataset_id: str, reference: str) -> str:
 def by_hand(model_version_id: str, reason: str) -> dict[str, str]:
     """A person's decision: this version serves from now on. An earlier champion that returns is a roll-back.
 
-    Raises DataError for an unknown version or one without locked operating points.
+    Raises DataError for an unknown version, the one that serves already, or one without locked operating points.
     """
-    engine = open_catalogue()
+    engine = open_catalogue(made=True)
     model = audit.model(engine, model_version_id)
     if not audit.operating_points(engine, model.model_version_id):
         raise DataError(f"{model.model_version_id} has no operating points: `wrist evaluate` locks them first.")
+    serving = audit.champion(engine)
+    if serving is not None and serving.model_version_id == model.model_version_id:
+        raise DataError(f"{model.model_version_id} serves already; nothing was changed.")
     earlier = {one.model_version_id for one in audit.earlier_champions(engine)}
     decision: audit.Decision = "rolled_back" if model.model_version_id in earlier else "promoted"
     audit.add_promotion(engine, model.model_version_id, decision, reason, provenance())

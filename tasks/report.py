@@ -167,7 +167,7 @@ def _step(name: str, members: Sequence[Member]) -> FlowStep:
 def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
     held = [member for member in members if member.included]
     return (
-        FlowStep("Files seen", images=facts_of.files_seen(engine)),
+        FlowStep("Files catalogued or refused", images=facts_of.files_seen(engine)),
         _step("Catalogued", members),
         _step("In this data-set version", held),
         *(_step(split.capitalize(), [member for member in held if member.split == split]) for split in SPLITS),

@@ -49,7 +49,8 @@ def needs_a_person(engine: Engine) -> list[str]:
             found.append(f"drift since {_minute(drift.created_at)} in {', '.join(alerts)}: look at the newest studies")
     failed = _failed_trainings(engine)
     found += [
-        f"training {run} of {network} failed at {_minute(at)}: `wrist retrain` again" for run, network, at in failed
+        f"training {run} of {network} failed at {_minute(at)} ({reason}): mend that, then `wrist retrain` again"
+        for run, network, at, reason in failed
     ]
     return found
 
@@ -111,7 +112,7 @@ def _undecided(engine: Engine) -> list[tuple[str, str, str]]:
     return [(row.model_version_id, row.reason, row.created_at) for row in rows]
 
 
-def _failed_trainings(engine: Engine) -> list[tuple[str, str, str]]:
+def _failed_trainings(engine: Engine) -> list[tuple[str, str, str, str]]:
     """Trainings whose newest run on the newest data-set version failed."""
     version = datasets.latest_dataset(engine)
     if version is None:
@@ -119,12 +120,17 @@ def _failed_trainings(engine: Engine) -> list[tuple[str, str, str]]:
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT training_run_id, architecture, finished_at, status FROM training_runs WHERE dataset_id = :id "
-            "ORDER BY started_at",
+            "SELECT t.training_run_id, t.architecture, t.finished_at, t.status, (SELECT e.reason FROM training_event e "
+            "JOIN training_run r ON r.id = e.training_run_id WHERE r.training_run_id = t.training_run_id "
+            "ORDER BY e.id DESC LIMIT 1) AS reason FROM training_runs t WHERE t.dataset_id = :id ORDER BY t.started_at",
             id=version.dataset_id,
         )
     newest = {row.architecture: row for row in rows}
-    return [(r.training_run_id, r.architecture, r.finished_at) for r in newest.values() if r.status == "failed"]
+    return [
+        (row.training_run_id, row.architecture, row.finished_at, str(row.reason or "no reason is stored").rstrip("."))
+        for row in newest.values()
+        if row.status == "failed"
+    ]
 
 
 def _minute(at: str | None) -> str:
@@ -133,7 +139,9 @@ def _minute(at: str | None) -> str:
 
 def _text(found: dict[str, Any]) -> dict[str, list[str]]:
     studies = ", ".join(f"{number} {name}" for name, number in found["studies"].items()) or "none"
-    text = {f"Catalogue ({found['home']})": [f"studies: {studies}", f"files seen: {found['files_seen']}"]}
+    text = {
+        f"Catalogue ({found['home']})": [f"studies: {studies}", f"files catalogued or refused: {found['files_seen']}"]
+    }
     catalogued = text[f"Catalogue ({found['home']})"]
     if found["quarantined"]:
         catalogued.append(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from prefect_fixtures import WRIST, radiographs
 
+from db.engine import open_catalogue
+
 
 def wrist(home: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
@@ -43,6 +45,7 @@ def wrist(home: Path, *words: str, cwd: Path | None = None, **more: str) -> subp
         (("relabel", "nowhere.csv"), 2, "nowhere.csv"),
         (("sql", "select nonesuch from studies"), 2, "nonesuch"),
         (("sql", "delete from image"), 2, "reads only"),
+        (("sql", "delete from studies"), 2, "reads only"),
         (("sql", "select 1; select 2"), 2, "One statement"),
         (("up", "--port", "99999"), 2, "--port"),
         (("nonesuch",), 2, "nonesuch"),
@@ -56,6 +59,7 @@ def test_a_wrong_word_is_answered_in_one_or_two_lines(
     base = tmp_path_factory.mktemp("console")
     (base / "empty").mkdir()
     radiographs(base / "pictures", 2)
+    open_catalogue(base / "home").dispose()
     (base / "field.toml").write_text("[training]\nlearning_rat = 0.1\n")
     done = wrist(base / "home", *words)
     assert done.returncode == status, done.stderr
@@ -64,6 +68,17 @@ def test_a_wrong_word_is_answered_in_one_or_two_lines(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", ["verify", "champion", "promote mv-x", "exclude im-x --reason y", "db backup b"])
+def test_what_only_looks_or_decides_makes_no_catalogue_in_the_wrong_folder(tmp_path: Path, words: str) -> None:
+    done = wrist(tmp_path / "home", *words.split())
+    assert done.returncode == 1 and "no catalogue there" in done.stderr and "WRIST_HOME" in done.stderr
+    assert not (tmp_path / "home").exists() and not (tmp_path / "b").exists()
+    for asked in (("status",), ("sql", "select count(*) from studies")):
+        home = tmp_path / asked[0]
+        assert "a new, empty one" in wrist(home, *asked).stderr
+        assert wrist(home, *asked).stderr == ""
 
 
 def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
@@ -97,6 +112,20 @@ def test_sql_prints_tables_csv_and_json(tmp_path: Path) -> None:
     assert "words" in wrist(tmp_path / "home", "sql", query).stdout
 
 
+def test_sql_writes_by_the_files_ending_and_cuts_a_long_table(tmp_path: Path) -> None:
+    count = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 10001) select i from n"
+    assert wrist(tmp_path / "home", "sql", count, "--output", str(tmp_path / "n.csv")).returncode == 0
+    assert len((tmp_path / "n.csv").read_text().splitlines()) == 10_002
+    assert wrist(tmp_path / "home", "sql", count, "--output", str(tmp_path / "n.parquet")).returncode == 0
+    assert (tmp_path / "n.parquet").read_bytes()[:4] == b"PAR1"
+    cut = wrist(tmp_path / "home", "sql", count)
+    assert len(cut.stdout.splitlines()) == 10_002 and "first 10000 rows" in cut.stderr
+    assert wrist(tmp_path / "home", "sql", "select * from studies").stderr == "0 rows.\n"
+    for name in ("none/n.csv", "none/n.parquet", "home"):
+        refused = wrist(tmp_path / "home", "sql", count, "--output", str(tmp_path / name), "--format", "csv")
+        assert refused.returncode == 2 and "can't be written" in refused.stderr
+
+
 def test_help_and_sql_start_without_the_heavy_libraries(tmp_path: Path) -> None:
     done = wrist(tmp_path / "home", "--help")
     assert done.returncode == 0 and "retrain" in done.stdout
@@ -109,5 +138,6 @@ def test_help_and_sql_start_without_the_heavy_libraries(tmp_path: Path) -> None:
     )
     python = str(Path(WRIST).parent / "python")
     environment = {**os.environ, "WRIST_HOME": str(tmp_path / "home")}
+    open_catalogue(tmp_path / "home").dispose()
     done = subprocess.run([python, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "[]"

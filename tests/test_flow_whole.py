@@ -180,6 +180,15 @@ def test_the_demos_three_queries_answer(whole: Whole) -> None:
         assert len(whole.wrist("sql", sql).stdout.splitlines()) > 2
 
 
+def test_the_documented_recomputation_gives_the_stored_sensitivities(whole: Whole) -> None:
+    from db.documented import queries
+
+    (sql,) = (text for heading, text in queries().items() if heading.startswith("Sensitivity recomputed"))
+    rows = json.loads(whole.wrist("sql", sql, "--json").stdout)
+    assert {row["operating_point"] for row in rows} == {"youden", "sensitivity"} and len(rows) == 2 * len(MODELS)
+    assert all(row["recomputed"] == pytest.approx(row["stored"], abs=1e-12) for row in rows)
+
+
 def test_the_documentations_commands_that_look_answer_on_a_real_home(whole: Whole) -> None:
     looked = 0
     for page, words in ALL:

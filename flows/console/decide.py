@@ -44,7 +44,7 @@ def exclude(
     from db.engine import open_catalogue
     from tasks.context import provenance
 
-    done = labels.exclude(open_catalogue(), target, reason, provenance(), undo)
+    done = labels.exclude(open_catalogue(made=True), target, reason, provenance(), undo)
     word = "taken in again" if undo else "left out of later data-set versions"
     show(asdict(done), as_json, lambda: print(f"{done.target}: {done.n_images} images {word}."))
 

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.console.run import Json, show
+from flows.console.run import Json, say, show
+from wrist_model.errors import UsageError
+
+TABLE_ROWS = 10_000
 
 
 class Format(StrEnum):
@@ -29,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT on the views; see docs/sql.md.")],
-    format: Annotated[Format, typer.Option("--format", help="How the rows are printed.")] = Format.table,
+    format: Annotated[Format | None, typer.Option("--format", help="Default: table, or by --output's ending.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
     limit: Annotated[float, typer.Option("--seconds", min=0.1, help="Give up after so long.")] = 30.0,
     as_json: Json = False,
@@ -37,16 +40,34 @@ def sql(
     """Run read-only SQL on the catalogue."""
     from db import sql as reader
 
-    rows = reader.query(query, limit_seconds=limit)
-    chosen = Format.json if as_json else format
-    if chosen is Format.table:
-        text = table(rows.columns, rows.rows) + "\n"
-        if output is not None:
-            output.write_text(text, encoding="utf-8")
-    else:
-        text = reader.write(rows, chosen.value, output)  # type: ignore[arg-type]
+    _say_if_new()
+    ending = output.suffix.removeprefix(".").lower() if output else ""
+    chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
+    rows = reader.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
+    try:
+        if chosen is Format.table:
+            text = table(rows.columns, rows.rows) + "\n"
+            if output is not None:
+                output.write_text(text, encoding="utf-8")
+        else:
+            text = reader.write(rows, chosen.value, output)  # type: ignore[arg-type]
+    except OSError as error:
+        raise UsageError(f"{output}: can't be written ({error.strerror or error}). Give another file.") from None
     if output is None:
         sys.stdout.write(text)
+    if rows.truncated:
+        say(f"Only the first {TABLE_ROWS} rows: `--format csv` or `--output FILE.csv` gives all.")
+    if not rows.rows:
+        say("0 rows.")
+
+
+def _say_if_new() -> None:
+    """In the wrong folder a new catalogue is made, and an empty one answers everything with nothing."""
+    from db.engine import database_url, home, sqlite_file
+
+    file = sqlite_file(database_url())
+    if file is not None and not file.exists():
+        say(f"No catalogue was in {home()}: a new, empty one is made. WRIST_HOME names another.")
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
@@ -70,6 +91,7 @@ def status(as_json: Json = False) -> None:
     """What is catalogued, trained, serving, scheduled, and what needs a person."""
     from tasks.state import state
 
+    _say_if_new()
     found = state()
     found["scheduled"], waiting = _scheduled()
     found["needs_a_person"] += waiting
@@ -116,7 +138,7 @@ def champion(as_json: Json = False) -> None:
     from db.engine import open_catalogue
     from wrist_model.errors import DataError
 
-    engine = open_catalogue()
+    engine = open_catalogue(made=True)
     model = audit.champion(engine)
     if model is None:
         raise DataError(
@@ -149,7 +171,7 @@ def verify(
     from db.engine import open_catalogue
     from db.verify import verify as check
 
-    verdict = check(open_catalogue(), anchor=anchor, progress=_line if sys.stderr.isatty() else None)
+    verdict = check(open_catalogue(made=True), anchor=anchor, progress=_line if sys.stderr.isatty() else None)
 
     def tell() -> None:
         for finding in verdict.findings:

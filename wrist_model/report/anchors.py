@@ -82,7 +82,7 @@ LIMITS = (
     "about. Intended readers: those who maintain the networks, and reviewers.",
     "The hold-out comes from the same sources as the training data. Results elsewhere will differ, and as a rule be "
     "lower.",
-    "Each further look at one hold-out makes its figures more favourable than the truth. The number of looks is "
-    "printed above.",
+    "Each further look at one hold-out makes its figures more favourable than the truth. The report says "
+    "how many there were.",
     "Heat maps show where a network looked, not why, and not where a lesion is.",
 )

@@ -88,6 +88,7 @@ def render(data: ReportData) -> str:
         data=data,
         served=data.serving_model,
         headline=HEADLINE,
+        metric_names=dict(HEADLINE),
         names=NAMES | {model.model_version_id: model.name for model in data.models},
         colours=figures.COLOURS,
         figures=_figures(data),
