@@ -23,8 +23,21 @@ for module in (run, decide, look, serve, store):
     module.add_to(app)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"wrist {version('wrist')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _options(debug: bool = typer.Option(False, "--debug", help="Show tracebacks and all of Prefect's log.")) -> None:
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks and all of Prefect's log."),
+    version: bool = typer.Option(
+        False, "--version", help="Say which version this is.", callback=_version, is_eager=True
+    ),
+) -> None:
     run.DEBUG = debug
 
 

@@ -46,5 +46,5 @@ def _stored(target: str) -> tuple[str, str | None]:
         f"UNION SELECT path, file_sha256 FROM quarantined_files WHERE path = {literal}"
     ).rows
     if not rows:
-        raise DataError(f"{target}: neither catalogued nor quarantined here; expected an id im-… or a path pa-….")
+        raise DataError(f"{target}: no image or refused file; expected an image's id (im-…) or a stored path (pa-…).")
     return str(rows[0][0]), rows[0][1]

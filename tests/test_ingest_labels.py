@@ -138,7 +138,7 @@ def test_a_file_is_found_again_by_its_pseudonym_its_id_or_its_content(home, tmp_
     assert locate(path, folder) == good
     assert locate(refused, folder) == bad
     assert locate(image, folder / "DOE JANE") == good  # by content: the path below this folder is another
-    with pytest.raises(DataError, match="neither catalogued"):
+    with pytest.raises(DataError, match="no image or refused file"):
         locate("im-unknown", folder)
     with pytest.raises(UsageError):
         locate(image, tmp_path / "nowhere")

@@ -124,7 +124,7 @@ def check_size(width: int, height: int, max_pixels: int, frames: int = 1) -> Non
         size = f"{width} × {height}" + (f" × {frames} frames" if frames > 1 else "")
         raise Refused(
             "decompression_bomb",
-            f"The picture claims {size} pixels; the limit is {max_pixels}. Raise it with --max-megapixels.",
+            f"The picture claims {size} pixels; the limit is {max_pixels / 1e6:g} megapixels (--max-megapixels).",
         )
 
 

@@ -158,7 +158,13 @@ def champion(as_json: Json = False) -> None:
         "decided_at": decided.created_at if decided else None,
         "reason": decided.reason if decided else None,
     }
-    show(found, as_json, lambda: print("\n".join(f"{key}: {value}" for key, value in found.items() if value)))
+
+    def tell() -> None:
+        for key, value in found.items():
+            if value:
+                print(f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else _cell(value)}")
+
+    show(found, as_json, tell)
 
 
 def verify(

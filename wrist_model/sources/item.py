@@ -59,11 +59,11 @@ def slug(name: str) -> str:
 
 
 def label(text: str) -> int | None:
-    """`positive`, `negative`, `1`, `0` or empty. Raises ValueError for anything else."""
+    """`positive` or `abnormal`, `negative` or `normal`, `1`, `0` or empty. Raises ValueError for anything else."""
     said = text.strip().lower()
-    if said in ("positive", "1", "1.0"):
+    if said in ("positive", "abnormal", "1", "1.0"):
         return 1
-    if said in ("negative", "0", "0.0"):
+    if said in ("negative", "normal", "0", "0.0"):
         return 0
     if said in ("", "nan", "none", "null"):
         return None
