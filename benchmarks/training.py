@@ -136,6 +136,8 @@ def frozen_part(*, quick: bool) -> list[Result]:
 
 
 def _ours(refs: list[ImageRef], recipe: Recipe, architecture: str, folder: Path) -> float:
+    import keras  # noqa: F401 (before the clock runs, as on the other side)
+
     from wrist_model import training
 
     home, n = Path(tempfile.mkdtemp(dir=folder)), len(refs)
@@ -197,19 +199,31 @@ def _fit(sizes: list[int], seconds: list[float]) -> tuple[float, float]:
     return max(float(fixed), 0.0), float(slope)
 
 
+def _ours_by_size(
+    refs: list[ImageRef], sizes: list[int], recipe: Recipe, architecture: str, folder: Path
+) -> list[float]:
+    return [_ours(refs[:n], recipe, architecture, folder) for n in sizes]
+
+
+def _plain_by_size(refs: list[ImageRef], sizes: list[int], architecture: str) -> list[float]:
+    return [_plain(refs[:n], architecture, 1, BATCH) for n in sizes]
+
+
 def _trained(architecture: str, quick: bool) -> list[Result]:
-    """Whole trainings at 10 epochs: ours for three sizes; the peer for one and two epochs of the same."""
+    """Whole trainings at 10 epochs for three sizes, the peer's of one epoch. Each side in a process of its own: Keras's
+    generators make TensorFlow set malloc's thresholds for good, which would slow ours."""
     sizes = [64, 128, 192] if quick else [128, 256, 512]
     every = MURA_TRAIN + MURA_VALIDATION
     results = []
     with _ground(sizes[-1]) as (folder, refs):
         weights = _backbone(folder, architecture)
         peer_sizes = sizes[:2] if quick else sizes
-        peer_fixed, peer_each = _fit(peer_sizes, [_plain(refs[:n], architecture, 1, BATCH) for n in peer_sizes])
+        seconds = in_a_fresh_process(_plain_by_size, refs, peer_sizes, architecture)
+        peer_fixed, peer_each = _fit(peer_sizes, seconds)
         peer = peer_fixed + peer_each * every * EPOCHS  # one epoch of n images costs what n/10 of ten epochs do
         for views in (3, 1):
             recipe = _recipe(weights, views_per_image=views, epochs=EPOCHS, patience=EPOCHS)
-            ours_seconds = [_ours(refs[:n], recipe, architecture, folder) for n in sizes]
+            ours_seconds = in_a_fresh_process(_ours_by_size, refs, sizes, recipe, architecture, folder)
             fixed, each = _fit(sizes, ours_seconds)
             ours = fixed + each * every
             setup = (
