@@ -89,17 +89,19 @@ def roots(engine: Engine) -> list[str]:
 
 
 def studies_at(engine: Engine, root: str, paths: Container[str]) -> dict[str, list[str]]:
-    """study_uid → the stored paths of its images, of those that lie below a root at one of these stored paths."""
+    """study_uid → the stored paths of its images, of those that lie below a root at one of these stored paths. A DICOM
+    instance may lie at several."""
     sql = (
         "SELECT s.study_uid, l.path FROM image_location l JOIN image i ON i.id = l.image_id "
-        "JOIN study s ON s.id = i.study_id WHERE l.root = :root ORDER BY l.path"
+        "JOIN study s ON s.id = i.study_id WHERE l.root = :root "
+        "UNION SELECT s.study_uid, f.path FROM file f JOIN image i ON i.file_sha256 = f.file_sha256 "
+        "JOIN study s ON s.id = i.study_id WHERE f.root = :root AND i.format = 'dicom' ORDER BY 1, 2"
     )
-    with reading(engine) as connection:
-        rows = every(connection, sql, root=root)
     found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.path in paths:
-            found.setdefault(row.study_uid, []).append(row.path)
+    with reading(engine) as connection:
+        for row in every(connection, sql, root=root):
+            if row.path in paths:
+                found.setdefault(row.study_uid, []).append(row.path)
     return found
 
 

@@ -180,6 +180,9 @@ def test_a_copy_of_a_dicom_file_is_the_instance_that_its_study_has(home, tmp_pat
     assert ingest(home, tmp_path / "two").counts == IngestCounts(unchanged=1)
     assert ingest(home, tmp_path / "one", tmp_path / "two").counts == IngestCounts(unchanged=3)
     assert rows(home, "select count(*), count(distinct study_uid) from images") == [(1, 1)]
+    engine = open_catalogue(home)
+    assert [len(studies_at(engine, home, tmp_path / place, None)) for place in ("one", "one/a", "two")] == [1, 1, 1]
+    engine.dispose()
 
 
 def test_dicom_studies_with_labels_go_through_the_pixel_store(home, tmp_path):
