@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.console.run import Json, show
+from flows.console.run import Json, counted, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +27,9 @@ def relabel(
     show(
         found,
         as_json,
-        lambda: print(f"Label version {found['label_version']}: {found['n_changed']} studies changed."),
+        lambda: print(
+            f"Label version {found['label_version']}: {counted(found['n_changed'], 'study', 'studies')} changed."
+        ),
     )
 
 
@@ -46,7 +48,7 @@ def exclude(
 
     done = labels.exclude(open_catalogue(made=True), target, reason, provenance(), undo)
     word = "taken in again" if undo else "left out of later data-set versions"
-    show(asdict(done), as_json, lambda: print(f"{done.target}: {done.n_images} images {word}."))
+    show(asdict(done), as_json, lambda: print(f"{done.target}: {counted(done.n_images, 'image')} {word}."))
 
 
 def promote(

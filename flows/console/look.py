@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.console.run import Json, say, show
+from flows.console.run import Json, say, say_if_new, show
 from wrist_model.errors import UsageError
 
 TABLE_ROWS = 10_000
@@ -40,7 +40,7 @@ def sql(
     """Run read-only SQL on the catalogue."""
     from db import sql as reader
 
-    _say_if_new()
+    say_if_new()
     ending = output.suffix.removeprefix(".").lower() if output else ""
     chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
     rows = reader.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
@@ -59,15 +59,6 @@ def sql(
         say(f"Only the first {TABLE_ROWS} rows: `--format csv` or `--output FILE.csv` gives all.")
     if not rows.rows:
         say("0 rows.")
-
-
-def _say_if_new() -> None:
-    """In the wrong folder a new catalogue is made, and an empty one answers everything with nothing."""
-    from db.engine import database_url, home, sqlite_file
-
-    file = sqlite_file(database_url())
-    if file is not None and not file.exists():
-        say(f"No catalogue was in {home()}: a new, empty one is made. WRIST_HOME names another.")
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
@@ -91,7 +82,7 @@ def status(as_json: Json = False) -> None:
     """What is catalogued, trained, serving, scheduled, and what needs a person."""
     from tasks.state import state
 
-    _say_if_new()
+    say_if_new()
     found = state()
     found["scheduled"], waiting = _scheduled()
     found["needs_a_person"] += waiting

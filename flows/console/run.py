@@ -48,6 +48,15 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def say_if_new() -> None:
+    """In the wrong folder a new catalogue is made, and an empty one answers everything with nothing."""
+    from db.engine import database_url, home, sqlite_file
+
+    file = sqlite_file(database_url())
+    if file is not None and not file.exists():
+        say(f"No catalogue was in {home()}: a new, empty one is made. WRIST_HOME names another.")
+
+
 @contextmanager
 def prefect() -> Iterator[None]:
     """A Prefect API for the flows of this command, with a log that a person can read."""

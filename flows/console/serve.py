@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.console.run import say
+from flows.console.run import say, say_if_new
 
 POOL = "wrist"
 LOOK_SECONDS = 2.0
@@ -37,6 +37,7 @@ def up(
     from db.engine import home, open_catalogue
     from flows.server import running
 
+    say_if_new()
     open_catalogue().dispose()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
         signal.signal(number, _stop)
