@@ -82,10 +82,10 @@ def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
     return {row[0]: KnownFile(row[1], row[2], row[3], row[4]) for row in rows}
 
 
-def roots(engine: Engine) -> list[str]:
+def roots(engine: Engine) -> set[str]:
     """The folders below which files were looked at."""
     with reading(engine) as connection:
-        return [row.root for row in every(connection, "SELECT DISTINCT root FROM file")]
+        return {row.root for row in every(connection, "SELECT DISTINCT root FROM file")}
 
 
 def studies_at(engine: Engine, root: str, paths: Container[str]) -> dict[str, list[str]]:

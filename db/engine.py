@@ -40,16 +40,19 @@ def sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")).absolute() if url.startswith("sqlite:///") else None
 
 
-def open_catalogue(home: Path | None = None, *, made: bool = False) -> Engine:
+def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engine:
     """The catalogue, made or migrated to this code's schema where needed, under a lock.
 
-    made: it has to be there already, for what only looks: in the wrong folder all would seem well.
+    existing: it has to be there already, for what only looks: in the wrong folder all would seem well.
     Raises CatalogueError: unwritable home, unreachable or unsuitable database, a schema newer than this code.
     """
     home = (home or _default_home()).absolute()
     url = database_url(home)
-    if made:
-        require(home, url)
+    if existing and not is_there(home):
+        raise CatalogueError(
+            f"{home}: no catalogue there. Set WRIST_HOME, or go to the folder that holds its wrist-home; "
+            "`wrist ingest PATH` makes a new one."
+        )
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -66,14 +69,10 @@ def open_catalogue(home: Path | None = None, *, made: bool = False) -> Engine:
     return engine
 
 
-def require(home: Path, url: str) -> None:
-    """Raises CatalogueError when there is no catalogue file yet. On a server, looking makes an empty one."""
-    file = sqlite_file(url)
-    if file is not None and not file.exists():
-        raise CatalogueError(
-            f"{home}: no catalogue there. Set WRIST_HOME, or go to the folder that holds its wrist-home; "
-            "`wrist ingest PATH` makes a new one."
-        )
+def is_there(home: Path | None = None) -> bool:
+    """Whether the catalogue's file is there. A database on a server counts as there."""
+    file = sqlite_file(database_url(home))
+    return file is None or file.exists()
 
 
 def make_engine(url: str) -> Engine:

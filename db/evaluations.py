@@ -90,6 +90,7 @@ def begin_evaluation(
         recipe = row_id(connection, "recipe", "recipe_sha256", recipe_sha256) if recipe_sha256 else None
         if purpose == "evaluation":
             said = one(connection, "SELECT content FROM recipe WHERE id = :id", id=recipe)
+            wanted = _of_evaluation(said.content if said else None)
             for row in every(
                 connection,
                 "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
@@ -100,7 +101,7 @@ def begin_evaluation(
                 model=model,
                 dataset=dataset,
             ):
-                if _of_evaluation(row.content) != _of_evaluation(said.content if said else None):
+                if _of_evaluation(row.content) != wanted:
                     continue
                 if row.status == "failed":
                     number = row_id(connection, "evaluation", "evaluation_id", row.evaluation_id)

@@ -182,13 +182,7 @@ def _plain(message: str, place: str, limit_seconds: float) -> Exception:
     low = first.lower()
     if low == "interrupted" or "statement timeout" in low:
         return CatalogueError(f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--seconds).")
-    if (
-        "not authorized" in low
-        or "prohibited" in low
-        or "cannot modify" in low
-        or "readonly" in low
-        or "read-only" in low
-    ):
+    if any(sign in low for sign in ("not authorized", "prohibited", "cannot modify", "readonly", "read-only")):
         return UsageError(
             f"wrist sql reads only: {first}. Corrections are made with `wrist relabel` and `wrist exclude`."
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from flows.console import decide, look, run, serve, store
+from flows.console import decide, look, run, serve, shared, store
 from wrist_model.errors import WristError
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ def _options(
         False, "--version", help="Say which version this is.", callback=_version, is_eager=True
     ),
 ) -> None:
-    run.DEBUG = debug
+    shared.DEBUG = debug
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def catalogue_files(
     key = IdentityKey.load_or_make(home)
     catalogue.remember_key(engine, key.fingerprint, provenance)
     catalogue.remember_split_rule(engine, asdict(rule), provenance)
-    plans = [placed(engine, path, source=source, body_part=body_part, labels=labels) for path in paths]
+    plans = _placed(engine, paths, source=source, body_part=body_part, labels=labels)
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
@@ -95,16 +95,26 @@ def catalogue_files(
     return done
 
 
-def placed(engine: Engine, path: Path | str, **how: Any) -> Plan:
-    """`find`, within the roots that are catalogued."""
-    return within(find(path, **how), catalogue.roots(engine))
+def _placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan]:
+    """`find`, within the roots that are catalogued, or that stand earlier among the paths."""
+    roots, plans = catalogue.roots(engine), []
+    for path in paths:
+        plans.append(within(find(path, **how), roots))
+        roots.add(str(plans[-1].root))
+    return plans
 
 
-def studies_at(engine: Engine, home: Path, path: Path | str, source: str | None) -> dict[str, list[str]]:
-    """study_uid → stored paths of the catalogued images that lie at path, or below it, or in the list that it is."""
-    plan, key = placed(engine, path, source=source), IdentityKey.load_or_make(home)
-    names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
-    return catalogue.studies_at(engine, str(plan.root), names)
+def studies_at(
+    engine: Engine, home: Path, paths: Sequence[Path | str], source: str | None = None
+) -> dict[str, list[str]]:
+    """study_uid → stored paths of the catalogued images that lie at these paths, below them, or in these lists."""
+    key = IdentityKey.load_or_make(home)
+    found: dict[str, list[str]] = {}
+    for plan in _placed(engine, paths, source=source):
+        names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
+        for study, stored in catalogue.studies_at(engine, str(plan.root), names).items():
+            found.setdefault(study, []).extend(stored)
+    return found
 
 
 def _one(

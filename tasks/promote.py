@@ -161,7 +161,7 @@ def by_hand(model_version_id: str, reason: str) -> dict[str, str]:
 
     Raises DataError for an unknown version, the one that serves already, or one without locked operating points.
     """
-    engine = open_catalogue(made=True)
+    engine = open_catalogue(existing=True)
     model = audit.model(engine, model_version_id)
     if not audit.operating_points(engine, model.model_version_id):
         raise DataError(f"{model.model_version_id} has no operating points: `wrist evaluate` locks them first.")

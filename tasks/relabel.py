@@ -20,7 +20,7 @@ def relabel(file: Path) -> dict[str, int]:
     Raises DataError when nothing on the list is catalogued, or when the list contradicts itself.
     """
     listed = corrections.read(file)
-    engine = open_catalogue(made=True)
+    engine = open_catalogue(existing=True)
     before = labelling.study_labels(engine)
     named = _Namer(IdentityKey.load_or_make(home()), before)
     changes: dict[str, int | None] = {}

@@ -30,9 +30,7 @@ def score_new(
     points = audit.operating_points(engine, chosen.model_version_id)
     if not points:
         raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
-    places: dict[str, list[str]] = {}
-    for path in paths or ():
-        places |= studies_at(engine, home(), path, source)
+    places = studies_at(engine, home(), paths or (), source)
     done = {
         row.study_uid
         for one in evaluations.evaluations(engine, model_version_id=chosen.model_version_id)

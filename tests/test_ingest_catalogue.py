@@ -165,10 +165,11 @@ def test_a_part_of_a_catalogued_folder_is_the_same_images_as_in_the_whole(home, 
     assert ingest(home, tmp_path / "clinic" / "day3").counts.new == 1
     assert ingest(home, tmp_path / "clinic").counts == IngestCounts(unchanged=4)
     assert ingest(home, tmp_path / "clinic" / "day0", source="other").counts.new == 1  # said to be another place
+    assert ingest(tmp_path / "both", tmp_path / "clinic", tmp_path / "clinic" / "day2").counts == IngestCounts(4, 1)
     engine = open_catalogue(home)
     monkeypatch.chdir(tmp_path / "clinic")
     for place, studies in (("day1", 1), ("../pacs/day2", 1), (".", 4), ("../pacs", 3), (tmp_path / "pacs/day0/x", 1)):
-        assert len(studies_at(engine, home, place, None)) == studies, place
+        assert len(studies_at(engine, home, [place])) == studies, place
     engine.dispose()
 
 
@@ -181,7 +182,7 @@ def test_a_copy_of_a_dicom_file_is_the_instance_that_its_study_has(home, tmp_pat
     assert ingest(home, tmp_path / "one", tmp_path / "two").counts == IngestCounts(unchanged=3)
     assert rows(home, "select count(*), count(distinct study_uid) from images") == [(1, 1)]
     engine = open_catalogue(home)
-    assert [len(studies_at(engine, home, tmp_path / place, None)) for place in ("one", "one/a", "two")] == [1, 1, 1]
+    assert [len(studies_at(engine, home, [tmp_path / place])) for place in ("one", "one/a", "two")] == [1, 1, 1]
     engine.dispose()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.console.run import Json, counted, show
+from flows.console.shared import Json, counted, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def exclude(
     from db.engine import open_catalogue
     from tasks.context import provenance
 
-    done = labels.exclude(open_catalogue(made=True), target, reason, provenance(), undo)
+    done = labels.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
     word = "taken in again" if undo else "left out of later data-set versions"
     show(asdict(done), as_json, lambda: print(f"{done.target}: {counted(done.n_images, 'image')} {word}."))
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.console.run import Json, say, say_if_new, show
+from flows.console.shared import Json, say, say_if_new, show
 from wrist_model.errors import UsageError
 
 TABLE_ROWS = 10_000
@@ -129,7 +129,7 @@ def champion(as_json: Json = False) -> None:
     from db.engine import open_catalogue
     from wrist_model.errors import DataError
 
-    engine = open_catalogue(made=True)
+    engine = open_catalogue(existing=True)
     model = audit.champion(engine)
     if model is None:
         raise DataError(
@@ -168,7 +168,7 @@ def verify(
     from db.engine import open_catalogue
     from db.verify import verify as check
 
-    verdict = check(open_catalogue(made=True), anchor=anchor, progress=_line if sys.stderr.isatty() else None)
+    verdict = check(open_catalogue(existing=True), anchor=anchor, progress=_line if sys.stderr.isatty() else None)
 
     def tell() -> None:
         for finding in verdict.findings:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.console.run import say, say_if_new
+from flows.console.shared import say, say_if_new
 
 POOL = "wrist"
 LOOK_SECONDS = 2.0

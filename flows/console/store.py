@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.console.run import Json, show
+from flows.console.shared import Json, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def explain_prediction(
     from db.lineage import explain_prediction as explain
     from db.lineage import lines
 
-    found = explain(open_catalogue(made=True), prediction)
+    found = explain(open_catalogue(existing=True), prediction)
     show(found, as_json, lambda: print("\n".join(lines(found))))
 
 
@@ -42,7 +42,7 @@ def browse(
     from db.browse import command
     from db.engine import database_url, home, open_catalogue
 
-    open_catalogue(made=True).dispose()
+    open_catalogue(existing=True).dispose()
     started = command(database_url(), home(), port)
     print(f"http://127.0.0.1:{port}/catalogue (Ctrl-C ends it; plots: http://127.0.0.1:{port}/-/plots)", flush=True)
     raise typer.Exit(subprocess.run(started, check=False).returncode)
@@ -74,7 +74,7 @@ def backup(file: Annotated[Path, typer.Argument(help="The SQLite file to write."
     from db.backup import backup as copy
     from db.engine import open_catalogue
 
-    made = copy(open_catalogue(made=True), file.absolute())
+    made = copy(open_catalogue(existing=True), file.absolute())
     print(f"{made}: whole. Copy identity.key, models/, reports/, explanations/ and pixels/ beside it.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,13 +77,12 @@ def find(
     return Plan("folder", root, given, source or "", body_part, labels=stated)
 
 
-def within(plan: Plan, roots: Collection[str]) -> Plan:
+def within(plan: Plan, roots: Container[str]) -> Plan:
     """A folder's plan with the root that it is a part of, if it is one of these: a part that is read by itself is the
     same images as in the whole. Not where --source tells them apart."""
-    above = [Path(root) for root in roots if Path(root) in plan.root.parents]
-    if plan.kind != "folder" or plan.source or not above or str(plan.root) in roots:
+    if plan.kind != "folder" or plan.source:
         return plan
-    return replace(plan, root=max(above, key=lambda root: len(root.parts)))
+    return replace(plan, root=next((at for at in (plan.root, *plan.root.parents) if str(at) in roots), plan.root))
 
 
 def settle(plan: Plan, known: Container[str], known_private: bool) -> Plan:
