@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-from db.canonical import batch_sha256
-from db.chain import GENESIS, audited_tables, columns_of, link_sha256
+from db.audit.canonical_json import batch_sha256
+from db.audit.chain import GENESIS, audited_tables, columns_of, link_sha256
 
 
 @contextmanager

@@ -22,7 +22,7 @@ WRIST = str(Path(sys.executable).parent / "wrist")
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server of a session-wide home; this process uses it. A test sets its own WRIST_HOME."""
-    from flows.server import prefect_api
+    from flows.host.prefect_api import prefect_api
 
     said: list[str] = []
     with prefect_api(tmp_path_factory.mktemp("server") / "home", said.append) as url:
@@ -41,7 +41,7 @@ class Up:
     first_lines: list[str]
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        from flows.server import ask
+        from flows.host.prefect_api import ask
 
         return ask(self.url, path, body)
 
@@ -83,8 +83,8 @@ def radiographs(folder: Path, count: int = 6) -> Path:
 @pytest.fixture(scope="session")
 def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`wrist up` as a process of its own, on a new home that remembers one manifest."""
-    from flows.server import free_port
-    from tasks.roots import Root, remember
+    from flows.host.server import free_port
+    from tasks.remembered_roots import Root, remember
 
     base = tmp_path_factory.mktemp("up")
     home, port = base / "home", free_port()

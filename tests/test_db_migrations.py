@@ -18,13 +18,14 @@ from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
 from db import labels
-from db.backup import restore
-from db.chain import audited_tables
-from db.columns import Base
-from db.migrate import configuration, downgrade, upgrade
-from db.sql import query
-from db.triggers import sqlite_triggers, uniques
-from db.verify import verify
+from db.audit.chain import audited_tables
+from db.audit.triggers import sqlite_triggers, uniques
+from db.audit.verify import verify
+from db.home import database_url
+from db.maintenance.backup import restore
+from db.maintenance.migrate import configuration, downgrade, upgrade
+from db.query.read_only_sql import query
+from db.schema.column_types import Base
 from wrist_model.errors import CatalogueError
 
 RELEASED = Path(__file__).parent / "schemas"
@@ -108,7 +109,7 @@ def test_an_unwritable_home_and_a_wrong_address_are_one_clear_line(
 def test_a_catalogue_of_each_release_is_migrated_verifies_and_goes_on(
     released: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = room.database_url()
+    wanted = database_url()
     home.mkdir()
     old = home / "old.sqlite"
     connection = sqlite3.connect(old)

@@ -12,9 +12,9 @@ from db_story import tell
 from sqlalchemy import Engine
 
 from benchmarks import scale
-from db import views
-from db.engine import database_url
-from db.sql import Rows, query, write
+from db.home import database_url
+from db.query.read_only_sql import Rows, query, write
+from db.schema import views
 from wrist_model.errors import CatalogueError, UsageError
 
 VIEWS = {

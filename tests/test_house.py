@@ -38,7 +38,7 @@ def test_packages_import_nothing_in_their_init() -> None:
 
 def test_the_console_starts_without_heavy_libraries() -> None:
     heavy = "tensorflow prefect pandas matplotlib sklearn pydicom sqlalchemy"
-    code = f"import sys, flows.cli; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
+    code = f"import sys, flows.console.cli; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
     done = run(sys.executable, "-c", code)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 

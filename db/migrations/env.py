@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-import db.schema_runs  # noqa: F401  (registers its tables)
-from db.columns import Base
+import db.schema.model_tables  # noqa: F401  (registers its tables)
+from db.schema.column_types import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,77 @@
+"""A Prefect API for the flows of a command, and what can be checked before one is started."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.console import output
+from flows.console.output import ROOT, say
+
+
+@contextmanager
+def prefect() -> Iterator[None]:
+    """A Prefect API for the flows of this command, with a log that a person can read."""
+    from db.engine import open_catalogue
+    from db.home import home
+    from flows.host.prefect_api import prefect_api
+
+    open_catalogue().dispose()  # a home that can't be written is said before a server is started
+    if not output.DEBUG:
+        for kind in ("FLOW_RUN", "TASK_RUN"):
+            os.environ.setdefault(f"PREFECT_LOGGING_FORMATTERS_STANDARD_{kind}_FMT", "%(asctime)s  %(message)s")
+    with prefect_api(home(), say) as url:
+        _quiet()
+        from tasks.runtime.heartbeat import recover
+
+        for ended in recover(open_catalogue()):
+            say(f"{ended.kind} {ended.run_id} had stopped: {ended.reason}; going on from what it had done.")
+        say(f"Watch it at {url.removesuffix('/api')}; later `wrist up` shows the same history.")
+        yield
+
+
+class _Ours(logging.Filter):
+    """Lines of our own code, and warnings; what failed is said once, by the console."""
+
+    ours = tuple(str(ROOT / room) for room in ("flows", "tasks", "wrist_model", "db"))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return record.pathname.startswith(self.ours) or (
+            record.levelno >= logging.WARNING and not record.exc_info and "Finished in state" not in text
+        )
+
+
+def _quiet() -> None:
+    import prefect.main  # noqa: F401 (sets its logging up)
+    from prefect.logging.configuration import setup_logging
+
+    setup_logging()
+    if output.DEBUG:
+        return
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs", ""):
+        for handler in logging.getLogger(name).handlers:
+            if hasattr(handler, "console"):
+                handler.addFilter(_Ours())
+
+
+def check(recipe: str, models: list[str] | None = None, paths: list[str] | None = None, *, roots: bool = False) -> None:
+    """What can be known before a server is started: the recipe, the networks' names, the paths.
+
+    roots: without paths, the remembered ones are needed.
+    """
+    from db.home import home
+    from tasks.remembered_roots import read
+    from wrist_model.errors import DataError, UsageError
+    from wrist_model.recipe import load
+    from wrist_model.sources.plan import find
+
+    load(recipe, models)
+    if roots and not paths and not read(home()):
+        raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
+    for path in paths or ():
+        plan = find(path)
+        if next(iter(plan.items()), None) is None:
+            raise DataError(f"{path}: no files there. Give a folder that holds images, or a list of them.")
