@@ -25,7 +25,7 @@ def main():
     began = time.monotonic()
     from prefect import flow, task
     from prefect.artifacts import create_markdown_artifact
-    from flows.server import ask, prefect_api
+    from flows.host.prefect_api import ask, prefect_api
     from tasks.artifacts import PICTURES_BYTES
     imports = time.monotonic() - began
     home, runs, stages, subflows = Path(sys.argv[1]), *map(int, sys.argv[2:5])

@@ -1,4 +1,4 @@
-"""What keeps runs in order: heartbeats, locks and unended runs (not audited); costs and drift checks (audited)."""
+"""What keeps runs in order, not audited: heartbeats, locks, and runs without an end."""
 
 from __future__ import annotations
 

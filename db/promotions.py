@@ -15,7 +15,6 @@ from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
 Decision = Literal["promoted", "refused", "undecided", "rolled_back"]
-
 _SERVING = "SELECT max(id) AS id FROM promotion WHERE decision IN ('promoted', 'rolled_back')"
 
 

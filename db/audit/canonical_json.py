@@ -21,7 +21,6 @@ from typing import Any
 STEP = 5_000  # rows at a time: their texts stay in the processor's cache
 encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _quoted = json.encoder.encode_basestring
-
 Columns = Mapping[str, Sequence[Any]]
 """Column → its values, row by row; all of one length. Names are plain identifiers, the table's own."""
 

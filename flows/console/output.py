@@ -1,4 +1,4 @@
-"""What the console's commands share: their common options, lines for the person, and a Prefect API for their flows."""
+"""What a command prints: lines for the person, and its result as text or JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 DEBUG = False
-
 ROOT = Path(__file__).parents[2]
 
 

@@ -24,15 +24,10 @@ from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
 HOST = "127.0.0.1"
-
 PORT = 4200
-
 ROOT = Path(__file__).parents[2]
-
 START_SECONDS = 180
-
 RECORD = "server.json"
-
 Say = Callable[[str], None]
 
 

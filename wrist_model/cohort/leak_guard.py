@@ -15,15 +15,10 @@ from wrist_model.errors import LeakError
 from wrist_model.records import Candidate, Member, Split
 
 Pair = tuple[str, str]
-
 SAME_PIXELS = "identical_pixels"
-
 CONFLICT = "conflicting_label"
-
 UNLABELLED = "unlabelled"
-
 NEAR = "near_duplicate"
-
 _RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
 
 

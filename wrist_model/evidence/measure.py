@@ -16,7 +16,6 @@ from wrist_model.statistics.confidence_intervals import Interval, draw, interval
 from wrist_model.statistics.metrics import AT_THRESHOLD, FROM_SCORES, UNDEFINED, Table, refuse_hard_labels
 
 Subgroups = Mapping[str, tuple[tuple[str, str], ...]]
-
 SMALL = 10
 """Subgroups with fewer studies are marked too small to read."""
 

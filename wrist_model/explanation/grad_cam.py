@@ -37,14 +37,11 @@ from wrist_model.training import image_batches
 GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
 
 BATCH = 32
-
 FEWEST_CELLS = 5
-
 SHIFT = 1 / 16
 """Of the picture's side, by which the copies of sharpened-grad-cam are moved."""
 
 Maps = NDArray[np.float32]
-
 Grey = NDArray[np.uint8]
 
 

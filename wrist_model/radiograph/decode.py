@@ -22,7 +22,6 @@ from wrist_model.records import ImageRef
 DEFAULT_MAX_PIXELS = 64_000_000
 """The largest picture that is decoded: four times the largest radiography detector (about 4300 × 3500)."""
 MAX_FILE_BYTES = 1 << 30
-
 SNIFF_BYTES = 256
 
 Image.MAX_IMAGE_PIXELS = None  # the size is checked here, before decoding, against a limit that a setting can raise

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from wrist_model.errors import DataError
 
 Floats = NDArray[np.float64]
-
 AT_THRESHOLD = (
     "accuracy",
     "sensitivity",

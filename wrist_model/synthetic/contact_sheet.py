@@ -1,6 +1,6 @@
 """A contact sheet of synthetic radiographs, for the README and for looking: upper rows whole, lower rows broken.
 
-python -m wrist_model.synthetic.sheet docs/pictures/synthetic.png
+python -m wrist_model.synthetic.contact_sheet docs/pictures/synthetic.png
 """
 
 from __future__ import annotations

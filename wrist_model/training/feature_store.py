@@ -37,7 +37,6 @@ SEGMENT_BYTES = GIB
 KEEP_MAPPED = GIB // 2  # bytes touched before mapped pages are given back
 RESERVE = 512 * 2**20  # bytes of disk that features never take
 RECORD = np.dtype([("key", "u1", (32,)), ("crc", "<u4")])
-
 log = logging.getLogger(__name__)
 View = tuple[int, int]  # (which image, which view)
 

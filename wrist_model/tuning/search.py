@@ -29,7 +29,6 @@ from wrist_model.training import feature_store, image_batches, training_inputs
 from wrist_model.training.fit import Fit, free_policy, prepared
 
 log = logging.getLogger(__name__)
-
 LEARNING_RATES = (1e-5, 1e-2)  # log scale
 BATCH_SIZES = (16, 32, 64, 128)
 DENSE_UNITS = (16, 32, 64, 128, 256)
