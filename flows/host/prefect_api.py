@@ -1,24 +1,20 @@
-"""Which Prefect API a command uses, calls of it, and waiting until it has recorded a run."""
+"""Which Prefect API a command uses, and waiting until it has recorded the command's runs."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from flows.host.server import Say, environment, running
+from flows.host.prefect_client import answers, connected, count_task_runs
+from flows.host.server import Say, prefect_settings, running
 from wrist_model.errors import CatalogueError
 
 DRAIN_SECONDS = 60
-
-BUSY, BUSY_TRIES = 503, 8  # what Prefect answers while its database is locked
 
 
 @contextmanager
@@ -26,28 +22,23 @@ def prefect_api(home: Path, say: Say) -> Iterator[str]:
     """Gives the URL of a Prefect API and sets this process to use it.
 
     It is, in this order: PREFECT_API_URL of the environment or of the user's Prefect profile, the server that this
-    home runs already (`wrist up`, or another command), or a new one for this command; `say` is told of that one.
+    home runs already (`wrist up`, or another command), or a new one for this command, which `say` announces.
     At the end the runs' events have been recorded. Raises CatalogueError when PREFECT_API_URL does not answer or
     the new server doesn't start.
     """
-    before = dict(os.environ)
-    asked = os.environ.get("PREFECT_API_URL") or _of_profile()
-    os.environ.update(environment(home))
-    try:
-        if asked:
-            with _used(asked) as url:
-                yield url
+    asked, of_profile = os.environ.get("PREFECT_API_URL"), _of_profile()
+    with prefect_settings(home):
+        chosen = asked or (of_profile if of_profile and answers(of_profile) else None)
+        if chosen:
+            with _used(chosen):
+                yield chosen
         else:
             with running(home, say=say) as url, _used(url):
                 yield url
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)
 
 
 @contextmanager
-def _used(url: str) -> Iterator[str]:
+def _used(url: str) -> Iterator[None]:
     """Point Prefect, imported or not, at this API; record everything before leaving."""
     if not answers(url):
         raise CatalogueError(
@@ -57,54 +48,25 @@ def _used(url: str) -> Iterator[str]:
     os.environ["PREFECT_API_URL"] = url
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    begun = time.time()
+    begun = datetime.now(UTC)
     with temporary_settings({PREFECT_API_URL: url}):
         try:
-            yield url
+            yield
         finally:
             drain(url, begun)
 
 
 def _of_profile() -> str | None:
-    """The API of the user's own active Prefect profile, if it answers; the file is only read."""
+    """The API of the user's own active Prefect profile; the file is only read."""
     folder = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
     try:
         profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
-        url = profiles["profiles"][profiles["active"]]["PREFECT_API_URL"]
+        return str(profiles["profiles"][profiles["active"]]["PREFECT_API_URL"])
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError):
         return None
-    return str(url) if answers(str(url)) else None
 
 
-def answers(url: str, seconds: float = 5.0) -> bool:
-    """Whether a healthy Prefect API is at this URL."""
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=seconds) as reply:  # noqa: S310 (loopback or the user's)
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
-
-
-def ask(url: str, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-    """A call of the Prefect REST API; the parsed answer. A server that is busy is asked again."""
-    request = urllib.request.Request(  # noqa: S310 (the server found above)
-        f"{url}{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-        method=method,
-    )
-    for attempt in range(BUSY_TRIES):
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
-                return json.loads(reply.read() or b"null")
-        except urllib.error.HTTPError as error:
-            if error.code != BUSY or attempt == BUSY_TRIES - 1:
-                raise
-            time.sleep(0.5 * (attempt + 1))
-    return None
-
-
-def drain(url: str, begun: float, seconds: float = DRAIN_SECONDS) -> None:
+def drain(url: str, begun: datetime, seconds: float = DRAIN_SECONDS) -> None:
     """Send what this process still holds, then wait until the server has recorded it.
 
     That is: no task run begun since is left unfinished, and their number rests for 1.5 s; or it rests for 10 s.
@@ -114,18 +76,20 @@ def drain(url: str, begun: float, seconds: float = DRAIN_SECONDS) -> None:
 
     EventsWorker.drain_all(timeout=10, at_exit=False)
     APILogWorker.drain_all(timeout=10, at_exit=False)
-    since = {"start_time": {"after_": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun - 1))}}
-    states = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
-    end, count, rested = time.monotonic() + seconds, -1, time.monotonic()
-    while time.monotonic() < end:
-        try:
-            now = ask(url, "/task_runs/count", {})
-            unfinished = ask(url, "/task_runs/count", {"task_runs": {**since, **states}})
-        except (urllib.error.URLError, OSError):
-            return
-        if now != count:
-            count, rested = now, time.monotonic()
-        rest = time.monotonic() - rested
-        if (not unfinished and rest > 1.5) or rest > 10:
-            return
-        time.sleep(0.3)
+    unfinished = {
+        "start_time": {"after_": (begun - timedelta(seconds=1)).isoformat()},
+        "state": {"type": {"any_": ["RUNNING", "PENDING"]}},
+    }
+    end, count, changed = time.monotonic() + seconds, -1, time.monotonic()
+    try:
+        with connected(url) as client:
+            while time.monotonic() < end:
+                now = count_task_runs(client)
+                if now != count:
+                    count, changed = now, time.monotonic()
+                rest = time.monotonic() - changed
+                if rest > 10 or (rest > 1.5 and not count_task_runs(client, task_runs=unfinished)):
+                    return
+                time.sleep(0.3)
+    except CatalogueError:  # it ended before this command
+        return
