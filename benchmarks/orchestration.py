@@ -25,8 +25,8 @@ def main():
     began = time.monotonic()
     from prefect import flow, task
     from prefect.artifacts import create_markdown_artifact
-    from flows.host.prefect_api import prefect_api
-    from flows.host.prefect_client import connected, count_task_runs
+    from flows.console.session import prefect_api
+    from flows.host.prefect_api import connected, count_task_runs
     from tasks.runtime.artifacts import PICTURES_BYTES
     imports = time.monotonic() - began
     home, runs, stages, subflows = Path(sys.argv[1]), *map(int, sys.argv[2:5])

@@ -126,8 +126,8 @@ def frozen_part(*, quick: bool) -> list[Result]:
             cost, speed = multiply_adds(part), arithmetic(policy)
             limit = speed / cost
             setup = (
-                f"{policy}, folded, batch {frozen_features.BATCH}; {cost:.2f} G multiply-adds an image, {speed:.0f} G/s in "
-                "a matrix product"
+                f"{policy}, folded, batch {frozen_features.BATCH}; {cost:.2f} G multiply-adds an image, "
+                f"{speed:.0f} G/s in a matrix product"
             )
             ours = float(np.median(rates))
             results.append(

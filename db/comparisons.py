@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from db.audit.chain import append
 from db.engine import reading, writing
-from db.evaluations import _evaluation, _looks
+from db.evaluations import evaluation_row, looks_at
 from db.lookups import every, new_id, row_id
 from wrist_model.records import (
     Comparison,
@@ -26,8 +26,8 @@ def add_comparisons(
     One with the same pair, metric and method in this evaluation stays as it is.
     """
     with writing(engine) as connection:
-        run = _evaluation(connection, evaluation_id)
-        looks = _looks(connection, run.dataset_version_id) if run.dataset_version_id else 0
+        run = evaluation_row(connection, evaluation_id)
+        looks = looks_at(connection, run.dataset_version_id) if run.dataset_version_id else 0
         stored = {
             tuple(row[1:]): row[0]
             for row in every(
@@ -62,6 +62,6 @@ def comparisons(engine: Engine, evaluation_id: str) -> list[tuple[str, Compariso
             "c.ci_high, c.method, c.n_patients, c.p_value, c.holdout_looks FROM comparison c "
             "JOIN model_version x ON x.id = c.challenger_id JOIN model_version y ON y.id = c.reference_id "
             "WHERE c.evaluation_id = :id ORDER BY c.id",
-            id=_evaluation(connection, evaluation_id).id,
+            id=evaluation_row(connection, evaluation_id).id,
         )
     return [(row[0], Comparison(*row[1:10]), row[10]) for row in rows]

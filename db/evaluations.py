@@ -12,7 +12,6 @@ from db.audit.chain import append
 from db.engine import reading, writing
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
-from db.predictions import _refuse_incomplete
 from wrist_model.errors import DataError
 from wrist_model.records import (
     LineageFacts,
@@ -119,7 +118,7 @@ def finish_evaluation(
     """Write how an evaluation ended. Raises DataError that names what is missing when a frozen version's validation
     or test images or studies have no prediction."""
     with writing(engine) as connection:
-        run = _evaluation(connection, evaluation_id)
+        run = evaluation_row(connection, evaluation_id)
         if status == "finished" and run.dataset_version_id is not None:
             _refuse_incomplete(connection, run)
         counts = {
@@ -135,7 +134,7 @@ def finish_evaluation(
 def holdout_looks(engine: Engine, dataset_id: str) -> int:
     """How often the most often looked-at test patient of this version was scored; one session is one look."""
     with reading(engine) as connection:
-        return _looks(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id))
+        return looks_at(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id))
 
 
 def evaluation(engine: Engine, evaluation_id: str) -> EvaluationRow:
@@ -165,7 +164,7 @@ def evaluations(
     ]
 
 
-def _evaluation(connection: Connection, evaluation_id: str) -> Any:
+def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
     found = one(
         connection,
         "SELECT id, model_version_id, dataset_version_id FROM evaluation WHERE evaluation_id = :id",
@@ -176,7 +175,7 @@ def _evaluation(connection: Connection, evaluation_id: str) -> Any:
     return found
 
 
-def _looks(connection: Connection, dataset: int) -> int:
+def looks_at(connection: Connection, dataset: int) -> int:
     found = one(
         connection,
         "SELECT coalesce(max(n), 0) AS n FROM (SELECT t.patient_id, count(DISTINCT h.session) AS n FROM holdout_look h "
@@ -186,3 +185,19 @@ def _looks(connection: Connection, dataset: int) -> int:
         dataset=dataset,
     )
     return int(found.n)
+
+
+def _refuse_incomplete(connection: Connection, run: Any) -> None:
+    for level in ("image", "study"):
+        missing = every(
+            connection,
+            f"SELECT DISTINCT x.{'image_uid' if level == 'image' else 'study_uid'} AS uid FROM dataset_member m "
+            f"JOIN {level} x ON x.id = m.{level}_id WHERE m.dataset_version_id = :dataset AND m.included = 1 "
+            f"AND m.split IN ('validation', 'test') AND NOT EXISTS (SELECT 1 FROM {level}_prediction p "
+            f"WHERE p.evaluation_id = :run AND p.{level}_id = m.{level}_id) ORDER BY 1",
+            dataset=run.dataset_version_id,
+            run=run.id,
+        )
+        if missing:
+            names = ", ".join(row.uid for row in missing[:3])
+            raise DataError(f"Evaluation not finished: {len(missing)} {level}(s) have no prediction: {names} …")

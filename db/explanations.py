@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from db.audit.chain import append
 from db.engine import reading, writing
-from db.evaluations import _evaluation
+from db.evaluations import evaluation_row
 from db.lookups import every, new_id, one, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import (
@@ -23,7 +23,7 @@ def add_explanations(
 ) -> tuple[str, ...]:
     """Store heat maps of an evaluation's image predictions; the same file again stays one row. Returns their ids."""
     with writing(engine) as connection:
-        run = _evaluation(connection, evaluation_id)
+        run = evaluation_row(connection, evaluation_id)
         images = row_ids(connection, "image", "image_uid", [one_.image_uid for one_ in explanations])
         predictions = {
             row.image_id: row.id
@@ -62,6 +62,6 @@ def explanations(engine: Engine, evaluation_id: str) -> list[Explanation]:
             "SELECT i.image_uid, x.method, x.path, x.file_sha256, x.sanity_score, x.withheld, x.note, x.border_share "
             "FROM explanation x JOIN image_prediction p ON p.id = x.image_prediction_id "
             "JOIN image i ON i.id = p.image_id WHERE p.evaluation_id = :id ORDER BY x.id",
-            id=_evaluation(connection, evaluation_id).id,
+            id=evaluation_row(connection, evaluation_id).id,
         )
     return [Explanation(*(*row[:5], bool(row[5]), *row[6:])) for row in rows]

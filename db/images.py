@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, text
 
 from db.audit.chain import append
 from db.engine import writing
-from db.ingest_runs import _run
-from db.known_files import Outcome, _remember_files
+from db.ingest_runs import ingest_run_row
+from db.known_files import Outcome, remember_files
 from db.lookups import among, row_ids
-from db.studies import _add_studies
+from db.studies import add_studies
 from wrist_model.records import ImageRecord, Provenance
 
 _AS_THEY_ARE = (
@@ -37,7 +37,7 @@ def add_images(
     if not records:
         return {}
     with writing(engine) as connection:
-        run, by = _run(connection, ingest_run_id, by)
+        run, by = ingest_run_row(connection, ingest_run_id, by)
         known = _known_images(connection, [record.image_uid for record in records])
         instances = _known_instances(connection, records)
         outcomes: dict[str, Outcome] = {}
@@ -62,7 +62,7 @@ def add_images(
                 outcomes[record.image_uid] = "changed" if stored[1] == record.root else "taken"
             if outcomes[record.image_uid] in ("new", "unchanged"):
                 places.append(record)
-        studies = _add_studies(connection, records, outcomes, by)
+        studies = add_studies(connection, records, outcomes, by)
         if fresh:
             append(connection, "image", [_image_row(record, run, *studies[record.study_uid]) for record in fresh], by)
         _place(connection, places)
@@ -109,4 +109,4 @@ def _place(connection: Connection, records: Sequence[ImageRecord]) -> None:
             ),
             [{"image": image, "root": root, "path": path} for image, root, path in rows],
         )
-    _remember_files(connection, [(record, None) for record in records])
+    remember_files(connection, [(record, None) for record in records])

@@ -33,13 +33,13 @@ def finish_ingest(
 ) -> None:
     """Write how an ingest ended."""
     with writing(engine) as connection:
-        run, by = _run(connection, ingest_run_id, by)
+        run, by = ingest_run_row(connection, ingest_run_id, by)
         numbers = {f"n_{name}": value for name, value in asdict(counts).items()}
         row = {"ingest_run_id": run, "status": status, "reason": reason, "seconds": seconds, **numbers}
         append(connection, "ingest_event", [row], by)
 
 
-def _run(connection: Connection, ingest_run_id: str, by: Provenance | None) -> tuple[int, Provenance]:
+def ingest_run_row(connection: Connection, ingest_run_id: str, by: Provenance | None) -> tuple[int, Provenance]:
     number = row_id(connection, "ingest_run", "ingest_run_id", ingest_run_id)
     if by is not None:
         return number, by

@@ -40,7 +40,7 @@ def roots(engine: Engine) -> set[str]:
         return {row.root for row in every(connection, "SELECT DISTINCT root FROM file")}
 
 
-def _remember_files(connection: Connection, files: Sequence[tuple[ImageRecord | QuarantinedFile, str | None]]) -> None:
+def remember_files(connection: Connection, files: Sequence[tuple[ImageRecord | QuarantinedFile, str | None]]) -> None:
     if not files:
         return
     connection.execute(

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from db.audit.chain import append
 from db.engine import reading, writing
-from db.evaluations import _evaluation
+from db.evaluations import evaluation_row
 from db.lookups import every
 from wrist_model.records import (
     Metric,
@@ -20,7 +20,7 @@ from wrist_model.records import (
 def add_metrics(engine: Engine, evaluation_id: str, metrics: Sequence[Metric], by: Provenance) -> int:
     """Store metrics; one with the same split, level, subgroup, point and name stays as it is. Returns new rows."""
     with writing(engine) as connection:
-        run = _evaluation(connection, evaluation_id)
+        run = evaluation_row(connection, evaluation_id)
         key = ("split", "level", "subgroup", "operating_point", "metric")
         stored = {
             tuple(row)
@@ -40,6 +40,6 @@ def metrics(engine: Engine, evaluation_id: str) -> list[Metric]:
     """The stored metrics, in the order in which they were stored."""
     names = ", ".join(Metric.__dataclass_fields__)
     with reading(engine) as connection:
-        run = _evaluation(connection, evaluation_id)
+        run = evaluation_row(connection, evaluation_id)
         rows = every(connection, f"SELECT {names} FROM metric WHERE evaluation_id = :id ORDER BY id", id=run.id)
     return [Metric(*row) for row in rows]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from db.audit.chain import append, append_rows
 from db.engine import reading, writing
-from db.evaluations import _evaluation
+from db.evaluations import evaluation_row
 from db.lookups import every, one, row_ids
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import (
@@ -35,7 +35,7 @@ def add_predictions(
     """
     both: list[Any] = [*images, *studies]
     with writing(engine) as connection:
-        run = _evaluation(connection, evaluation_id)
+        run = evaluation_row(connection, evaluation_id)
         points = {
             (row.level, row.name): (row.id, row.threshold)
             for row in every(
@@ -124,27 +124,11 @@ def _store(
     return len(rows)
 
 
-def _refuse_incomplete(connection: Connection, run: Any) -> None:
-    for level in ("image", "study"):
-        missing = every(
-            connection,
-            f"SELECT DISTINCT x.{'image_uid' if level == 'image' else 'study_uid'} AS uid FROM dataset_member m "
-            f"JOIN {level} x ON x.id = m.{level}_id WHERE m.dataset_version_id = :dataset AND m.included = 1 "
-            f"AND m.split IN ('validation', 'test') AND NOT EXISTS (SELECT 1 FROM {level}_prediction p "
-            f"WHERE p.evaluation_id = :run AND p.{level}_id = m.{level}_id) ORDER BY 1",
-            dataset=run.dataset_version_id,
-            run=run.id,
-        )
-        if missing:
-            names = ", ".join(row.uid for row in missing[:3])
-            raise DataError(f"Evaluation not finished: {len(missing)} {level}(s) have no prediction: {names} …")
-
-
 def _stored(engine: Engine, level: str, columns: str, evaluation_id: str, split: str | None) -> Sequence[Any]:
     condition = "" if split is None else "AND split = :split "
     values = {"id": evaluation_id} if split is None else {"id": evaluation_id, "split": split}
     with reading(engine) as connection:
-        _evaluation(connection, evaluation_id)
+        evaluation_row(connection, evaluation_id)
         return every(
             connection,
             f"SELECT {columns} FROM {level}_predictions WHERE evaluation_id = :id {condition}ORDER BY {level}_uid",

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from db.audit.chain import append
 from db.engine import writing
-from db.ingest_runs import _run
-from db.known_files import _remember_files
+from db.ingest_runs import ingest_run_row
+from db.known_files import remember_files
 from db.lookups import every
 from wrist_model.records import Provenance, QuarantinedFile
 
@@ -23,7 +23,7 @@ def add_quarantined(
     if not files:
         return 0
     with writing(engine) as connection:
-        run, by = _run(connection, ingest_run_id, by)
+        run, by = ingest_run_row(connection, ingest_run_id, by)
         rows, seen = [], set()
         for file in files:
             key = (file.root, file.path, file.file_sha256, file.reason_code)
@@ -41,5 +41,5 @@ def add_quarantined(
             rows.append(row)
         if rows:
             append(connection, "quarantined_file", rows, by)
-        _remember_files(connection, [(file, file.reason_code) for file in files])
+        remember_files(connection, [(file, file.reason_code) for file in files])
     return len(rows)

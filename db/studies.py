@@ -31,7 +31,7 @@ def studies_at(engine: Engine, root: str, paths: Container[str]) -> dict[str, li
     return found
 
 
-def _add_studies(
+def add_studies(
     connection: Connection, records: Sequence[ImageRecord], outcomes: Mapping[str, Outcome], by: Provenance
 ) -> dict[str, tuple[int, int]]:
     """study_uid → (study row, patient row), adding patients, studies and first labels that are new."""

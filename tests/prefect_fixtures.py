@@ -22,7 +22,7 @@ WRIST = str(Path(sys.executable).parent / "wrist")
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server of a session-wide home; this process uses it. A test sets its own WRIST_HOME."""
-    from flows.host.prefect_api import prefect_api
+    from flows.console.session import prefect_api
 
     said: list[str] = []
     with prefect_api(tmp_path_factory.mktemp("server") / "home", said.append) as url:
@@ -32,7 +32,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def ask(url: str, path: str, body: object = None) -> Any:
     """A call of the server's REST API, a POST where there is a body; the parsed answer."""
-    from flows.host.prefect_client import connected
+    from flows.host.prefect_api import connected
 
     with connected(url) as client:
         method: Any = "GET" if body is None else "POST"

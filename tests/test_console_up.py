@@ -101,7 +101,7 @@ def test_a_console_run_shows_in_the_same_history(wrist_up: Up, tmp_path: Path) -
 
 
 def test_a_proxy_is_not_asked_for_the_server_on_this_machine(wrist_up: Up, tmp_path: Path) -> None:
-    proxies = {name: "http://127.0.0.1:9" for name in ("http_proxy", "HTTP_PROXY", "all_proxy")}
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
     scheduled = json.loads(console(wrist_up.home, "status", "--json", **proxies).stdout)["scheduled"]
     assert {"ingest/ingest", "verify/verify"} <= {row["name"] for row in scheduled}
     manifest = radiographs(tmp_path / "proxied", 2)

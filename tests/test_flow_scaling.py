@@ -24,7 +24,7 @@ from PIL import Image
 from prefect_fixtures import WRIST, ask, radiographs, wait
 from whole_fixtures import Whole
 
-from flows.host.prefect_client import answers
+from flows.host.prefect_api import answers
 from flows.host.server import environment, free_port
 
 ROOT = Path(__file__).parent.parent

@@ -90,7 +90,7 @@ def _or_why_not(aim: str, read: Callable[[], list[str]]) -> list[str]:
 
 def _healthy(url: str) -> bool:
     """Whether the server answers; one that is busy is given half a minute."""
-    from flows.host.prefect_client import answers
+    from flows.host.prefect_api import answers
 
     return any(answers(url, 10) for _ in range(3))
 
@@ -151,7 +151,7 @@ def _await_pool(url: str, pool: Workers) -> None:
     """The first worker makes the work pool, with the right template for its type."""
     from prefect.exceptions import ObjectNotFound
 
-    from flows.host.prefect_client import connected
+    from flows.host.prefect_api import connected
     from wrist_model.errors import CatalogueError
 
     end = time.monotonic() + POOL_SECONDS

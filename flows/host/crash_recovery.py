@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psutil
 
-from flows.host.prefect_client import connected
+from flows.host.prefect_api import connected
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

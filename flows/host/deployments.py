@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.host.prefect_client import connected
+from flows.host.prefect_api import connected
 
 SOON = "soon"  # an active schedule of which the scheduler has made no run yet
 

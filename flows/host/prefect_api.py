@@ -1,69 +1,58 @@
-"""Which Prefect API a command uses, and waiting until it has recorded the command's runs."""
+"""Calls of a Prefect server by Prefect's own client, and waiting until the server has recorded a command's runs."""
 
 from __future__ import annotations
 
-import os
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from flows.host.prefect_client import answers, connected, count_task_runs
-from flows.host.server import Say, prefect_settings, running
 from wrist_model.errors import CatalogueError
 
-DRAIN_SECONDS = 60
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+REQUEST_SECONDS = 30.0
+DRAIN_SECONDS = 60.0
+RETRIES = 3  # after 2, 4 and 8 s: a server whose database is locked answers 503
 
 
 @contextmanager
-def prefect_api(home: Path, say: Say) -> Iterator[str]:
-    """Gives the URL of a Prefect API and sets this process to use it.
+def connected(url: str, *, seconds: float = REQUEST_SECONDS, retries: int = RETRIES) -> Iterator[SyncPrefectClient]:
+    """A client of the API at this URL.
 
-    It is, in this order: PREFECT_API_URL of the environment or of the user's Prefect profile, the server that this
-    home runs already (`wrist up`, or another command), or a new one for this command, which `say` announces.
-    At the end the runs' events have been recorded. Raises CatalogueError when PREFECT_API_URL does not answer or
-    the new server doesn't start.
+    seconds: how long one request may take. retries: how often the client repeats a request of a busy server.
+    Raises CatalogueError when the server doesn't answer or answers with an error; what doesn't exist there is
+    Prefect's ObjectNotFound.
     """
-    asked, of_profile = os.environ.get("PREFECT_API_URL"), _of_profile()
-    with prefect_settings(home):
-        chosen = asked or (of_profile if of_profile and answers(of_profile) else None)
-        if chosen:
-            with _used(chosen):
-                yield chosen
-        else:
-            with running(home, say=say) as url, _used(url):
-                yield url
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-
-@contextmanager
-def _used(url: str) -> Iterator[None]:
-    """Point Prefect, imported or not, at this API; record everything before leaving."""
-    if not answers(url):
-        raise CatalogueError(
-            f"PREFECT_API_URL is {url}, and no Prefect server answers there. "
-            "Start it, or unset the variable to let Wrist start one of its own."
-        )
-    os.environ["PREFECT_API_URL"] = url
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    begun = datetime.now(UTC)
-    with temporary_settings({PREFECT_API_URL: url}):
-        try:
-            yield
-        finally:
-            drain(url, begun)
-
-
-def _of_profile() -> str | None:
-    """The API of the user's own active Prefect profile; the file is only read."""
-    folder = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
     try:
-        profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
-        return str(profiles["profiles"][profiles["active"]]["PREFECT_API_URL"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        return None
+        with (
+            temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: retries}),
+            get_client(httpx_settings={"timeout": seconds}, sync_client=True) as client,
+        ):
+            yield client
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CatalogueError(f"The Prefect server at {url} doesn't answer: {reason}") from None
+
+
+def answers(url: str, seconds: float = 5.0) -> bool:
+    """Whether a healthy Prefect API is at this URL."""
+    try:
+        with connected(url, seconds=seconds, retries=0) as client:
+            return client.api_healthcheck() is None
+    except (CatalogueError, ValueError):  # no URL at all
+        return False
+
+
+def count_task_runs(client: SyncPrefectClient, **where: object) -> int:
+    """How many task runs the server has recorded; where: filters as the REST API takes them."""
+    return int(client.request("POST", "/task_runs/count", json=where).json())
 
 
 def drain(url: str, begun: datetime, seconds: float = DRAIN_SECONDS) -> None:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from flows.host.prefect_client import answers
+from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
 HOST = "127.0.0.1"

@@ -9,13 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from wrist_model.errors import DataError
-from wrist_model.evidence.subgroups import _study_subgroups
+from wrist_model.evidence.subgroups import Subgroups, _study_subgroups
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Level, Metric, OperatingPoint, Split, StudyPrediction
 from wrist_model.statistics.confidence_intervals import Interval, draw, intervals
 from wrist_model.statistics.metrics import AT_THRESHOLD, FROM_SCORES, UNDEFINED, Table, refuse_hard_labels
 
-Subgroups = Mapping[str, tuple[tuple[str, str], ...]]
 SMALL = 10
 """Subgroups with fewer studies are marked too small to read."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from wrist_model.evidence.measure import Subgroups
 from wrist_model.records import ImagePrediction
 
 PRESENT_ANYWHERE = ("hardware", "inverted", "multi_view")
@@ -39,3 +38,6 @@ def _study_subgroups(images: Sequence[ImagePrediction], subgroups: Subgroups) ->
                 names.append(f"{name}=1" if name in PRESENT_ANYWHERE and "1" in seen else f"{name}=mixed")
         found[study_uid] = tuple(names)
     return found
+
+
+Subgroups = Mapping[str, tuple[tuple[str, str], ...]]

@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wrist_model.errors import DataError
 from wrist_model.explanation import heat_map_checks
-from wrist_model.explanation.overlay import overlay, upsampled
+from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
 from wrist_model.network.assemble import BACKBONES
 from wrist_model.radiograph import decode
 from wrist_model.records import Explanation, ImageRef, Progress
@@ -37,12 +36,11 @@ from wrist_model.training import image_batches
 GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
 
 BATCH = 32
+
 FEWEST_CELLS = 5
+
 SHIFT = 1 / 16
 """Of the picture's side, by which the copies of sharpened-grad-cam are moved."""
-
-Maps = NDArray[np.float32]
-Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import io
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-
-from wrist_model.explanation.grad_cam import Grey, Maps
 
 OPACITY = 0.55
 """Of the hottest place: the bone below can still be read."""
@@ -50,3 +49,8 @@ def overlay(pixels: Grey, heat: Maps) -> bytes:
     stream = io.BytesIO()
     blended.save(stream, "PNG", compress_level=1, compress_type=3)  # run lengths: smaller and faster here
     return stream.getvalue()
+
+
+Maps = NDArray[np.float32]
+
+Grey = NDArray[np.uint8]
