@@ -216,7 +216,8 @@ def test_writers_in_several_processes_all_get_their_rows_in(catalogue: Engine, h
     code = (
         "import sys; from db import stage_costs; from db.engine import open_catalogue; "
         "from wrist_model.records import Provenance; e = open_catalogue(); "
-        "[stage_costs.add_stage_cost(e, stage_costs.StageCost(sys.argv[1], 's', n), Provenance('p')) for n in range(60)]"
+        "cost = lambda n: stage_costs.StageCost(sys.argv[1], 's', n); "
+        "[stage_costs.add_stage_cost(e, cost(n), Provenance('p')) for n in range(60)]"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in range(3)]
     assert [process.wait(120) for process in started] == [0, 0, 0]
