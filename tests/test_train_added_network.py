@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,11 +102,14 @@ def test_an_added_network_trains_evaluates_explains_and_is_reported(added: None,
 
 @pytest.mark.parametrize("name", backbone.names())
 def test_a_row_says_what_the_network_is_in_keras(name: str) -> None:
-    import keras
 
     row = backbone.row(name)
     layers = {layer.name for layer in row.builder(include_top=False, weights=None, input_shape=(64, 64, 3)).layers}
     assert {row.signature_layer, row.boundary_layer, row.gradcam_layer, row.finer_gradcam_layer} <= layers
-    ends = [float(np.asarray(row.preprocess(keras.ops.full((1, 1, 1, 3), end))).flat[0]) for end in (0.0, 255.0)]
-    assert row.value_range[0] <= min(ends) and max(ends) <= row.value_range[1]
-    assert row.colour.startswith("#") and row.source and row.intended_use and row.weights_url.startswith("https://")
+    grey = np.repeat(np.linspace(0, 255, 16, dtype=np.float32).reshape(1, 4, 4, 1), 3, axis=-1)
+    ours = np.asarray(row.preprocess(grey))
+    assert (ours.min(), ours.max()) == pytest.approx(row.value_range, abs=1e-3)
+    module = importlib.import_module(f"keras.src.applications.{row.keras_module}")
+    assert ours == pytest.approx(module.preprocess_input(grey.copy()), abs=1e-3)
+    assert row.weights_md5 in str(module.WEIGHTS_HASHES)
+    assert row.weights_url.startswith(getattr(module, "BASE_WEIGHTS_PATH", "https://"))

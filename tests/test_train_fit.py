@@ -71,8 +71,8 @@ def plain_keras(
     keras.backend.clear_session()
     size, seed, train = train_data.SIZE, recipe.training.seed, pictures[0]
     keras.utils.set_random_seed(seed)
-    builder = {"resnet50": keras.applications.ResNet50, "efficientnetb0": keras.applications.EfficientNetB0}
-    base = builder[architecture](include_top=False, weights=None, input_shape=(size, size, 3))
+    row = backbone.row(architecture)
+    base = row.builder(include_top=False, weights=None, input_shape=(size, size, 3))
     x = keras.layers.GlobalAveragePooling2D()(base.output)
     x = keras.layers.Dense(recipe.network.dense_units, activation="relu")(x)
     x = keras.layers.Dropout(recipe.network.dropout, seed=seed)(x)
@@ -89,7 +89,7 @@ def plain_keras(
 
     def ready(grey: np.ndarray) -> np.ndarray:
         rgb = np.repeat(grey, 3, axis=-1).astype(np.float32)
-        return keras.applications.resnet.preprocess_input(rgb) if architecture == "resnet50" else rgb
+        return getattr(keras.applications, row.keras_module).preprocess_input(rgb)
 
     raw, raw_validation = (image_batches.load(refs, size) for refs in pictures)
     labels, validation_labels = (np.array([ref.label for ref in refs]) for refs in pictures)

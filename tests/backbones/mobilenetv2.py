@@ -25,6 +25,7 @@ ROW = Backbone(
     line=(0, (3, 1, 1, 1)),
     builder=build,
     preprocess=preprocess,
+    keras_module="mobilenet_v2",
     value_range=(-1, 1),
     weights_url="https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     weights_md5="",  # keras.applications checks none

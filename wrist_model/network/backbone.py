@@ -26,7 +26,8 @@ class Backbone:
 
     Building. builder: called as those of keras.applications, with include_top, weights and input_tensor or
     input_shape; gives a flat Keras model. preprocess: layers from RGB in [0, 255] to what the builder wants, on
-    KerasTensors. channels, value_range: what comes out of it. rescales_for_imagenet: whether ImageNet weights need one
+    KerasTensors; on grey pictures it equals `preprocess_input` of keras_module, a module of keras.applications.
+    channels, value_range: what comes out of it. rescales_for_imagenet: whether ImageNet weights need one
     more Rescaling after Normalization (keras.applications adds it only when it loads them itself).
 
     Weights. weights_url, weights_md5: of the file that keras.applications fetches. weights_data, weights_size: what
@@ -52,6 +53,7 @@ class Backbone:
 
     builder: Callable[..., Any]
     preprocess: Callable[[Any], Any]
+    keras_module: str
     channels: Literal["RGB", "BGR"] = "RGB"
     value_range: tuple[float, float]
     rescales_for_imagenet: bool = False

@@ -24,6 +24,7 @@ ROW = Backbone(
     default_place=2,
     builder=build,
     preprocess=preprocess,
+    keras_module="efficientnet",
     value_range=(0, 255),
     rescales_for_imagenet=True,
     weights_url="https://storage.googleapis.com/keras-applications/efficientnetb0_notop.h5",

@@ -34,6 +34,7 @@ ROW = Backbone(
     default_place=1,
     builder=build,
     preprocess=preprocess,
+    keras_module="resnet",
     channels="BGR",
     value_range=(-MEAN_RGB[0], 255 - MEAN_RGB[2]),
     weights_url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
