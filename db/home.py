@@ -1,13 +1,12 @@
-"""Where the catalogue is: the only place that reads WRIST_HOME and WRIST_DATABASE_URL."""
+"""Every path below WRIST_HOME: the only place that reads WRIST_HOME and WRIST_DATABASE_URL and names what lies there.
+
+What lies inside a store (a training's checkpoint, the feature store, the pixel store) is its module's own.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def home() -> Path:
@@ -15,9 +14,9 @@ def home() -> Path:
     return Path(os.environ.get("WRIST_HOME") or "wrist-home").expanduser().absolute()
 
 
-def database_url(home: Path | None = None) -> str:
+def database_url(place: Path | None = None) -> str:
     """WRIST_DATABASE_URL, or SQLite in the home. Never shown: it may hold a password."""
-    return os.environ.get("WRIST_DATABASE_URL") or f"sqlite:///{(home or _default_home()) / 'catalogue.sqlite'}"
+    return os.environ.get("WRIST_DATABASE_URL") or f"sqlite:///{catalogue_file(place or home())}"
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -25,4 +24,8 @@ def sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")).absolute() if url.startswith("sqlite:///") else None
 
 
-_default_home = home
+def catalogue_file(home: Path) -> Path:
+    """The SQLite catalogue, unless WRIST_DATABASE_URL names another database."""
+    return home / "catalogue.sqlite"
+
+

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, text
 from db import leases
 from db.audit.anchor_file import Found
 from db.audit.triggers import postgresql_triggers
+from db.engine import make_engine
 from db.lookups import environment_sha256
+from db.maintenance.migrate import upgrade
 from db.schema import views
 from db.schema.all_tables import AUDITED, METADATA
 
@@ -53,9 +55,6 @@ def _sqlite_objects(connection: Connection) -> dict[tuple[str, str], str]:
 @cache
 def _sqlite_reference() -> dict[tuple[str, str], str]:
     """What a database that was just made holds."""
-    from db.engine import make_engine
-    from db.maintenance.migrate import upgrade
-
     with TemporaryDirectory() as folder:
         engine = make_engine(f"sqlite:///{folder}/reference.sqlite")
         upgrade(engine, Path(folder))
