@@ -15,7 +15,7 @@ from sqlalchemy.schema import SchemaItem
 METADATA = MetaData()
 Number = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is SQLite's own row number
 Flag = SmallInteger()  # 0 or 1
-Real = Double()
+Real: Double[float] = Double()
 
 SPLIT = "split IN ('train', 'validation', 'test')"
 LEVEL = "level IN ('image', 'study')"

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from db.home import prefect_folder
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -33,7 +34,7 @@ Say = Callable[[str], None]
 
 def environment(home: Path) -> dict[str, str]:
     """What every Prefect process of this home is started with: no telemetry, its files under the home, prefect.toml."""
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     return {
         **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
         "PREFECT_HOME": str(folder),
@@ -59,7 +60,7 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
     port: where to start one; None takes a free port. Raises UsageError when the port is in use, CatalogueError when
     the server doesn't start.
     """
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = (folder / "users.lock").open("a")
@@ -100,7 +101,7 @@ def recorded(home: Path) -> str | None:
     import psutil
 
     try:
-        record = json.loads((home / "prefect" / RECORD).read_text())
+        record = json.loads((prefect_folder(home) / RECORD).read_text())
         process = psutil.Process(int(record["pid"]))
         if abs(process.create_time() - float(record["created"])) > 1:
             return None
@@ -117,7 +118,7 @@ def recorded(home: Path) -> str | None:
 def _start(home: Path, port: int) -> str:
     import psutil
 
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
