@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,108 @@ def test_every_direct_dependency_is_explained() -> None:
     names = {re.match(r"[A-Za-z0-9._-]+", item)[0] for item in wanted}  # type: ignore[index]
     explained = (ROOT / "docs" / "dependencies.md").read_text()
     assert not [name for name in sorted(names) if f"`{name}`" not in explained]
+
+
+PRODUCTION = ("flows", "tasks", "wrist_model", "db")
+
+
+def sources() -> dict[str, ast.Module]:
+    """module name → its syntax tree, of all four rooms."""
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
+        for room in PRODUCTION
+        for file in sorted((ROOT / room).rglob("*.py"))
+        if "versions" not in file.parts
+    }
+
+
+def joined(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(what is joined to, first part of the literal) of each `path / "literal"` or `path.joinpath("literal")`."""
+    for node in ast.walk(tree):
+        left: ast.expr | None = None
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            left, parts = node.left, [node.right]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "joinpath":
+            left, parts = node.func.value, node.args
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Path":
+            left, parts = node.func, node.args
+        for part in parts:
+            first = part.values[0] if isinstance(part, ast.JoinedStr) and part.values else part
+            if left is not None and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield ast.unparse(left), first.value.split("/")[0]
+
+
+def test_paths_below_the_home_are_made_in_one_module() -> None:
+    trees = sources()
+    names = {name for left, name in joined(trees["db.home"]) if left == "home"}
+    assert {"catalogue.sqlite", "models", "identity.key", "prefect", "features", "reports"} <= names
+    elsewhere = [
+        f"{module}: {left} / {name!r}"
+        for module, tree in trees.items()
+        if module != "db.home"
+        for left, name in joined(tree)
+        if name in names and left not in ("ROOT", "Path(__file__).parent.parent")  # the repository's own folders
+    ]
+    assert elsewhere == [], "name it in db/home.py and call that"
+    environment = [module for module, tree in trees.items() if '"WRIST_HOME"' in reads_of_environment(tree)]
+    assert environment == ["db.home"]
+
+
+def reads_of_environment(tree: ast.Module) -> str:
+    """The source of every read of os.environ, with names in double quotes."""
+    read = ("os.environ.get(", "os.getenv(", "os.environ[")
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Call) or _is_read(node))
+    return " ".join(text for node in nodes if (text := ast.unparse(node).replace("'", '"')).startswith(read))
+
+
+def _is_read(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+
+
+def test_one_module_makes_database_engines() -> None:
+    makers = [module for module, tree in sources().items() if calls(tree, "create_engine")]
+    assert makers == ["db.engine"]
+    for_other_files = [module for module, tree in sources().items() if calls(tree, "make_engine")]
+    assert set(for_other_files) <= {"db.engine", "db.audit.integrity_checks", "db.maintenance.backup"}
+
+
+def calls(tree: ast.Module, function: str) -> bool:
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] == function for node in ast.walk(tree)
+    )
+
+
+KNOWN_CIRCLES = {("wrist_model.radiograph.dicom_frames", "wrist_model.radiograph.decode")}
+
+
+def test_no_module_imports_itself_by_a_circle_not_even_inside_a_function() -> None:
+    trees = sources()
+    sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+    for module, tree in trees.items():
+        sorter.add(
+            module, *(other for other in imported(tree) & set(trees) - {module} if (module, other) not in KNOWN_CIRCLES)
+        )
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Modules that a module imports at any depth, but for what types alone need."""
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return found

@@ -29,7 +29,10 @@ def browse(
 
     open_catalogue(existing=True)
     started = command(database_url(), home(), port)
-    print(f"http://127.0.0.1:{port}/catalogue (Ctrl-C ends it; plots: http://127.0.0.1:{port}/-/plots)", flush=True)
+    print(
+        f"http://127.0.0.1:{port}/catalogue (Ctrl-C ends it; plots: http://127.0.0.1:{port}/-/dashboards/plots)",
+        flush=True,
+    )
     raise typer.Exit(subprocess.run(started, check=False).returncode)
 
 
