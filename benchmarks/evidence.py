@@ -23,7 +23,7 @@ BOOTSTRAP_SECONDS = 5.0
 def gradcam(quick: bool = False) -> list[Result]:
     """From files to overlays on disk: decode, Grad-CAM, the same with shuffled weights, verdict, colour, PNG."""
     from wrist_model.explanation import grad_cam as subject
-    from wrist_model.network import assemble
+    from wrist_model.network import assemble, backbone
     from wrist_model.recipe import NetworkRecipe
 
     n, runs = (64, 2) if quick else (128, 5)
@@ -31,7 +31,7 @@ def gradcam(quick: bool = False) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         refs = _radiographs(home, n)
-        for architecture in ("efficientnetb0", "resnet50"):
+        for architecture in backbone.by_default():
             network = assemble.build(architecture, NetworkRecipe(weights="none"), seed=0, free_all=True).whole
             path = home / f"{architecture}.keras"
             network.save(path)

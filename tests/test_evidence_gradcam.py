@@ -62,10 +62,10 @@ def test_the_map_is_the_papers_formula_on_the_log_odds(
     import keras
     import tensorflow as tf
 
-    from wrist_model.network.assemble import BACKBONES
+    from wrist_model.network.backbone import row
 
     network = keras.models.load_model(saved[architecture], compile=False)
-    layer = network.get_layer(BACKBONES[architecture].gradcam_layer)
+    layer = network.get_layer(row(architecture).gradcam_layer)
     both = keras.Model(network.input, [layer.output, network.output])
     pictures = np.stack([radiograph(n, 0)[100 : 100 + SIZE, 100 : 100 + SIZE, None] for n in (0, 1)])
     with tf.GradientTape() as tape:

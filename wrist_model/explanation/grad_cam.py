@@ -28,7 +28,7 @@ import numpy as np
 from wrist_model.errors import DataError
 from wrist_model.explanation import heat_map_checks
 from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
-from wrist_model.network.assemble import BACKBONES
+from wrist_model.network import backbone
 from wrist_model.radiograph import decode
 from wrist_model.records import Explanation, ImageRef, Progress
 from wrist_model.training import image_batches
@@ -76,20 +76,22 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
 
 
 def method_for(network: Any, architecture: str) -> str:
-    """grad-cam; where the last layer's grid is under FEWEST_CELLS a side, sharpened-grad-cam. Raises DataError when
-    the network has no such layer."""
-    layer = BACKBONES[architecture].gradcam_layer
+    """grad-cam; sharpened-grad-cam where the last layer's grid is under FEWEST_CELLS a side and the network's row names
+    a finer layer. Raises DataError when the network has no such layer."""
+    row = backbone.row(architecture)
+    layer = row.gradcam_layer
     layers = {each.name: each for each in network.layers}
     if layer not in layers:
         raise DataError(f"The saved network has no layer {layer!r}: not flat, or of another architecture.")
-    return SHARPENED if layers[layer].output.shape[1] < FEWEST_CELLS else GRAD_CAM
+    coarse = layers[layer].output.shape[1] < FEWEST_CELLS
+    return SHARPENED if coarse and row.finer_gradcam_layer else GRAD_CAM
 
 
 def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps]:
     import keras
     import tensorflow as tf
 
-    row, head = BACKBONES[architecture], network.layers[-1]
+    row, head = backbone.row(architecture), network.layers[-1]
     coarse = network.get_layer(row.gradcam_layer).output
     finer = network.get_layer(row.finer_gradcam_layer).output if method == SHARPENED else coarse
     lower, upper = keras.Model(network.input, finer), keras.Model(coarse, head.input)

@@ -18,8 +18,7 @@ from wrist_model.records import (
     StudyPrediction,
     TuningTrial,
 )
-
-NAMES = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0", "ensemble": "Ensemble (mean)"}
+from wrist_model.report.network_style import style
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class ModelReport:
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.architecture, self.architecture)
+        return style(self.architecture).title
 
     def metric(
         self, name: str, split: Split = "test", level: Level = "study", subgroup: str = "all", point: str | None = None

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from wrist_model.errors import DataError
-from wrist_model.network import dtype_policy, keras_file, pretrained_weights
-from wrist_model.network.assemble import BACKBONES, Network, build
+from wrist_model.network import backbone, dtype_policy, keras_file, pretrained_weights
+from wrist_model.network.assemble import Network, build
 from wrist_model.recipe import Recipe, TrainingRecipe
 from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel
 from wrist_model.training import checkpoint, image_batches, training_inputs
@@ -59,7 +59,7 @@ def train(
     data = training_inputs.open_source(network, train, validation, recipe, found, make, home=home, progress=progress)
     settings = recipe.training
     if found.tensors is None:
-        rate = settings.learning_rate * BACKBONES[architecture].scratch_rate
+        rate = settings.learning_rate * backbone.row(architecture).scratch_rate
         settings = replace(settings, learning_rate=rate)
     fit = Fit(network, data, labels, settings, progress)
     folder, same = home / "runs" / run_id, _fingerprint(train, validation, recipe, found)
@@ -72,10 +72,9 @@ def train(
 
 
 def free_policy(recipe: Recipe, architecture: str, found: pretrained_weights.Weights) -> str:
-    """Keras's dtype policy of what is trained: bfloat16 pays wherever the machine has it, but see the table."""
-    scratch = found.tensors is None
-    row = BACKBONES[architecture]
-    gains = row.bfloat16_gains_scratch if scratch else row.bfloat16_gains_free
+    """Keras's dtype policy of what is trained."""
+    row = backbone.row(architecture)
+    gains = row.bfloat16_scratch if found.tensors is None else row.bfloat16_free
     return dtype_policy.policy(recipe.training.free_precision, gains)
 
 
