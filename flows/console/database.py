@@ -63,19 +63,19 @@ def downgrade(revision: Annotated[str, typer.Argument(help="An earlier schema; `
 def backup(file: Annotated[Path, typer.Argument(help="The SQLite file to write.")]) -> None:
     """A consistent copy of the database, whichever it is, while runs go on writing."""
     from db.engine import open_catalogue
-    from db.maintenance.backup import backup as copy
+    from db.maintenance.backup import backup as back_up
 
-    made = copy(open_catalogue(existing=True), file.absolute())
+    made = back_up(open_catalogue(existing=True), file.absolute())
     print(f"{made}: whole. Copy identity.key, models/, reports/, explanations/ and pixels/ beside it.")
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file that `wrist db backup` wrote.")]) -> None:
     """Put a backup in the database's place; it is verified first, and the present one is kept."""
     from db.home import database_url, home
-    from db.maintenance.backup import restore as put
+    from db.maintenance.backup import restore as put_back
 
     place = home()
-    kept = put(file.absolute(), place, database_url(place))
+    kept = put_back(file.absolute(), place, database_url(place))
     print(f"Restored {file}." + (f" What was there before: {kept}" if kept else ""))
 
 
