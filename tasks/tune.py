@@ -13,7 +13,7 @@ from db.home import home, tuned_recipe_file, work_folders
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
-from wrist_model.recipe import Recipe
+from wrist_model.recipe import Recipe, write
 from wrist_model.records import TuningTrial
 
 
@@ -26,7 +26,7 @@ def search(
     The same data-set version, recipe and network go on with the trials that are there. Gives the best trial.
     """
     from wrist_model.report import figures
-    from wrist_model.tuning.search import Trial, tune, write_recipe
+    from wrist_model.tuning.search import Trial, tune
 
     engine, wanted = open_catalogue(), trials or recipe.tuning.trials
     study_name = f"{architecture}-{dataset_id}-{recipe.sha256[:12]}"
@@ -63,7 +63,7 @@ def search(
             progress=tell,
         )
     path = tuned_recipe_file(home(), found.best.name)
-    write_recipe(found.best, path)
+    write(found.best, path)
     best = found.best_trial
     told = (
         f"Best of {len(found.trials)} trials: validation AUC {best.value or 0:.4f} at learning rate "

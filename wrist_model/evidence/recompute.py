@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from wrist_model.evidence import measure
-from wrist_model.evidence import subgroups as subgroups_
+from wrist_model.evidence.subgroups import Subgroups
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Metric, OperatingPoint, Split, StudyPrediction
 from wrist_model.scoring import operating_points, study_aggregation
@@ -36,7 +36,7 @@ def recompute(
     metrics: Sequence[Metric],
     recipe: EvaluationRecipe,
     split: Split,
-    subgroups: subgroups_.Subgroups,
+    subgroups: Subgroups,
     *,
     patients_known: bool = True,
 ) -> tuple[Difference, ...]:
