@@ -14,7 +14,7 @@ from db.engine import writing
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
 from db.lookups import among, row_ids
-from db.studies import add_studies
+from db.patients import add_studies
 from wrist_model.records import ImageRecord, Provenance
 
 _AS_THEY_ARE = (

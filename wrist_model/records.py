@@ -155,8 +155,21 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class StoredRecipe:
+    """A recipe as the catalogue keeps it: sha256 is of canonical_json, which leaves the name out."""
+
+    sha256: str
+    name: str
+    canonical_json: str
+
+
+@dataclass(frozen=True)
 class TuningTrial:
-    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study; parameters: the others."""
+    """A trial of a hyperparameter search that ended. value: validation AUC by study, of the trial's best epoch.
+
+    state: complete, pruned or failed. parameters: (name, value) of what else was tried and found: dropout,
+    dense_units, views_per_image, epochs and log_loss.
+    """
 
     study_name: str
     trial: int
@@ -168,6 +181,10 @@ class TuningTrial:
     seconds: float | None
     parameters: tuple[tuple[str, Any], ...] = ()
     dataset_id: str | None = None
+
+    def parameter(self, name: str) -> Any:
+        """One of the parameters; None where the trial has none of this name."""
+        return dict(self.parameters).get(name)
 
 
 @dataclass(frozen=True)
@@ -267,6 +284,43 @@ class Comparison:
     method: str  # "delong", "patient_bootstrap", "mcnemar"
     n_patients: int
     p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class LeakDemonstration:
+    """One metric of a network under the leaky protocol (images and their augmented copies dealt by image), and the
+    honest one (patients dealt) beside it. Limits are of 95% intervals over patients; counts are of test images.
+    """
+
+    architecture: str
+    metric: str
+    leaky: float | None
+    honest: float | None
+    n_leaky_images: int
+    share_with_sibling: float  # of the leaky test images, those with a copy or an image of their study in train
+    leaky_ci: tuple[float | None, float | None] = (None, None)
+    n_leaky_patients: int = 0
+    honest_ci: tuple[float | None, float | None] = (None, None)
+    n_honest_images: int = 0
+    n_honest_patients: int = 0
+
+
+@dataclass(frozen=True)
+class DriftCheck:
+    """One feature of new studies against those that the champion was trained on.
+
+    statistic: Kolmogorov-Smirnov distance or chi-squared; p_adjusted: after Holm; psi: population stability index, 0.1
+    is small, 0.25 large; alert: significant and not small. Counts are of studies with a known value.
+    """
+
+    feature: str
+    statistic: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    psi: float | None
+    alert: bool
+    n_reference: int
+    n_current: int
 
 
 @dataclass(frozen=True)
