@@ -124,6 +124,18 @@ def latest_dataset(engine: Engine) -> DatasetVersion | None:
     return _dataset(engine, "d.id = (SELECT max(id) FROM dataset_version)")
 
 
+def training_dataset(engine: Engine, model_version_id: str) -> DatasetVersion | None:
+    """The version that a model version was trained on (an ensemble: its first member); None without a training run."""
+    return _dataset(
+        engine,
+        "d.id = (SELECT t.dataset_version_id FROM model_version m "
+        "LEFT JOIN model_member k ON k.model_version_id = m.id "
+        "JOIN model_version o ON o.id = coalesce(k.member_id, m.id) JOIN training_run t ON t.id = o.training_run_id "
+        "WHERE m.model_version_id = :model ORDER BY k.id LIMIT 1)",
+        model=model_version_id,
+    )
+
+
 def members(engine: Engine, dataset_id: str) -> tuple[Member, ...]:
     """All members of a version, left-out ones too, by image_uid."""
     with reading(engine) as connection:

@@ -15,7 +15,6 @@ from db.lookups import among, every, one, row_id, row_ids
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import ENSEMBLE, OperatingPoint, Provenance
 
-
 LAST_PROMOTION = "(SELECT max(id) FROM promotion WHERE decision IN ('promoted', 'rolled_back'))"
 """The decision that made the champion what it is: the newest that lets a model serve."""
 SERVES = f"m.id = (SELECT model_version_id FROM promotion WHERE id = {LAST_PROMOTION})"
@@ -96,7 +95,7 @@ def model(engine: Engine, name: str | None = None) -> ModelVersion:
         if wanted == "champion":
             found = select_models(connection, SERVES)
         else:
-            found = select_models(connection, "v.model_version_id = :id", id=wanted) or _models(
+            found = select_models(connection, "v.model_version_id = :id", id=wanted) or select_models(
                 connection, "v.role = :name OR v.architecture = :name", name=wanted
             )
     if not found:

@@ -15,6 +15,8 @@ Progress = Callable[[str, int, int, str], None]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
+"""In this order: operating points are fixed on validation before test is predicted."""
 Level = Literal["image", "study"]
 ENSEMBLE = "ensemble"
 

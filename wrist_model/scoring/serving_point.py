@@ -16,7 +16,9 @@ def serving_point(points: Iterable[OperatingPoint], level: Level = "study") -> O
 def locked_serving_point(points: Iterable[OperatingPoint], level: Level = "study") -> OperatingPoint:
     """The same. Raises DataError where none is locked."""
     if (point := serving_point(points, level)) is None:
-        raise DataError(f"No serving operating point at {level} level is locked: evaluate the model on validation first.")
+        raise DataError(
+            f"No serving operating point at {level} level is locked: evaluate the model on validation first."
+        )
     return point
 
 
