@@ -82,9 +82,10 @@ def scored_before(engine: Engine, model_version_id: str, study_uids: Iterable[st
     with reading(engine) as connection:
         rows = among(
             connection,
-            "SELECT DISTINCT s.study_uid FROM study s JOIN study_prediction p ON p.study_id = s.id "
-            "JOIN evaluation e ON e.id = p.evaluation_id JOIN model_version m ON m.id = e.model_version_id "
-            "WHERE s.study_uid IN :values AND e.purpose = 'prospective' AND m.model_version_id = :model",
+            # CROSS JOIN: SQLite begins with the studies, and doesn't go through all evaluations of the model.
+            "SELECT DISTINCT s.study_uid FROM study s CROSS JOIN study_prediction p CROSS JOIN evaluation e "
+            "CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id AND e.id = p.evaluation_id "
+            "AND e.purpose = 'prospective' AND m.id = e.model_version_id AND m.model_version_id = :model",
             study_uids,
             model=model_version_id,
         )
