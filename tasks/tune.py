@@ -15,7 +15,7 @@ from db.image_refs import image_refs
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
-from wrist_model.recipe import Recipe
+from wrist_model.recipe import Recipe, write
 from wrist_model.records import TuningTrial
 
 
@@ -28,7 +28,7 @@ def search(
     The same data-set version, recipe and network go on with the trials that are there. Gives the best trial.
     """
     from wrist_model.report import figures
-    from wrist_model.tuning.search import tune, write_recipe
+    from wrist_model.tuning.search import tune
 
     engine, wanted = open_catalogue(), trials or recipe.tuning.trials
     study_name = f"{architecture}-{dataset_id}-{recipe.sha256[:12]}"
@@ -50,7 +50,7 @@ def search(
             progress=tell,
         )
     path = home() / "recipes" / f"{found.best.name}.toml"
-    write_recipe(found.best, path)
+    write(found.best, path)
     best = found.best_trial
     told = (
         f"Best of {len(found.trials)} trials: validation AUC {best.value or 0:.4f} at learning rate "

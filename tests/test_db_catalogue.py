@@ -32,8 +32,9 @@ from db import (
     tuning_trials,
 )
 from db import metrics as stored_metrics
-from db.audit.chain import append, audited_tables
+from db.audit.chain import append
 from db.engine import reading, writing
+from db.schema.all_tables import AUDITED
 from wrist_model.errors import CatalogueError, DataError, LeakError, WristError
 from wrist_model.records import StoredRecipe
 
@@ -45,7 +46,7 @@ def count(engine: Engine, table: str) -> int:
 
 def test_the_story_fills_every_audited_table(catalogue: Engine) -> None:
     tell(catalogue)
-    assert [table for table in audited_tables() if count(catalogue, table) == 0] == []
+    assert [table for table in AUDITED if count(catalogue, table) == 0] == []
 
 
 def test_telling_the_story_again_doubles_nothing_but_decisions_and_looks_made_anew(catalogue: Engine) -> None:
@@ -261,7 +262,7 @@ def test_runs_without_an_end_are_listed_unless_they_beat(catalogue: Engine) -> N
 @pytest.mark.parametrize("change", ["UPDATE {t} SET {c} = {c}", "DELETE FROM {t}"])
 def test_no_client_changes_an_audited_row(catalogue: Engine, change: str) -> None:
     tell(catalogue)
-    for table in ("audit_entry", *audited_tables()):
+    for table in ("audit_entry", *AUDITED):
         column = "seq" if table == "audit_entry" else "id"
         with pytest.raises(WristError, match=f"{table} is append-only"), writing(catalogue) as connection:
             connection.exec_driver_sql(change.format(t=table, c=column))

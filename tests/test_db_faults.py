@@ -214,9 +214,10 @@ def test_a_lock_that_never_ends_is_one_clear_line(tmp_path: Path, monkeypatch: p
 
 def test_writers_in_several_processes_all_get_their_rows_in(catalogue: Engine, home: Path) -> None:
     code = (
-        "import sys; from db import operations; from db.engine import open_catalogue; "
+        "import sys; from db import stage_costs; from db.engine import open_catalogue; "
         "from wrist_model.records import Provenance; e = open_catalogue(); "
-        "[operations.add_stage_cost(e, operations.StageCost(sys.argv[1], 's', n), Provenance('p')) for n in range(60)]"
+        "cost = lambda n: stage_costs.StageCost(sys.argv[1], 's', n); "
+        "[stage_costs.add_stage_cost(e, cost(n), Provenance('p')) for n in range(60)]"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in range(3)]
     assert [process.wait(120) for process in started] == [0, 0, 0]

@@ -8,13 +8,12 @@ import db_story
 import numpy as np
 import pytest
 from PIL import Image
-from prefect_fixtures import wait
+from prefect_fixtures import ask, wait
 from sqlalchemy import Engine
 
 from db import promotions
 from db.engine import open_catalogue
 from flows.freeze import freeze
-from flows.host.prefect_api import ask
 from flows.watch_drift import watch_drift
 from tasks.ingest_files import catalogue_files
 from tasks.status import needs_a_person

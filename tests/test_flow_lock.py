@@ -15,7 +15,7 @@ from db import leases
 from tasks.runtime.lease import only_one
 from wrist_model.errors import CatalogueError
 
-HOLD = "from tasks.lock import only_one\nwith only_one('retrain'):\n    print('held', flush=True)\n    input()"
+HOLD = "from tasks.runtime.lease import only_one\nwith only_one('retrain'):\n    print('held', flush=True)\n    input()"
 
 
 def holder(catalogue: Engine) -> str | None:

@@ -14,11 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
-from prefect_fixtures import WRIST, radiographs, wait
+from prefect_fixtures import WRIST, ask, radiographs, wait
 
 from db import ingest_runs, leases
 from db.engine import open_catalogue
 from tasks.runtime.heartbeat import alive, recover
+from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
 
 BY = Provenance("test")
@@ -221,9 +222,7 @@ class _House:
         self.deployment = f"/deployments/{found[0]['id']}"
 
     def ask(self, path: str, body: object = None) -> Any:
-        from flows.host.prefect_api import ask
-
-        return ask(self.url, path, body)  # type: ignore[arg-type]
+        return ask(self.url, path, body)
 
     def killed_and_mended(self, kind: str, moment: float, number: int) -> float:
         """Seconds from the kill (or the restart) until every status is right and the next run may begin."""
@@ -273,9 +272,9 @@ class _House:
 
         try:
             state = _over(self.ask(f"/flow_runs/{run}"))
-            if state is None or self.ask("/flow_runs/filter", {"flow_runs": {"state": UNDER_WAY}}):
+            if state is None or self.ask("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": UNDER_WAY}}}}):
                 return None
-        except OSError:  # the server is away
+        except CatalogueError:  # the server is away
             return None
         status = f"select status from ingest_runs where prefect_flow_run_id = '{run}'"
         assert state in ("COMPLETED", "CRASHED", "FAILED")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prefect_fixtures import ask
 from sklearn import metrics as peer
 from test_docs_commands import ALL
 from whole_fixtures import Whole
@@ -136,8 +137,6 @@ def test_the_report_stands_alone_and_says_what_it_is(whole: Whole) -> None:
 
 
 def test_the_run_shows_in_the_servers_history_with_its_artifacts(whole: Whole) -> None:
-    from flows.host.prefect_api import ask
-
     runs = ask(whole.url, "/flow_runs/filter", {"flows": {"name": {"any_": ["retrain"]}}, "limit": 200})
     done = [run for run in runs if run["state_type"] == "COMPLETED" and "ds-" in run["name"]]
     assert len(done) >= 2

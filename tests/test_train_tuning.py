@@ -44,7 +44,7 @@ def test_a_tuning_goes_on_where_it_was_and_writes_a_recipe_that_reads_back(
     assert (second.best_trial.value, -second.best_trial.log_loss) == max(ranks)
 
     path = tmp_path / f"{second.best.name}.toml"
-    search.write_recipe(second.best, path)
+    recipes.write(second.best, path)
     read = recipes.read(path)
     assert read == second.best and read.sha256 == second.best.sha256
     assert read.training.learning_rate == second.best_trial.learning_rate

@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from db.audit.canonical_json import encode, summed
+from db.schema.all_tables import METADATA
 from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
 
@@ -120,29 +121,13 @@ def many(connection: Connection, table: str, columns: Sequence[str], rows: Seque
 @cache
 def columns_of(table: str) -> tuple[str, ...]:
     """The table's columns that are hashed: all but `entry`."""
-    import db.schema.model_tables  # noqa: F401  (registers its tables)
-    from db.schema.column_types import Base
-
-    return tuple(column.name for column in Base.metadata.tables[table].columns if column.name != "entry")
-
-
-@cache
-def audited_tables() -> tuple[str, ...]:
-    """The append-only tables but `audit_entry`, in an order in which each follows those it refers to."""
-    import db.schema.model_tables  # noqa: F401
-    from db.schema.column_types import Audited, Base
-
-    ours = {mapper.class_.__tablename__ for mapper in Base.registry.mappers if issubclass(mapper.class_, Audited)}
-    return tuple(table.name for table in Base.metadata.sorted_tables if table.name in ours)
+    return tuple(column.name for column in METADATA.tables[table].columns if column.name != "entry")
 
 
 @cache
 def _kinds(table: str) -> dict[str, type]:
     """column → the one Python type that it reads back as."""
-    import db.schema.model_tables  # noqa: F401
-    from db.schema.column_types import Base
-
-    return {column.name: column.type.python_type for column in Base.metadata.tables[table].columns}
+    return {column.name: column.type.python_type for column in METADATA.tables[table].columns}
 
 
 def _kept(table: str, name: str, column: tuple[Any, ...]) -> list[Any]:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Engine, text
 
 from db import leases
 from db.audit.anchor_file import Found
-from db.audit.chain import audited_tables
 from db.audit.triggers import postgresql_triggers
 from db.lookups import environment_sha256
 from db.schema import views
+from db.schema.all_tables import AUDITED, METADATA
 
 KEPT = 20
 
@@ -66,7 +66,7 @@ def _sqlite_reference() -> dict[tuple[str, str], str]:
 
 
 def _postgresql_guards(connection: Connection) -> Iterator[Found]:
-    append_only = ("audit_entry", *audited_tables())
+    append_only = ("audit_entry", *AUDITED)
     tables = set(connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars())
     rows = connection.execute(
         text(
@@ -103,9 +103,6 @@ def foreign_keys(connection: Connection) -> Iterator[Found]:
         for row in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(KEPT):
             yield "foreign_key", f"{row[0]} row {row[1]}", f"It refers to a row of {row[2]} that is not there."
         return
-    import db.schema.model_tables  # noqa: F401
-    from db.schema.column_types import Base
-
     kept = set(
         connection.execute(
             text(
@@ -122,7 +119,7 @@ def foreign_keys(connection: Connection) -> Iterator[Found]:
     ).scalars()
     for name in sorted(set(enabled)):
         yield "foreign_key", name, "Its foreign keys were switched off."
-    for table in Base.metadata.sorted_tables:
+    for table in METADATA.sorted_tables:
         wanted = len(table.foreign_key_constraints)
         if wanted > sum(one.startswith(table.name + " ") for one in kept):
             yield "foreign_key", table.name, "A foreign key of this table was dropped."

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import UniqueConstraint
 
+from db.schema.all_tables import METADATA
+
 SAYS = "is append-only: corrections are new rows"
 
 
@@ -30,10 +32,7 @@ def sqlite_triggers(tables: Iterable[str], uniques: dict[str, tuple[tuple[str, .
 
 
 def uniques() -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Each mapped table's unique column groups that a row's own number doesn't already make unique."""
-    import db.schema.model_tables  # noqa: F401  (registers its tables)
-    from db.schema.column_types import Base
-
+    """Each table's unique column groups that a row's own number doesn't already make unique."""
     return {
         table.name: tuple(
             columns
@@ -41,7 +40,7 @@ def uniques() -> dict[str, tuple[tuple[str, ...], ...]]:
             if isinstance(constraint, UniqueConstraint)
             and "id" not in (columns := tuple(column.name for column in constraint.columns))
         )
-        for table in Base.metadata.tables.values()
+        for table in METADATA.tables.values()
     }
 
 

@@ -22,8 +22,9 @@ from sqlalchemy import Connection, Engine, text
 from db.audit import anchor_file as anchors
 from db.audit import integrity_checks
 from db.audit.canonical_json import Columns, batch_sha256, summed
-from db.audit.chain import GENESIS, audited_tables, columns_of, link_sha256
+from db.audit.chain import GENESIS, columns_of, link_sha256
 from db.engine import reading
+from db.schema.all_tables import AUDITED
 from wrist_model.records import Progress
 
 STEP = 50_000
@@ -93,7 +94,7 @@ def verify(
 def _walk(connection: Connection, findings: list[Finding], checked: dict[str, int], tell: Progress) -> dict[str, int]:
     """Check every link and every row against it; returns table → last row."""
     total = int(connection.execute(text("SELECT coalesce(sum(n_rows), 0) FROM audit_entry")).scalar() or 0)
-    tables = set(audited_tables())
+    tables = set(AUDITED)
     streams: dict[str, _Rows] = {}
     previous, ends, done, last_at = GENESIS, dict.fromkeys(tables, 0), 0, ""
     broken_chain = False

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db.audit.chain import audited_tables, columns_of, count, many
+from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
 from db.engine import make_engine, plain_errors, reading, writing
 from db.home import sqlite_file
 from db.maintenance.migrate import upgrade
-from db.schema.column_types import Base
+from db.schema.all_tables import AUDITED, METADATA
 from wrist_model.errors import CatalogueError
 
 STEP = 20_000
@@ -164,9 +164,9 @@ def into_postgresql(checked: Path, home: Path, url: str) -> None:
 
 def _rows(source: Connection, into: Connection) -> None:
     """Every row as it is: the chain first, then each table after those it refers to."""
-    for table in ("audit_entry", *audited_tables(), "file", "image_location"):
-        columns = (*columns_of(table), "entry") if table in audited_tables() else columns_of(table)
-        order = ", ".join(column.name for column in Base.metadata.tables[table].primary_key.columns)
+    for table in ("audit_entry", *AUDITED, "file", "image_location"):
+        columns = (*columns_of(table), "entry") if table in AUDITED else columns_of(table)
+        order = ", ".join(column.name for column in METADATA.tables[table].primary_key.columns)
         listed = ", ".join(f'"{name}"' for name in columns)
         rows = source.execution_options(stream_results=True).exec_driver_sql(
             f"SELECT {listed} FROM {table} ORDER BY {order}"

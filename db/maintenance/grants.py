@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, text
 
-from db.audit.chain import audited_tables
-from db.schema.column_types import Base
+from db.schema.all_tables import AUDITED, METADATA
 from db.schema.views import VIEWS
 from wrist_model.errors import UsageError
 
@@ -21,8 +20,8 @@ def grant_sql(database: str, writer: str = "wrist_writer", reader: str = "wrist_
     for name in (writer, reader):
         if not name.isidentifier() or not name.isascii() or name != name.lower():
             raise UsageError(f"{name!r} is no plain role name: use small letters, digits and _.")
-    audited = ("audit_entry", *audited_tables())
-    kept = sorted(name for name in Base.metadata.tables if name not in audited)
+    audited = ("audit_entry", *AUDITED)
+    kept = sorted(name for name in METADATA.tables if name not in audited)
     quoted = '"' + database.replace('"', '""') + '"'
     lines = ["-- Run as the owner of the schema, once after `wrist db upgrade`."]
     for role in (writer, reader):

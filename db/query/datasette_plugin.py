@@ -12,6 +12,7 @@ from typing import Any
 from db.home import sqlite_file
 from db.query.documented_queries import queries
 from db.query.plots import PLOTS, page
+from db.schema.all_tables import METADATA
 from db.schema.views import VIEWS
 from wrist_model.errors import CatalogueError
 
@@ -41,11 +42,8 @@ FACETS = {
 
 def metadata() -> dict[str, Any]:
     """Datasette's metadata: titles, facets, hidden tables, the queries of docs/sql.md."""
-    import db.schema.model_tables  # noqa: F401  (registers its tables)
-    from db.schema.column_types import Base
-
     tables: dict[str, Any] = {name: {"facets": FACETS.get(name, [])} for name in VIEWS}
-    tables |= {name: {"hidden": True} for name in [*Base.metadata.tables, "alembic_version", "sqlite_stat1"]}
+    tables |= {name: {"hidden": True} for name in [*METADATA.tables, "alembic_version", "sqlite_stat1"]}
     named = {_slug(heading): {"title": heading, "sql": sql} for heading, sql in queries().items()}
     about = (
         'Query the views; docs/sql.md says what their columns mean. <a href="/-/plots">Plots</a>. '

@@ -1,37 +1,45 @@
-"""The column kinds that the tables share, and what every audited table begins with.
+"""The column types that the tables share, and what every audited table begins with.
 
 Truth values are 0 or 1, times are UTC in ISO 8601 text, lists are JSON text: the same on SQLite and PostgreSQL.
+Table names are singular; the public views' names are plural.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Integer, SmallInteger, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Column, Double, ForeignKey, Integer, MetaData, SmallInteger, Table
+from sqlalchemy.schema import SchemaItem
 
-Big = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is SQLite's own row number
-Number = Annotated[int, mapped_column(Big)]
-Flag = Annotated[int, mapped_column(SmallInteger)]  # 0 or 1
-Real = Annotated[float, mapped_column(Double)]
-Word = Annotated[str, mapped_column(Text)]
+METADATA = MetaData()
+Number = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is SQLite's own row number
+Flag = SmallInteger()  # 0 or 1
+Real: Double[float] = Double()
 
+SPLIT = "split IN ('train', 'validation', 'test')"
+LEVEL = "level IN ('image', 'study')"
+EARLIER = "corrects_id < id"
 
-class Base(DeclarativeBase):
-    """All tables. Names are singular; the public views' names are plural."""
-
-
-class Audited(Base):
-    """An append-only table: `id` counts its rows 1, 2, 3 …; `entry` is the link of the hash chain that covers it.
-
-    Who wrote a row, when and in which flow run stands in that entry.
-    """
-
-    __abstract__ = True
-    id: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
-    entry: Mapped[int] = mapped_column(Big, ForeignKey("audit_entry.seq"))
+required = partial(Column, nullable=False)
+optional = partial(Column, nullable=True)
 
 
-def link(target: str, *, index: bool = False, optional: bool = False) -> Any:
+def link(name: str, target: str, *, index: bool = False, optional: bool = False) -> Column[Any]:
     """A foreign key to `target`.id."""
-    return mapped_column(Big, ForeignKey(f"{target}.id"), index=index, nullable=optional)
+    return Column(name, Number, ForeignKey(f"{target}.id"), index=index, nullable=optional)
+
+
+def audited_table(name: str, *parts: SchemaItem) -> Table:
+    """An append-only table: `id` counts its rows 1, 2, 3 …; `entry` is the link of the hash chain that covers the row.
+
+    Who wrote a row, when and in which flow run stands in that link.
+    """
+    return Table(
+        name,
+        METADATA,
+        Column("id", Number, primary_key=True, autoincrement=False),
+        required("entry", Number, ForeignKey("audit_entry.seq")),
+        *parts,
+        info={"audited": True},
+    )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.console import output
 from flows.console.output import ROOT, say
 from flows.host.prefect_api import answers, drain
-from flows.host.server import Say, environment, running
+from flows.host.server import Say, prefect_settings, running
 from wrist_model.errors import CatalogueError
 
 
@@ -22,7 +22,6 @@ def prefect() -> Iterator[None]:
     """A Prefect API for the flows of this command, with a log that a person can read."""
     from db.engine import open_catalogue
     from db.home import home
-    from flows.console.session import prefect_api
 
     open_catalogue().dispose()  # a home that can't be written is said before a server is started
     if not output.DEBUG:
@@ -88,28 +87,23 @@ def prefect_api(home: Path, say: Say) -> Iterator[str]:
     """Gives the URL of a Prefect API and sets this process to use it.
 
     It is, in this order: PREFECT_API_URL of the environment or of the user's Prefect profile, the server that this
-    home runs already (`wrist up`, or another command), or a new one for this command; `say` is told of that one.
+    home runs already (`wrist up`, or another command), or a new one for this command, which `say` announces.
     At the end the runs' events have been recorded. Raises CatalogueError when PREFECT_API_URL does not answer or
     the new server doesn't start.
     """
-    before = dict(os.environ)
-    asked = os.environ.get("PREFECT_API_URL") or _of_profile()
-    os.environ.update(environment(home))
-    try:
-        if asked:
-            with _used(asked) as url:
-                yield url
+    asked, of_profile = os.environ.get("PREFECT_API_URL"), _of_profile()
+    with prefect_settings(home):
+        chosen = asked or (of_profile if of_profile and answers(of_profile) else None)
+        if chosen:
+            with _used(chosen):
+                yield chosen
         else:
             with running(home, say=say) as url, _used(url):
                 yield url
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)
 
 
 @contextmanager
-def _used(url: str) -> Iterator[str]:
+def _used(url: str) -> Iterator[None]:
     """Point Prefect, imported or not, at this API; record everything before leaving."""
     if not answers(url):
         raise CatalogueError(
@@ -119,20 +113,19 @@ def _used(url: str) -> Iterator[str]:
     os.environ["PREFECT_API_URL"] = url
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    begun = time.time()
+    begun = datetime.now(UTC)
     with temporary_settings({PREFECT_API_URL: url}):
         try:
-            yield url
+            yield
         finally:
             drain(url, begun)
 
 
 def _of_profile() -> str | None:
-    """The API of the user's own active Prefect profile, if it answers; the file is only read."""
+    """The API of the user's own active Prefect profile; the file is only read."""
     folder = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
     try:
         profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
-        url = profiles["profiles"][profiles["active"]]["PREFECT_API_URL"]
+        return str(profiles["profiles"][profiles["active"]]["PREFECT_API_URL"])
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError):
         return None
-    return str(url) if answers(str(url)) else None

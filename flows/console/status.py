@@ -44,17 +44,16 @@ def _scheduled() -> tuple[list[dict[str, Any]], list[str]]:
     Both are empty where this home's server doesn't answer, or is too busy to.
     """
     from db.home import home
-    from flows.console.up import deployments
-    from flows.host.prefect_api import ask
-    from flows.host.server import recorded
+    from flows.host.deployments import deployments, waiting_for_an_answer
+    from flows.host.server import prefect_settings, recorded
+    from wrist_model.errors import CatalogueError
 
-    url = recorded(home())
-    if url is None:
-        return [], []
-    try:
-        paused = ask(url, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}})
-        scheduled = deployments(url)
-    except OSError:
-        return [], []
-    page = url.removesuffix("/api")
-    return scheduled, [f"{run['name']} waits for an answer: {page}/runs/flow-run/{run['id']}" for run in paused]
+    place = home()
+    with prefect_settings(place):
+        url = recorded(place)
+        if url is None:
+            return [], []
+        try:
+            return deployments(url), waiting_for_an_answer(url)
+        except CatalogueError:
+            return [], []

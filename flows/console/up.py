@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from flows.console.output import say, say_if_new
 
 POOL = "wrist"
-LOOK_SECONDS = 2.0
-RESCUE_SECONDS = 15.0
+CHECK_SECONDS = 2.0
+RECOVERY_SECONDS = 15.0
 POOL_SECONDS = 90
-SOON = "soon"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,14 +35,14 @@ def up(
     """Prefect server with UI, the deployments of prefect.yaml, and a worker, until Ctrl-C."""
     from db.engine import open_catalogue
     from db.home import home
-    from flows.host.server import running
+    from flows.host.server import prefect_settings, running
 
     say_if_new()
     open_catalogue().dispose()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
         signal.signal(number, _stop)
     here = home()
-    with running(here, say=say, port=port) as url:
+    with prefect_settings(here), running(here, say=say, port=port) as url:
         _serve(here, url, workers)
 
 
@@ -52,37 +51,39 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _serve(home: Path, url: str, workers: int) -> None:
-    from flows.host.crash_recovery import rescue
+    from uuid import UUID
+
+    from flows.host.crash_recovery import end_crashed_runs
     from flows.host.server import running
 
-    seen: dict[str, float] = {}
+    without_process: dict[UUID, float] = {}
     with _workers(home, url, workers) as pool:
         _await_pool(url, pool)
         deploy(home, url)
         _tell(home, url)
-        rescued = 0.0
+        checked = 0.0
         try:
             while True:
-                time.sleep(LOOK_SECONDS)
-                pool.mend()
+                time.sleep(CHECK_SECONDS)
+                pool.restart_ended()
                 if not _healthy(url):
-                    say("The Prefect server is gone; starting it again …")
+                    say("The Prefect server has ended; starting it again …")
                     with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
                         say("… it answers again.")
-                if time.monotonic() - rescued > RESCUE_SECONDS:
-                    for line in _quietly("look after crashed runs", lambda: rescue(url, seen)):
+                if time.monotonic() - checked > RECOVERY_SECONDS:
+                    for line in _or_why_not("look after crashed runs", lambda: end_crashed_runs(url, without_process)):
                         say(line)
-                    rescued = time.monotonic()
+                    checked = time.monotonic()
         except KeyboardInterrupt:
             say("Stopping the worker and the server …")
 
 
-def _quietly(aim: str, look: Callable[[], list[str]]) -> list[str]:
-    """A look that must not end `wrist up`, though the server be too busy to answer: what came in its way instead."""
+def _or_why_not(aim: str, read: Callable[[], list[str]]) -> list[str]:
+    """The lines that `read` gives, or one that says why it failed: a busy server must not end `wrist up`."""
     from wrist_model.errors import WristError
 
     try:
-        return look()
+        return read()
     except (WristError, OSError) as error:
         return [f"Could not {aim} just now: {error}"]
 
@@ -116,7 +117,7 @@ class Workers:
                 start_new_session=True,
             )
 
-    def mend(self) -> None:
+    def restart_ended(self) -> None:
         """Start those again that have ended."""
         for number, process in enumerate(self.processes):
             if process.poll() is not None:
@@ -148,16 +149,19 @@ def _workers(home: Path, url: str, count: int) -> Iterator[Workers]:
 
 def _await_pool(url: str, pool: Workers) -> None:
     """The first worker makes the work pool, with the right template for its type."""
-    from flows.host.prefect_api import ask
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.host.prefect_api import connected
     from wrist_model.errors import CatalogueError
 
     end = time.monotonic() + POOL_SECONDS
     while time.monotonic() < end:
         try:
-            ask(url, f"/work_pools/{POOL}")
+            with connected(url) as client:
+                client.read_work_pool(POOL)
             return
-        except OSError:  # no pool yet, or a server too busy to answer in time
-            pool.mend()
+        except (ObjectNotFound, CatalogueError):  # no pool yet, or a server too busy to answer in time
+            pool.restart_ended()
             time.sleep(0.5)
     raise CatalogueError(f"No worker made the work pool {POOL!r} within {POOL_SECONDS} s; {pool.log} says why.")
 
@@ -183,33 +187,18 @@ def deploy(home: Path, url: str) -> None:
 
 def _tell(home: Path, url: str) -> None:
     print(f"UI:       {url.removesuffix('/api')}")
-    for line in _quietly("read the schedule", lambda: _schedule(url)):
+    for line in _or_why_not("read the schedule", lambda: _schedule(url)):
         print(f"{'':<10}{line}")
     print(f"Home:     {home}")
     print("Runs go on while this command does; Ctrl-C stops it.", flush=True)
 
 
 def _schedule(url: str) -> list[str]:
+    from flows.host.deployments import SOON, deployments
+
     end = time.monotonic() + 10
-    while any(row["next"] == SOON for row in deployments(url)) and time.monotonic() < end:
+    found = deployments(url)
+    while any(row["next"] == SOON for row in found) and time.monotonic() < end:
         time.sleep(0.5)  # until the scheduler has seen the new schedules
-    return [f"{row['name']:<32}{row['next'] or 'when asked'}" for row in deployments(url)]
-
-
-def deployments(url: str) -> list[dict[str, Any]]:
-    """Name, and the time of the next scheduled run (UTC), of each of Wrist's deployments."""
-    from flows.host.prefect_api import ask
-
-    found = []
-    flows = {row["id"]: row["name"] for row in ask(url, "/flows/filter", {"limit": 200})}
-    for row in ask(url, "/deployments/filter", {"limit": 200}):
-        wanted = {
-            "deployments": {"id": {"any_": [row["id"]]}},
-            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
-        }
-        runs = ask(url, "/flow_runs/filter", {**wanted, "sort": "EXPECTED_START_TIME_ASC", "limit": 1})
-        active = [schedule for schedule in row["schedules"] if schedule["active"]]
-        when = runs[0]["expected_start_time"][:16].replace("T", " ") + " UTC" if runs else None
-        name = f"{flows.get(row['flow_id'], '?')}/{row['name']}"
-        found.append({"name": name, "next": when or (SOON if active else None), "paused": bool(row["paused"])})
-    return sorted(found, key=lambda row: str(row["name"]))
+        found = deployments(url)
+    return [f"{row['name']:<32}{row['next'] or 'when asked'}" for row in found]

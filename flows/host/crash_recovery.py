@@ -1,4 +1,4 @@
-"""After a crash: end what has no process, in the catalogue by its own heartbeats and in Prefect by its processes.
+"""After a crash: end runs that have no process, in the catalogue by its own heartbeats, in Prefect by its processes.
 
 `wrist up` calls it every quarter of a minute; the console calls the catalogue's part before each command. The server
 of a home listens on 127.0.0.1 alone, so that its workers, and the runs they start, are processes of this machine.
@@ -7,126 +7,152 @@ of a home listens on 127.0.0.1 alone, so that its workers, and the runs they sta
 from __future__ import annotations
 
 import time
-import urllib.error
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import psutil
 
-from flows.host.prefect_api import ask
-from tasks.runtime.heartbeat import recover
+from flows.host.prefect_api import connected
 
-GONE_SECONDS = 12.0  # a worker's run without a process, at two looks
-STARTING_SECONDS = 60.0  # from a worker's word that it starts a run to that run's process
-QUIET_SECONDS = 90.0  # three of Prefect's heartbeats (prefect.toml: one in 30 s)
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+NO_PROCESS_SECONDS = 12.0  # how long a worker's run may have no process
+STARTING_SECONDS = 60.0  # from the worker's report that it starts a run to that run's process
+NO_HEARTBEAT_SECONDS = 90.0  # three of Prefect's heartbeats (prefect.toml: one in 30 s)
 NEVER_RESUMED = "The flow was paused and never resumed."  # Prefect's words where an answer did not come in time
 PAUSE = "gate-"  # what the key of a pause for a person's decision begins with; the model version follows
-UNDER_WAY = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
+UNDER_WAY = ("RUNNING", "PENDING", "CANCELLING")
 
 
-def rescue(url: str, seen: dict[str, float]) -> list[str]:
-    """One sentence for each run that was ended. `seen` is kept by the caller between calls.
+def end_crashed_runs(url: str, without_process: dict[UUID, float]) -> list[str]:
+    """One sentence for each run that was ended. Raises CatalogueError when the server doesn't answer.
 
-    A worker's run counts as dead when it has had no process since the last look, a part of a run when that has ended,
-    and one of the console when it has been watched for QUIET_SECONDS without a heartbeat: a server that was itself
-    away has recorded none. The parts of a run that is ended here end with it.
+    without_process: since when (monotonic seconds) each running flow run was seen to have no process of a worker; the
+    caller passes the same dictionary each time. A worker's run counts as crashed after NO_PROCESS_SECONDS without a
+    process, a subflow's when its parent has ended, and one of the console after NO_HEARTBEAT_SECONDS of watching
+    without a heartbeat: a server that was itself down has recorded none. The subflows of a crashed run end with it.
     """
     from db.engine import open_catalogue
+    from tasks.runtime.heartbeat import recover
 
-    told = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(open_catalogue())]
-    running = ask(url, "/flow_runs/filter", {"flow_runs": {"state": UNDER_WAY}})
-    here = _processes() if running else {}
-    now = time.monotonic()
-    for gone in set(seen) - {run["id"] for run in running}:
-        del seen[gone]
-    for run in running:
-        if run["id"] in here:
-            seen.pop(run["id"], None)
-            continue
-        if not _is_dead(url, run, now - seen.setdefault(run["id"], now)):
-            continue
-        _crash(url, run)
-        told.append(f"Prefect's run {run['name']!r} had no process any more")
-    return told + _unanswered(url)
+    sentences = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(open_catalogue())]
+    with connected(url) as client:
+        running = _under_way(client)
+        started_here = _runs_with_a_process() if running else set()
+        now = time.monotonic()
+        for run_id in set(without_process) - {run.id for run in running}:
+            del without_process[run_id]
+        for run in running:
+            if str(run.id) in started_here:
+                without_process.pop(run.id, None)
+            elif _has_crashed(client, run, now - without_process.setdefault(run.id, now)):
+                _mark_crashed(client, run)
+                sentences.append(f"Prefect's run {run.name!r} had no process any more")
+        return sentences + _mark_unanswered(client)
 
 
-def _unanswered(url: str) -> list[str]:
-    """One line for each retrain that asked a person in vain; the run is given it too, and the state `Unanswered`."""
-    failed = {"type": {"any_": ["FAILED"]}, "name": {"any_": ["Failed"]}}
-    newest = {"flow_runs": {"state": failed}, "sort": "END_TIME_DESC", "limit": 50}
-    told = []
-    for run in ask(url, "/flow_runs/filter", newest):
-        if run["state"]["message"] != NEVER_RESUMED:
+def _under_way(client: SyncPrefectClient, parent: UUID | None = None) -> list[FlowRun]:
+    """Flow runs that Prefect holds for running; those of one parent alone, where it is given."""
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterParentFlowRunId,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    kinds = FlowRunFilterStateType(any_=[StateType(name) for name in UNDER_WAY])
+    wanted = FlowRunFilter(state=FlowRunFilterState(type=kinds))
+    if parent is not None:
+        wanted.parent_flow_run_id = FlowRunFilterParentFlowRunId(any_=[parent])
+    return client.read_flow_runs(flow_run_filter=wanted)
+
+
+def _mark_unanswered(client: SyncPrefectClient) -> list[str]:
+    """One line for each retrain whose question nobody answered; its run gets the line and the state `Unanswered`."""
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateName,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+    from prefect.states import Failed
+
+    kinds, names = FlowRunFilterStateType(any_=[StateType.FAILED]), FlowRunFilterStateName(any_=["Failed"])
+    failed = FlowRunFilter(state=FlowRunFilterState(type=kinds, name=names))
+    lines = []
+    for run in client.read_flow_runs(flow_run_filter=failed, sort=FlowRunSort.END_TIME_DESC, limit=50):
+        if run.state is None or run.state.message != NEVER_RESUMED:
             continue
-        states = ask(url, f"/flow_run_states/?flow_run_id={run['id']}")
-        keys = [str(state["state_details"].get("pause_key") or "") for state in states]
-        for model in {key.removeprefix(PAUSE) for key in keys if key.startswith(PAUSE)}:
+        keys = {state.state_details.pause_key or "" for state in client.read_flow_run_states(run.id)}
+        for model in sorted(key.removeprefix(PAUSE) for key in keys if key.startswith(PAUSE)):
             line = (
                 f"Nobody answered in time: {model} stays challenger. To let it serve: wrist promote {model} --reason …"
             )
-            state = {"type": "FAILED", "name": "Unanswered", "message": line}
-            ask(url, f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-            told.append(line)
-    return told
+            client.set_flow_run_state(run.id, Failed(name="Unanswered", message=line), force=True)
+            lines.append(line)
+    return lines
 
 
-def _is_dead(url: str, run: dict[str, Any], watched: float) -> bool:
-    """Whether a run that is no process of a worker's has been watched for long enough to be called dead."""
-    if run["deployment_id"] is not None:
-        return watched >= (STARTING_SECONDS if run["state_type"] == "PENDING" else GONE_SECONDS)
-    if watched >= GONE_SECONDS and _parent_is_over(url, run):
+def _has_crashed(client: SyncPrefectClient, run: FlowRun, watched: float) -> bool:
+    """Whether a run without a worker's process has been watched for long enough (seconds) to be called crashed."""
+    if run.deployment_id is not None:
+        starting = run.state is not None and run.state.is_pending()
+        return watched >= (STARTING_SECONDS if starting else NO_PROCESS_SECONDS)
+    if watched >= NO_PROCESS_SECONDS and _parent_has_ended(client, run):
         return True
-    return watched >= QUIET_SECONDS and not _heard(url, run)
+    return watched >= NO_HEARTBEAT_SECONDS and not _sent_a_heartbeat(client, run)
 
 
-def _parent_is_over(url: str, run: dict[str, Any]) -> bool:
-    if run["parent_task_run_id"] is None:
+def _parent_has_ended(client: SyncPrefectClient, run: FlowRun) -> bool:
+    from prefect.exceptions import ObjectNotFound
+
+    if run.parent_task_run_id is None:
         return False
     try:
-        parent = ask(url, f"/task_runs/{run['parent_task_run_id']}")["flow_run_id"]
-    except urllib.error.HTTPError:  # not recorded
+        parent = client.read_task_run(run.parent_task_run_id).flow_run_id
+    except ObjectNotFound:  # not recorded
         return False
-    return ask(url, f"/flow_runs/{parent}")["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+    state = client.read_flow_run(parent).state if parent is not None else None
+    return state is not None and state.is_final()
 
 
-def _processes() -> dict[str, int]:
-    """Flow run → process, of all that workers of this machine have started."""
-    found = {}
+def _runs_with_a_process() -> set[str]:
+    """The flow runs for which workers of this machine have a process now."""
+    found = set()
     for process in psutil.process_iter():
         try:
             run = process.environ().get("PREFECT__FLOW_RUN_ID")
-        except (psutil.Error, OSError):  # ended by now, or another user's
+        except (psutil.Error, OSError):  # it has ended, or is another user's
             continue
         if run:
-            found[run] = process.pid
+            found.add(run)
     return found
 
 
-def _heard(url: str, run: dict[str, Any]) -> bool:
-    """Whether a heartbeat of this run came lately; parts of a run have their own."""
-    since = datetime.now(UTC) - timedelta(seconds=QUIET_SECONDS)
-    found = ask(
-        url,
-        "/events/filter",
-        {
-            "filter": {
-                "event": {"name": ["prefect.flow-run.heartbeat"]},
-                "occurred": {"since": since.isoformat()},
-                "resource": {"id": [f"prefect.flow-run.{run['id']}"]},
-            },
-            "limit": 1,
-        },
+def _sent_a_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether this run sent a heartbeat in the last NO_HEARTBEAT_SECONDS; subflows send their own."""
+    from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+
+    wanted = EventFilter(
+        event=EventNameFilter(name=["prefect.flow-run.heartbeat"]),
+        occurred=EventOccurredFilter.model_validate(
+            {"since": datetime.now(UTC) - timedelta(seconds=NO_HEARTBEAT_SECONDS)}
+        ),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
     )
-    return bool(found["events"])
+    return bool(client.read_events(wanted, limit=1).events)
 
 
-def _crash(url: str, run: dict[str, Any]) -> None:
-    state = {
-        "type": "CRASHED",
-        "name": "Crashed",
-        "message": "Its process is gone; the next run goes on with the work.",
-    }
-    ask(url, f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-    parts = {"state": UNDER_WAY, "parent_flow_run_id": {"any_": [run["id"]]}}
-    for part in ask(url, "/flow_runs/filter", {"flow_runs": parts}):
-        _crash(url, part)
+def _mark_crashed(client: SyncPrefectClient, run: FlowRun) -> None:
+    from prefect.states import Crashed
+
+    message = "Its process has ended; the next run goes on with the work."
+    client.set_flow_run_state(run.id, Crashed(message=message), force=True)
+    for part in _under_way(client, run.id):
+        _mark_crashed(client, part)

@@ -1,47 +1,61 @@
-"""Which Prefect API a command uses, calls of it, and waiting until it has recorded a run."""
+"""Calls of a Prefect server by Prefect's own client, and waiting until the server has recorded a command's runs."""
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-DRAIN_SECONDS = 60
+from wrist_model.errors import CatalogueError
 
-BUSY, BUSY_TRIES = 503, 8  # what Prefect answers while its database is locked
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+REQUEST_SECONDS = 30.0
+DRAIN_SECONDS = 60.0
+RETRIES = 3  # after 2, 4 and 8 s: a server whose database is locked answers 503
+
+
+@contextmanager
+def connected(url: str, *, seconds: float = REQUEST_SECONDS, retries: int = RETRIES) -> Iterator[SyncPrefectClient]:
+    """A client of the API at this URL.
+
+    seconds: how long one request may take. retries: how often the client repeats a request of a busy server.
+    Raises CatalogueError when the server doesn't answer or answers with an error; what doesn't exist there is
+    Prefect's ObjectNotFound.
+    """
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    try:
+        with (
+            temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: retries}),
+            get_client(httpx_settings={"timeout": seconds}, sync_client=True) as client,
+        ):
+            yield client
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CatalogueError(f"The Prefect server at {url} doesn't answer: {reason}") from None
 
 
 def answers(url: str, seconds: float = 5.0) -> bool:
     """Whether a healthy Prefect API is at this URL."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=seconds) as reply:  # noqa: S310 (loopback or the user's)
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
+        with connected(url, seconds=seconds, retries=0) as client:
+            return client.api_healthcheck() is None
+    except (CatalogueError, ValueError):  # no URL at all
         return False
 
 
-def ask(url: str, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-    """A call of the Prefect REST API; the parsed answer. A server that is busy is asked again."""
-    request = urllib.request.Request(  # noqa: S310 (the server found above)
-        f"{url}{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-        method=method,
-    )
-    for attempt in range(BUSY_TRIES):
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
-                return json.loads(reply.read() or b"null")
-        except urllib.error.HTTPError as error:
-            if error.code != BUSY or attempt == BUSY_TRIES - 1:
-                raise
-            time.sleep(0.5 * (attempt + 1))
-    return None
+def count_task_runs(client: SyncPrefectClient, **where: object) -> int:
+    """How many task runs the server has recorded; where: filters as the REST API takes them."""
+    return int(client.request("POST", "/task_runs/count", json=where).json())
 
 
-def drain(url: str, begun: float, seconds: float = DRAIN_SECONDS) -> None:
+def drain(url: str, begun: datetime, seconds: float = DRAIN_SECONDS) -> None:
     """Send what this process still holds, then wait until the server has recorded it.
 
     That is: no task run begun since is left unfinished, and their number rests for 1.5 s; or it rests for 10 s.
@@ -51,18 +65,20 @@ def drain(url: str, begun: float, seconds: float = DRAIN_SECONDS) -> None:
 
     EventsWorker.drain_all(timeout=10, at_exit=False)
     APILogWorker.drain_all(timeout=10, at_exit=False)
-    since = {"start_time": {"after_": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun - 1))}}
-    states = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
-    end, count, rested = time.monotonic() + seconds, -1, time.monotonic()
-    while time.monotonic() < end:
-        try:
-            now = ask(url, "/task_runs/count", {})
-            unfinished = ask(url, "/task_runs/count", {"task_runs": {**since, **states}})
-        except (urllib.error.URLError, OSError):
-            return
-        if now != count:
-            count, rested = now, time.monotonic()
-        rest = time.monotonic() - rested
-        if (not unfinished and rest > 1.5) or rest > 10:
-            return
-        time.sleep(0.3)
+    unfinished = {
+        "start_time": {"after_": (begun - timedelta(seconds=1)).isoformat()},
+        "state": {"type": {"any_": ["RUNNING", "PENDING"]}},
+    }
+    end, count, changed = time.monotonic() + seconds, -1, time.monotonic()
+    try:
+        with connected(url) as client:
+            while time.monotonic() < end:
+                now = count_task_runs(client)
+                if now != count:
+                    count, changed = now, time.monotonic()
+                rest = time.monotonic() - changed
+                if rest > 10 or (rest > 1.5 and not count_task_runs(client, task_runs=unfinished)):
+                    return
+                time.sleep(0.3)
+    except CatalogueError:  # it ended before this command
+        return

@@ -32,10 +32,17 @@ Say = Callable[[str], None]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What every Prefect process of this home is started with: no telemetry, its files under the home, prefect.toml."""
+    """What every Prefect process of this home is started with: no telemetry, its files under the home, prefect.toml.
+
+    A server on this machine is never asked through a proxy.
+    """
     folder = home / "prefect"
+    excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + [HOST, "localhost"]))
     return {
         **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
         "PREFECT_HOME": str(folder),
         "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
         "PREFECT_CLI_PROMPT": "false",
@@ -50,6 +57,19 @@ def _settings(table: dict[str, Any], prefix: str) -> dict[str, str]:
         label = f"{prefix}_{name.upper()}"
         found |= _settings(value, label) if isinstance(value, dict) else {label: str(value)}
     return found
+
+
+@contextmanager
+def prefect_settings(home: Path) -> Iterator[None]:
+    """Give this process the environment of the home's Prefect processes, before it imports Prefect; take it back."""
+    before = dict(os.environ)
+    os.environ.update(environment(home))
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
 
 
 @contextmanager
@@ -83,7 +103,7 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
 
 
 def _share(users: IO[str]) -> None:
-    """Be counted as a user. A server that is ending holds the lock to its end: wait for that."""
+    """Take the users' shared lock. A server that is ending holds the exclusive one to its end: wait for that."""
     end = time.monotonic() + 40
     while True:
         try:
@@ -111,6 +131,7 @@ def recorded(home: Path) -> str | None:
     while time.monotonic() < end:
         if answers(url):
             return url
+        time.sleep(0.2)
     return None
 
 

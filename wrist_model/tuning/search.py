@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -281,25 +281,3 @@ def _ended(study: Any, architecture: str) -> list[TuningTrial]:
         for each in study.get_trials(deepcopy=False)
         if each.state.name in names and "dense_units" in each.params
     ]
-
-
-def write_recipe(recipe: Recipe, path: Path) -> None:
-    """The recipe as TOML, each field of each section; `recipe.read` reads it back equal."""
-    lines = [f"note = {_toml(recipe.note)}"] if recipe.note else []
-    for part in fields(recipe):
-        section = getattr(recipe, part.name)
-        if is_dataclass(section):
-            lines += ["", f"[{part.name}]"]
-            lines += [f"{name} = {_toml(value)}" for name, value in asdict(section).items()]  # type: ignore[arg-type]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
-    return repr(value)
