@@ -36,7 +36,7 @@ def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
 
 
 def roots(engine: Engine) -> set[str]:
-    """The folders below which files were looked at."""
+    """The folders below which files were examined."""
     with reading(engine) as connection:
         return {row.root for row in every(connection, "SELECT DISTINCT root FROM file")}
 

@@ -24,7 +24,7 @@ class NearDuplicate:
 
 
 def add_near_duplicates(engine: Engine, pairs: Sequence[NearDuplicate], by: Provenance) -> int:
-    """Write looked-at pairs; a pair that is there already stays as it is. Returns the new ones."""
+    """Write compared pairs; a pair that is there already stays as it is. Returns the new ones."""
     with writing(engine) as connection:
         ids = row_ids(connection, "image", "image_uid", [uid for pair in pairs for uid in (pair.image_a, pair.image_b)])
         rows = {}
@@ -43,7 +43,7 @@ def add_near_duplicates(engine: Engine, pairs: Sequence[NearDuplicate], by: Prov
 
 
 def near_duplicates(engine: Engine, confirmed: bool = True) -> list[tuple[str, str]]:
-    """Pairs of image_uids; confirmed ones, or all that were looked at."""
+    """Pairs of image_uids; confirmed ones, or all that were compared."""
     sql = (
         "SELECT i.image_uid AS image_a, j.image_uid AS image_b FROM near_duplicate n "
         "JOIN image i ON i.id = n.image_a_id JOIN image j ON j.id = n.image_b_id "

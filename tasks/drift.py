@@ -23,7 +23,7 @@ from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
 from wrist_model.records import DriftCheck, ImageRef
 
-MOST_PICTURES = 400  # read for their histograms, of reference and of new studies each
+MOST_IMAGES = 400  # read for their histograms, of reference and of new studies each
 EVENT = "wrist.drift"
 Features = dict[str, list[float | str | None]]
 
@@ -33,7 +33,7 @@ def check_drift(recipe: Recipe) -> dict[str, Any]:
     """Writes one drift check, a row a feature; gives drift_id, n_current, alerts (names) and a sentence.
 
     The reference is the training split of the version that the champion was trained on (its scores: validation and
-    test, which it has not learnt by heart). Current are all studies first seen since. Below
+    test, which it was not trained on). Current are all studies first seen since. Below
     `drift.minimum_studies` of them nothing is tested. Raises DataError without a champion.
     """
     engine, log = open_catalogue(), get_run_logger()
@@ -63,12 +63,12 @@ def check_drift(recipe: Recipe) -> dict[str, Any]:
 
 
 def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) -> tuple[Features, Features]:
-    learnt = [one for one in studies if one.split == "train"]
-    held = [one for one in studies if one.split in ("validation", "test")]
+    trained = [one for one in studies if one.split == "train"]
+    held_out = [one for one in studies if one.split in ("validation", "test")]
     new = [one for one in studies if one.split is None]
-    pictures = _histograms(engine, dataset_id, learnt, new)
+    known = _histograms(engine, dataset_id, trained, new)
     sides = []
-    for side, scored in ((learnt, held), (new, new)):
+    for side, scored in ((trained, held_out), (new, new)):
         values: Features = {
             "score": [one.score for one in scored],
             "mean intensity": [one.mean_intensity for one in side],
@@ -80,16 +80,16 @@ def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) ->
             "positives": [None if one.label is None else str(one.label) for one in side],
         }
         for place, name in enumerate(drift.PERCENTILES):
-            values[f"intensity, {name}"] = [pictures[u][place] for u in (s.study_uid for s in side) if u in pictures]
+            values[f"intensity, {name}"] = [known[u][place] for u in (s.study_uid for s in side) if u in known]
         sides.append(values)
     return sides[0], sides[1]
 
 
 def _histograms(
-    engine: Engine, dataset_id: str, learnt: Sequence[StudyFacts], new: Sequence[StudyFacts]
+    engine: Engine, dataset_id: str, trained: Sequence[StudyFacts], new: Sequence[StudyFacts]
 ) -> dict[str, tuple[float, ...]]:
-    """study_uid → its first picture's percentiles, of at most MOST_PICTURES studies a side, evenly chosen."""
-    wanted = {s.study_uid for side in (learnt, new) for s in side[:: max(1, -(-len(side) // MOST_PICTURES))]}
+    """study_uid → percentiles of its first image, of at most MOST_IMAGES reference and new studies each."""
+    wanted = {s.study_uid for side in (trained, new) for s in side[:: max(1, -(-len(side) // MOST_IMAGES))]}
     first: dict[str, ImageRef] = {}
     for ref in (*image_refs(engine, dataset_id, "train"), *refs_of_studies(engine, wanted)):
         if ref.study_uid in wanted:
@@ -100,7 +100,7 @@ def _histograms(
             tell("read pixels", done, len(first), "")
             try:
                 found[uid] = drift.intensities(decode.load_pixels(ref))
-            except DataError:  # a file that is gone says nothing of drift; ingest and verify name it
+            except DataError:  # a missing file is no sign of drift; ingest and verify name it
                 continue
     return found
 

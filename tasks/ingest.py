@@ -17,7 +17,7 @@ from tasks.compute.dask_decode import examined as on_cluster
 from tasks.ingest_files import Decoding, Reading, catalogue_files
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
-from tasks.runtime.retry_policy import DELAYS, if_the_world_hiccuped
+from tasks.runtime.retry_policy import DELAYS, on_transient_errors
 from wrist_model.errors import UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.recipe import Recipe, SplitRecipe
@@ -29,7 +29,7 @@ from wrist_model.recipe import Recipe, SplitRecipe
     tags=["catalogue"],
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
-    retry_condition_fn=if_the_world_hiccuped,
+    retry_condition_fn=on_transient_errors,
 )
 def catalogue(
     places: list[remembered_roots.Root],

@@ -146,7 +146,7 @@ def _catalogue_place(
             for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                 ledger.write(results)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
-        ledger.tell("catalogued")
+        ledger.report("catalogued")
         status = "finished"
     finally:
         done.counts += ledger.counts

@@ -16,7 +16,7 @@ from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, 
 from wrist_model.records import IngestCounts, Progress, QuarantinedFile
 from wrist_model.sources.plan import Labels
 
-TELL_SECONDS = 0.2
+REPORT_SECONDS = 0.2
 """The shortest time between two reports of progress."""
 
 
@@ -40,11 +40,11 @@ class Ledger:
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
-        self._told, self.begun = 0.0, time.monotonic()
+        self._reported, self.begun = 0.0, time.monotonic()
 
     def count(self, **more: int) -> None:
         self.counts = replace(self.counts, **{name: getattr(self.counts, name) + n for name, n in more.items()})
-        self._maybe_tell()
+        self._report_at_times()
 
     def write(self, results: Sequence[Examined]) -> None:
         """Write a batch's images and refusals; count each file once, by what the catalogue made of it."""
@@ -75,13 +75,13 @@ class Ledger:
             quarantined=totals["quarantined"],
         )
 
-    def _maybe_tell(self) -> None:
+    def _report_at_times(self) -> None:
         now = time.monotonic()
-        if now - self._told > TELL_SECONDS:
-            self._told = now
-            self.tell()
+        if now - self._reported > REPORT_SECONDS:
+            self._reported = now
+            self.report()
 
-    def tell(self, note: str = "") -> None:
+    def report(self, note: str = "") -> None:
         if self.progress is not None:
             counts = self.counts
             parts = [f"{getattr(counts, name)} {name}" for name in counts.__dataclass_fields__ if getattr(counts, name)]

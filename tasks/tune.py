@@ -52,13 +52,13 @@ def search(
     path = home() / "recipes" / f"{found.best.name}.toml"
     write(found.best, path)
     best = found.best_trial
-    told = (
+    text = (
         f"Best of {len(found.trials)} trials: validation AUC {best.value or 0:.4f} at learning rate "
         f"{best.learning_rate:.2g}, batch {best.batch_size}.\n"
     )
     tried = tuning_trials.tuning_trials(engine, dataset_id, study_name)
     if figure := figures.trials(tried):
-        told += f"\n![trials](data:image/png;base64,{base64.b64encode(figures.png(figure)).decode()})\n"
-    artifacts.markdown(f"tuning-{architecture}", f"Trials of {study_name}", told)
+        text += f"\n![trials](data:image/png;base64,{base64.b64encode(figures.png(figure)).decode()})\n"
+    artifacts.markdown(f"tuning-{architecture}", f"Trials of {study_name}", text)
     get_run_logger().info("%s: best of %d trials: AUC %.3f; %s.", architecture, len(found.trials), best.value, path)
     return {"trial": best.trial, "value": best.value, "recipe": str(path), "trials": len(found.trials)}

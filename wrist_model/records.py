@@ -167,11 +167,8 @@ class StoredRecipe:
 
 @dataclass(frozen=True)
 class TuningTrial:
-    """A trial of a hyperparameter search that ended. value: validation AUC by study, of the trial's best epoch.
-
-    state: complete, pruned or failed. parameters: (name, value) of what else was tried and found: dropout,
-    dense_units, views_per_image, epochs and log_loss.
-    """
+    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study of its best epoch;
+    parameters: the others, and epochs and log_loss."""
 
     study_name: str
     trial: int
@@ -290,9 +287,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class LeakDemonstration:
-    """One metric of a network under the leaky protocol (images and their augmented copies dealt by image), and the
-    honest one (patients dealt) beside it. Limits are of 95% intervals over patients; counts are of test images.
-    """
+    """A network's metric by the leaky protocol (images and copies dealt by image), beside the honest one (patients
+    dealt). ci: 95% limits over patients; counts are of the test part."""
 
     architecture: str
     metric: str
@@ -309,11 +305,8 @@ class LeakDemonstration:
 
 @dataclass(frozen=True)
 class DriftCheck:
-    """One feature of new studies against those that the champion was trained on.
-
-    statistic: Kolmogorov-Smirnov distance or chi-squared; p_adjusted: after Holm; psi: population stability index, 0.1
-    is small, 0.25 large; alert: significant and not small. Counts are of studies with a known value.
-    """
+    """One feature of new studies against the champion's training data. statistic: Kolmogorov-Smirnov distance or
+    chi-squared; p_adjusted: after Holm; psi: 0.1 is small, 0.25 large; alert: significant and not small."""
 
     feature: str
     statistic: float | None
