@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from db.audit.chain import append
 from db.engine import reading, writing
 from db.lookups import every, new_id, row_id
-from wrist_model.records import DriftCheck, Provenance
+from wrist_model.evidence_records import DriftCheck
+from wrist_model.records import Provenance
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db.engine import reading
+from db.home import stored_pixels
 from db.lookups import among, every, row_id
 from db.schema.views import LABEL_NOW
 from wrist_model.errors import DataError
@@ -62,7 +63,7 @@ def _refs(engine: Engine, rows: Iterable[Any]) -> list[ImageRef]:
     refs = []
     for row in rows:
         if row.format == "dicom":
-            file = home / "pixels" / row.pixel_sha256[:2] / f"{row.pixel_sha256}.png"
+            file = stored_pixels(home, row.pixel_sha256)
         else:
             file = Path(row.root or "") / (row.path or "")
         groups = {"source": str(row.source), "body_part": str(row.body_part)}

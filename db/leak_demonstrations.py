@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 from db.audit.chain import append
 from db.engine import reading, writing
 from db.lookups import every, row_id
-from wrist_model.records import LeakDemonstration, Provenance
+from wrist_model.evidence_records import LeakDemonstration
+from wrist_model.records import Provenance
 
 
 def add_leak_demonstration(

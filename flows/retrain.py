@@ -46,7 +46,7 @@ def retrain(
         source: Name space of the identifiers; none: by the place.
         body_part: WRIST or ANY.
         recipe: A name in recipes/, or the path of a TOML file.
-        models: These networks only: resnet50, efficientnetb0.
+        models: These networks only.
         jobs: Processes that decode; none: all cores.
         answer_days: How long a suspended run waits for a person's answer.
     """
@@ -68,7 +68,7 @@ def retrain(
         with stage_costs.stage(NAME, "report"):
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
-        stage_costs.tell(NAME)
+        stage_costs.show_costs(NAME)
     decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided

@@ -19,9 +19,10 @@ from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
 from wrist_model.evidence import drift
+from wrist_model.evidence_records import DriftCheck
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
-from wrist_model.records import DriftCheck, ImageRef
+from wrist_model.records import ImageRef
 
 MOST_IMAGES = 400  # read for their histograms, of reference and of new studies each
 EVENT = "wrist.drift"

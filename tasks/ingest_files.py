@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from db import catalogue_facts, ingest_runs, known_files
 from db import labels as labelling
+from db.home import identity_key_file, pixel_folder
 from tasks.compute import decode_pool
 from tasks.ingest_ledger import Ingested, Ledger
 from tasks.runtime.heartbeat import alive
@@ -77,7 +78,7 @@ def catalogue_files(
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written.
     """
     begun = time.monotonic()
-    key = IdentityKey.load_or_make(home)
+    key = IdentityKey.load_or_make(identity_key_file(home))
     catalogue_facts.remember_key(engine, key.fingerprint, provenance)
     catalogue_facts.remember_split_rule(engine, asdict(rule), provenance)
     plans = _placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
@@ -91,7 +92,7 @@ def catalogue_files(
         context = Context(
             key=key,
             rule=rule,
-            home=str(home),
+            pixels=str(pixel_folder(home)),
             root=str(plan.root),
             source=plan.source,
             body_part=plan.body_part,
@@ -120,7 +121,7 @@ def studies_at(
     engine: Engine, home: Path, paths: Sequence[Path | str], source: str | None = None
 ) -> dict[str, list[str]]:
     """study_uid → stored paths of the catalogued images that lie at these paths, below them, or in these lists."""
-    key = IdentityKey.load_or_make(home)
+    key = IdentityKey.load_or_make(identity_key_file(home))
     found: dict[str, list[str]] = {}
     for plan in _placed(engine, paths, source=source):
         names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}

@@ -6,13 +6,13 @@ from prefect import get_run_logger, task
 
 from db import evaluations, leak_demonstrations, metrics, models
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, leak_folder
 from db.image_refs import image_refs
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.evidence import leak_demonstration
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.recipe import Recipe
-from wrist_model.records import LeakDemonstration
 from wrist_model.scoring.serving_point import serving_metrics
 
 
@@ -25,7 +25,7 @@ def show_leak(dataset_id: str, recipe: Recipe, architecture: str, evaluation_id:
     engine = open_catalogue()
     refs = [ref for ref in image_refs(engine, dataset_id, "train") if ref.label is not None]
     with progress(f"leaky {architecture}") as tell:
-        leaky = leak_demonstration.demonstrate(refs, recipe, architecture, home(), tell)
+        leaky = leak_demonstration.demonstrate(refs, recipe, architecture, leak_folder(home(), architecture), tell)
     honest = serving_metrics(
         metrics.metrics(engine, evaluation_id, split="test", level="image", subgroup="all"),
         models.operating_points(engine, evaluations.evaluation(engine, evaluation_id).model_version_id),

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, identity_key_file
 from db.known_files import stored_file
 from wrist_model.errors import DataError, Refused, UsageError
 from wrist_model.intake.examine_file import is_pseudonym, printable
@@ -25,7 +25,7 @@ def locate(target: str, folder: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
     path, sha256 = stored_file(open_catalogue(existing=True), target)
-    key = IdentityKey.load_or_make(home())
+    key = IdentityKey.load_or_make(identity_key_file(home()))
     files = list(walk.files(absolute(folder)))
     for file, relative in files:
         if (key.path(relative) if is_pseudonym(path) else printable(relative)) == path:

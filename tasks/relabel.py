@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from db import images
 from db import labels as labelling
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, identity_key_file
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -27,7 +27,8 @@ def relabel(file: Path) -> dict[str, int]:
     engine = open_catalogue(existing=True)
     changes: dict[str, int | None] = {}
     unknown = 0
-    for one, uid in zip(listed, _studies_named(engine, IdentityKey.load_or_make(home()), listed), strict=True):
+    key = IdentityKey.load_or_make(identity_key_file(home()))
+    for one, uid in zip(listed, _studies_named(engine, key, listed), strict=True):
         if uid is None:
             unknown += 1
         elif changes.setdefault(uid, one.label) != one.label:

@@ -8,7 +8,7 @@ from prefect import get_run_logger, runtime, task
 
 from db import reports
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, report_file
 from tasks.report_content import report_content
 from tasks.runtime import artifacts
 from tasks.runtime.provenance import provenance
@@ -20,7 +20,7 @@ def write(evaluation_ids: Sequence[str]) -> str:
     """Writes reports/<dataset>-<evaluation>.html, its model card and checklists, from stored rows; gives its path."""
     engine = open_catalogue()
     data = report_content(engine, evaluation_ids)
-    path = home() / "reports" / f"{data.dataset.dataset_id}-{data.evaluation_id}.html"
+    path = report_file(home(), data.dataset.dataset_id, data.evaluation_id)
     sha256 = page.write(data, path)
     for kind, (file, digest) in {"html": (path, sha256), **page.write_documents(data, path)}.items():
         reports.add_report(

@@ -33,15 +33,14 @@ from db import (
     tuning_trials,
 )
 from db.images import add_images
+from wrist_model.evidence_records import DriftCheck, LeakDemonstration
 from wrist_model.records import (
     Comparison,
-    DriftCheck,
     Epoch,
     Explanation,
     ImagePrediction,
     ImageRecord,
     IngestCounts,
-    LeakDemonstration,
     LineageFacts,
     Member,
     Metric,

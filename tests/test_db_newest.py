@@ -21,7 +21,8 @@ from db import (
 )
 from db.images import add_images
 from db.study_facts import study_facts
-from wrist_model.records import DriftCheck, LeakDemonstration, StudyPrediction
+from wrist_model.evidence_records import DriftCheck, LeakDemonstration
+from wrist_model.records import StudyPrediction
 
 
 @pytest.fixture

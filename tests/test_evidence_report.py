@@ -13,8 +13,8 @@ from evidence_data import report_data
 from PIL import Image
 
 from wrist_model.errors import DataError
-from wrist_model.records import LeakDemonstration
-from wrist_model.report import checklists, figures, gallery, model_card, page
+from wrist_model.evidence_records import LeakDemonstration
+from wrist_model.report import checklists, figures, gallery, model_card, network_style, page
 from wrist_model.report.report_data import GalleryCase, GalleryMap, LeftOut, ReportData
 
 
@@ -190,9 +190,10 @@ def test_the_palette_keeps_networks_apart_for_colour_blind_readers_and_on_paper(
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for colour in figures.COLOURS.values():
-        assert 1.05 / (luminance(colour) + 0.05) >= 3  # WCAG 2.2, 1.4.11: graphics against white
-    assert len({str(line) for line in figures.LINES.values()}) == len(figures.LINES)
+    styles = network_style.every().values()
+    for style in styles:
+        assert 1.05 / (luminance(style.colour) + 0.05) >= 3  # WCAG 2.2, 1.4.11: graphics against white
+    assert len({style.colour for style in styles}) == len({str(style.line) for style in styles}) == len(styles)
 
 
 def test_the_gallery_holds_the_surest_hits_and_the_worst_misses_one_a_study(data: ReportData) -> None:

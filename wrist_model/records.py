@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Progress = Callable[[str, int, int, str], None]
@@ -19,6 +20,27 @@ EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
 """In this order: operating points are fixed on validation before test is predicted."""
 Level = Literal["image", "study"]
 ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class WorkFolders:
+    """Where trainings and tunings keep their files; each is made where it is missing."""
+
+    models: Path  # saved networks, `network_file`
+    runs: Path  # a folder a training: its last state, until it is finished
+    features: Path  # stored features of the frozen parts
+    tensorboard: Path  # a folder a training: TensorBoard's logs
+    tuning: Path  # a journal a study
+
+
+def network_file(models: Path, sha256: str) -> Path:
+    """Where a saved network of that content lies."""
+    return models / f"{sha256}.keras"
+
+
+def pixel_file(pixels: Path, pixel_sha256: str) -> Path:
+    """Where the pixel store keeps a decoded frame: `<aa>/<pixel_sha256>.png`, grey, bone bright."""
+    return pixels / pixel_sha256[:2] / f"{pixel_sha256}.png"
 
 
 @dataclass(frozen=True)
@@ -283,39 +305,6 @@ class Comparison:
     method: str  # "delong", "patient_bootstrap", "mcnemar"
     n_patients: int
     p_value: float | None = None
-
-
-@dataclass(frozen=True)
-class LeakDemonstration:
-    """A network's metric by the leaky protocol (images and copies dealt by image), beside the honest one (patients
-    dealt). ci: 95% limits over patients; counts are of the test part."""
-
-    architecture: str
-    metric: str
-    leaky: float | None
-    honest: float | None
-    n_leaky_images: int
-    share_with_sibling: float  # of the leaky test images, those with a copy or an image of their study in train
-    leaky_ci: tuple[float | None, float | None] = (None, None)
-    n_leaky_patients: int = 0
-    honest_ci: tuple[float | None, float | None] = (None, None)
-    n_honest_images: int = 0
-    n_honest_patients: int = 0
-
-
-@dataclass(frozen=True)
-class DriftCheck:
-    """One feature of new studies against the champion's training data. statistic: Kolmogorov-Smirnov distance or
-    chi-squared; p_adjusted: after Holm; psi: 0.1 is small, 0.25 large; alert: significant and not small."""
-
-    feature: str
-    statistic: float | None
-    p_value: float | None
-    p_adjusted: float | None
-    psi: float | None
-    alert: bool
-    n_reference: int
-    n_current: int
 
 
 @dataclass(frozen=True)

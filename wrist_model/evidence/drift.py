@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from wrist_model.evidence_records import DriftCheck
 from wrist_model.recipe import DriftRecipe
-from wrist_model.records import DriftCheck
 
 Numbers = NDArray[np.float64]
 BINS = 10

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.records import (
     Comparison,
     Epoch,
     ImagePrediction,
-    LeakDemonstration,
     Level,
     LineageFacts,
     Metric,
@@ -19,9 +19,8 @@ from wrist_model.records import (
     StudyPrediction,
     TuningTrial,
 )
+from wrist_model.report.network_style import style
 from wrist_model.scoring.serving_point import serving_metrics, serving_point
-
-NAMES = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0", "ensemble": "Ensemble (mean)"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class ModelReport:
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.architecture, self.architecture)
+        return style(self.architecture).title
 
     def metric(
         self, name: str, split: Split = "test", level: Level = "study", subgroup: str = "all", point: str | None = None
@@ -56,9 +55,9 @@ class ModelReport:
         if point is None:
             found = serving_metrics(self.metrics, self.operating_points, split=split, level=level, subgroup=subgroup)
             return found.get(name)
-        key = (name, split, level, subgroup, point)
+        key = (name, split, level, subgroup)
         for one in self.metrics:
-            if key == (one.metric, one.split, one.level, one.subgroup, one.operating_point):
+            if key == (one.metric, one.split, one.level, one.subgroup) and one.operating_point in (None, point):
                 return one
         return None
 
