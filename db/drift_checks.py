@@ -1,4 +1,4 @@
-"""Drift checks: stored looks at whether new studies differ from those that the champion learnt from."""
+"""Stored drift checks: whether new studies differ from those that the champion was trained on."""
 
 from __future__ import annotations
 
@@ -10,23 +10,14 @@ from sqlalchemy import Engine
 from db.audit.chain import append
 from db.engine import reading, writing
 from db.lookups import every, new_id, row_id
+from wrist_model.evidence_records import DriftCheck
 from wrist_model.records import Provenance
 
 
 @dataclass(frozen=True)
-class DriftCheck:
-    feature: str
-    statistic: float | None
-    p_value: float | None
-    p_adjusted: float | None
-    psi: float | None
-    alert: bool
-    n_reference: int
-    n_current: int
-
-
-@dataclass(frozen=True)
 class StoredDrift:
+    """One check of new studies, with a row a feature; model_version_id: the model that served then."""
+
     drift_id: str
     model_version_id: str | None
     created_at: str

@@ -19,6 +19,9 @@ from wrist_model.records import (
 )
 
 Purpose = Literal["evaluation", "prospective"]
+_LAST_EVENT = (
+    "LEFT JOIN evaluation_event v ON v.id = (SELECT max(x.id) FROM evaluation_event x WHERE x.evaluation_id = e.id)"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,13 @@ class EvaluationRow:
     label_version: int
     status: str
     created_at: str
+
+    @property
+    def frozen_dataset_id(self) -> str:
+        """The data-set version. Raises DataError for an evaluation of new studies, which has none."""
+        if self.dataset_id is None:
+            raise DataError(f"{self.evaluation_id} scored new studies: it has no data-set version to measure on.")
+        return self.dataset_id
 
 
 def begin_evaluation(
@@ -71,8 +81,7 @@ def begin_evaluation(
                 connection,
                 "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
                 "LEFT JOIN recipe r ON r.id = e.recipe_id "
-                "LEFT JOIN evaluation_event v ON v.id = (SELECT max(id) FROM evaluation_event "
-                "WHERE evaluation_id = e.id) WHERE e.model_version_id = :model "
+                f"{_LAST_EVENT} WHERE e.model_version_id = :model "
                 "AND e.dataset_version_id = :dataset AND e.purpose = 'evaluation' ORDER BY e.id DESC",
                 model=model,
                 dataset=dataset,
@@ -139,32 +148,40 @@ def holdout_looks(engine: Engine, dataset_id: str) -> int:
 
 def evaluation(engine: Engine, evaluation_id: str) -> EvaluationRow:
     """One evaluation. Raises DataError when there is none of that id."""
-    found = [row for row in evaluations(engine) if row.evaluation_id == evaluation_id]
+    found = _rows(engine, "e.evaluation_id = :id", id=evaluation_id)
     if not found:
         raise DataError(f"No evaluation {evaluation_id!r} in the catalogue.")
     return found[0]
 
 
-def evaluations(
-    engine: Engine, dataset_id: str | None = None, model_version_id: str | None = None
-) -> list[EvaluationRow]:
-    """All evaluations (of a version, of a model), oldest first."""
+def newest_finished(engine: Engine, dataset_id: str) -> list[EvaluationRow]:
+    """The newest finished evaluation of each model version on a data-set version, models in the order in which they
+    were first evaluated on it."""
+    rows = _rows(
+        engine,
+        "d.dataset_id = :dataset AND e.purpose = 'evaluation' AND v.status = 'finished'",
+        dataset=dataset_id,
+    )
+    return list({row.model_version_id: row for row in rows}.values())
+
+
+def _rows(engine: Engine, where: str, **values: Any) -> list[EvaluationRow]:
+    """Evaluations, oldest first. where: of e (evaluation), m (model_version), d (dataset_version), v (last event)."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT v.evaluation_id, v.purpose, v.model_version_id, v.architecture, v.dataset_id, v.label_version, "
-            "v.status, v.started_at FROM evaluations v JOIN evaluation e ON e.evaluation_id = v.evaluation_id "
-            "ORDER BY e.id",
+            "SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version, "
+            "coalesce(v.status, 'running') AS status, a.at FROM evaluation e "
+            "JOIN model_version m ON m.id = e.model_version_id JOIN audit_entry a ON a.seq = e.entry "
+            "LEFT JOIN dataset_version d ON d.id = e.dataset_version_id "
+            f"{_LAST_EVENT} WHERE {where} ORDER BY e.id",
+            **values,
         )
-    found = [EvaluationRow(*row) for row in rows]
-    return [
-        row
-        for row in found
-        if dataset_id in (None, row.dataset_id) and model_version_id in (None, row.model_version_id)
-    ]
+    return [EvaluationRow(*row) for row in rows]
 
 
 def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
+    """(id, model_version_id, dataset_version_id) of an evaluation. Raises DataError when there is none of that id."""
     found = one(
         connection,
         "SELECT id, model_version_id, dataset_version_id FROM evaluation WHERE evaluation_id = :id",
@@ -176,6 +193,7 @@ def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
 
 
 def looks_at(connection: Connection, dataset: int) -> int:
+    """`holdout_looks` by the version's row."""
     found = one(
         connection,
         "SELECT coalesce(max(n), 0) AS n FROM (SELECT t.patient_id, count(DISTINCT h.session) AS n FROM holdout_look h "

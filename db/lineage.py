@@ -161,11 +161,11 @@ def _image(connection: Connection, row: Any) -> dict[str, Any]:
 
 def lines(explained: dict[str, Any]) -> list[str]:
     """The same for people: one line a link, from the prediction to the machine."""
-    told = explained["prediction"]
+    made = explained["prediction"]
     shown = [
-        f"prediction {told['prediction_id']}: {_number(told['probability'])} (raw {_number(told['raw_probability'])}), "
-        f"decided {told['predicted_label']} at {told['operating_point']} {_number(told['threshold'])}, "
-        f"label {told['label']}, split {told['split']}",
+        f"prediction {made['prediction_id']}: {_number(made['probability'])} (raw {_number(made['raw_probability'])}), "
+        f"decided {made['predicted_label']} at {made['operating_point']} {_number(made['threshold'])}, "
+        f"label {made['label']}, split {made['split']}",
         f"  written {explained['written']['at']} by {explained['written']['by']}, audit link "
         f"{explained['written']['audit_link']}",
     ]

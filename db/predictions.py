@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from db.audit.chain import append, append_rows
 from db.engine import reading, writing
 from db.evaluations import evaluation_row
-from db.lookups import every, one, row_ids
+from db.lookups import among, every, one, row_ids
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import (
     ImagePrediction,
@@ -75,6 +75,21 @@ def study_predictions(engine: Engine, evaluation_id: str, split: Split | None = 
         StudyPrediction(*row)
         for row in _stored(engine, "study", columns + "threshold, predicted_label", evaluation_id, split)
     ]
+
+
+def scored_before(engine: Engine, model_version_id: str, study_uids: Iterable[str]) -> set[str]:
+    """Of these studies those that a model version has scored as new ones."""
+    with reading(engine) as connection:
+        rows = among(
+            connection,
+            # CROSS JOIN: SQLite begins with the studies, and doesn't go through all evaluations of the model.
+            "SELECT DISTINCT s.study_uid FROM study s CROSS JOIN study_prediction p CROSS JOIN evaluation e "
+            "CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id AND e.id = p.evaluation_id "
+            "AND e.purpose = 'prospective' AND m.id = e.model_version_id AND m.model_version_id = :model",
+            study_uids,
+            model=model_version_id,
+        )
+    return {row.study_uid for row in rows}
 
 
 def _store(

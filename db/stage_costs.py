@@ -46,10 +46,11 @@ def stage_costs(engine: Engine, flow: str, last: int = 6) -> list[StoredCost]:
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT flow, run_id, stage, wall_seconds, cpu_seconds, peak_bytes, created_at FROM stage_costs "
-            "WHERE flow = :flow ORDER BY created_at",
+            "SELECT c.flow, c.run_id, c.stage, c.wall_seconds, c.cpu_seconds, c.peak_bytes, a.at FROM stage_cost c "
+            "JOIN audit_entry a ON a.seq = c.entry WHERE c.flow = :flow AND coalesce(c.run_id, '') IN "
+            "(SELECT coalesce(run_id, '') FROM stage_cost WHERE flow = :flow GROUP BY run_id "
+            "ORDER BY min(id) DESC LIMIT :last) ORDER BY c.id",
             flow=flow,
+            last=last,
         )
-    found = [StoredCost(*row) for row in rows]
-    runs = list(dict.fromkeys(cost.run_id for cost in found))[-last:]
-    return [cost for cost in found if cost.run_id in runs]
+    return [StoredCost(*row) for row in rows]

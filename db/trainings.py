@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine
 
 from db.audit.chain import append
 from db.engine import reading, writing
-from db.lookups import environment, every, new_id, one, recipe, row_id
+from db.lookups import environment, every, new_id, one, row_id
+from db.recipes import add_recipe
 from wrist_model.errors import DataError
-from wrist_model.records import Epoch, LineageFacts, Provenance, TrainedModel
+from wrist_model.records import Epoch, LineageFacts, Provenance, StoredRecipe, TrainedModel
 
 _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM training_event WHERE training_run_id = t.id)"
 
@@ -28,9 +29,35 @@ class TrainingStart:
 
 @dataclass(frozen=True)
 class FinishedTraining:
+    """A finished run, its model version, and the canonical JSON of its recipe."""
+
     training_run_id: str
     model_version_id: str
     recipe_json: str
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How a training run began and ended; best_epoch and seconds are None until it has. status: running, finished or
+    failed."""
+
+    training_run_id: str
+    architecture: str
+    dataset_id: str
+    weights_source: str
+    seed: int
+    status: str
+    epochs_run: int
+    best_epoch: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class FailedTraining:
+    training_run_id: str
+    architecture: str
+    finished_at: str
+    reason: str | None
 
 
 def begin_training(
@@ -39,9 +66,7 @@ def begin_training(
     dataset_id: str,
     architecture: str,
     seed: int,
-    recipe_sha256: str,
-    recipe_json: str,
-    recipe_name: str,
+    recipe: StoredRecipe,
     weights_source: str,
     facts: LineageFacts,
     by: Provenance,
@@ -49,7 +74,7 @@ def begin_training(
     """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed."""
     with writing(engine) as connection:
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id)
-        recipe_id = recipe(connection, recipe_sha256, recipe_name, recipe_json, by)
+        recipe_id = add_recipe(connection, recipe, by)
         found = one(
             connection,
             f"SELECT t.id, t.training_run_id, e.status FROM training_run t {_LAST_EVENT} "
@@ -82,15 +107,38 @@ def finished_trainings(engine: Engine, dataset_id: str, architecture: str) -> tu
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT t.training_run_id, m.model_version_id, r.content FROM training_runs t "
-            "JOIN model_versions m ON m.training_run_id = t.training_run_id "
-            "JOIN recipe r ON r.recipe_sha256 = t.recipe_sha256 "
-            "WHERE t.dataset_id = :dataset AND t.architecture = :architecture AND t.status = 'finished' "
-            "ORDER BY t.started_at DESC, t.training_run_id",
+            "SELECT t.training_run_id, m.model_version_id, r.content FROM dataset_version d "
+            "JOIN training_run t ON t.dataset_version_id = d.id JOIN model_version m ON m.training_run_id = t.id "
+            f"JOIN recipe r ON r.id = t.recipe_id {_LAST_EVENT} WHERE d.dataset_id = :dataset "
+            "AND t.architecture = :architecture AND e.status = 'finished' ORDER BY t.id DESC",
             dataset=dataset_id,
             architecture=architecture,
         )
     return tuple(FinishedTraining(*row) for row in rows)
+
+
+def failed_trainings(engine: Engine, dataset_id: str) -> tuple[FailedTraining, ...]:
+    """Networks whose newest training on a data-set version failed, in the order in which they were first trained."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT t.training_run_id, t.architecture, b.at, e.reason, e.status FROM dataset_version d "
+            f"JOIN training_run t ON t.dataset_version_id = d.id {_LAST_EVENT} "
+            "LEFT JOIN audit_entry b ON b.seq = e.entry WHERE d.dataset_id = :dataset ORDER BY t.id",
+            dataset=dataset_id,
+        )
+    newest = {row.architecture: row for row in rows}
+    return tuple(FailedTraining(*row[:4]) for row in newest.values() if row.status == "failed")
+
+
+def training_run(engine: Engine, training_run_id: str) -> TrainingRun:
+    """One training run. Raises DataError when there is none of this id."""
+    names = ", ".join(TrainingRun.__dataclass_fields__)
+    with reading(engine) as connection:
+        row = one(connection, f"SELECT {names} FROM training_runs WHERE training_run_id = :id", id=training_run_id)
+    if row is None:
+        raise DataError(f"No training run {training_run_id!r} in the catalogue.")
+    return TrainingRun(*row)
 
 
 def add_epoch(engine: Engine, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
@@ -137,15 +185,6 @@ def fail_training(
         append(connection, "training_event", [event], by)
 
 
-def recipe_json(engine: Engine, recipe_sha256: str) -> str:
-    """The canonical JSON of a stored recipe."""
-    with reading(engine) as connection:
-        found = one(connection, "SELECT content FROM recipe WHERE recipe_sha256 = :sha", sha=recipe_sha256)
-    if found is None:
-        raise DataError(f"No recipe {recipe_sha256[:12]} in the catalogue.")
-    return str(found.content)
-
-
 def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
     """The stored epochs, in order."""
     with reading(engine) as connection:
@@ -156,17 +195,6 @@ def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
             run=training_run_id,
         )
     return tuple(Epoch(*row) for row in rows)
-
-
-def training_dataset(engine: Engine, training_run_id: str) -> str:
-    """The data-set version that a training run learnt from."""
-    with reading(engine) as connection:
-        found = one(
-            connection, "SELECT dataset_id FROM training_runs WHERE training_run_id = :run", run=training_run_id
-        )
-    if found is None:
-        raise DataError(f"No training run {training_run_id!r} in the catalogue.")
-    return str(found.dataset_id)
 
 
 def _event(run: int, status: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from flows.report import report
 from flows.train import train
 from tasks.freeze import freeze
 from tasks.gate import gate
-from tasks.report import summary
+from tasks.report_summary import summary
 from tasks.runtime import stage_costs
 from tasks.runtime.lease import only_one
 from tasks.runtime.run_names import rename, short

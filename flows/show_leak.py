@@ -7,19 +7,18 @@ from prefect import flow
 from db.engine import open_catalogue
 from db.evaluations import evaluation
 from flows.parameters import Models
-from tasks.evaluate import frozen
-from tasks.leak_demonstration import LeakReport
 from tasks.leak_demonstration import show_leak as leak_of
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.recipe import load
 
 
 @flow(name="show-leak", flow_run_name="show the leak · {recipe}", description=__doc__)
-def show_leak(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakReport]:
+def show_leak(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakDemonstration]:
     """Gives the leaky and the honest numbers. evaluations: the honest, finished ones, of one data-set version."""
     chosen = load(recipe, models)
     engine = open_catalogue()
-    found: list[LeakReport] = []
+    found: list[LeakDemonstration] = []
     for row in (evaluation(engine, one) for one in evaluations):
         if row.architecture in chosen.network.architectures:
-            found += leak_of(frozen(row), chosen, row.architecture, row.evaluation_id)
+            found += leak_of(row.frozen_dataset_id, chosen, row.architecture, row.evaluation_id)
     return found

@@ -5,16 +5,17 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import datasets, trainings
+from db import trainings
 from db.engine import open_catalogue
 from db.home import home, work_folders
+from db.image_refs import image_refs
 from tasks.runtime.heartbeat import alive
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
 from tasks.runtime.training_curves import Curves
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
-from wrist_model.records import Epoch, ImageRef
+from wrist_model.records import Epoch, ImageRef, StoredRecipe
 
 
 @task(name="train", task_run_name="train {architecture}", tags=["training"])
@@ -37,9 +38,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
         dataset_id=dataset_id,
         architecture=architecture,
         seed=recipe.training.seed,
-        recipe_sha256=recipe.sha256,
-        recipe_json=recipe.canonical_json,
-        recipe_name=recipe.name,
+        recipe=StoredRecipe(recipe.sha256, recipe.name, recipe.canonical_json),
         weights_source=recipe.network.weights,
         facts=facts(),
         by=provenance(),
@@ -56,8 +55,8 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     try:
         with alive(start.training_run_id), progress(f"train {architecture}") as tell:
             trained = training.train(
-                _by_content(datasets.image_refs(engine, dataset_id, "train")),
-                _by_content(datasets.image_refs(engine, dataset_id, "validation")),
+                _by_content(image_refs(engine, dataset_id, "train")),
+                _by_content(image_refs(engine, dataset_id, "validation")),
                 recipe,
                 architecture,
                 folders=work_folders(home()),

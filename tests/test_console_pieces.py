@@ -21,7 +21,7 @@ from flows.host.server import environment
 from tasks import remembered_roots
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
-from tasks.runtime.retry_policy import if_the_world_hiccuped
+from tasks.runtime.retry_policy import on_transient_errors
 from tasks.runtime.run_names import named, short
 from tasks.runtime.stage_costs import stage
 from wrist_model.errors import DataError, UsageError
@@ -54,7 +54,7 @@ class State:
     [(OSError(5, "i/o"), True), (ConnectionResetError(), True), (FileNotFoundError(), False), (DataError("x"), False)],
 )
 def test_only_what_may_pass_is_tried_again(error: BaseException, again: bool) -> None:
-    assert if_the_world_hiccuped(None, None, State(error)) is again
+    assert on_transient_errors(None, None, State(error)) is again
 
 
 def test_run_names_are_short_and_say_what_ran_on_what() -> None:

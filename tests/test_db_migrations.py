@@ -17,7 +17,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
-from db import labels
+from db import exclusions, labels
 from db.audit.triggers import sqlite_triggers, uniques
 from db.audit.verify import verify
 from db.home import database_url
@@ -124,7 +124,7 @@ def test_a_catalogue_of_each_release_is_migrated_verifies_and_goes_on(
     stored = query("SELECT count(*) FROM study_predictions", home=home).rows
     assert stored == [(11,)]
     labels.relabel(engine, {"st-0001": 0, "st-0002": 0}, "after the upgrade", BY)
-    labels.exclude(engine, "im-0001-1", "sharp after all", BY, undo=True)
+    exclusions.exclude(engine, "im-0001-1", "sharp after all", BY, undo=True)
     assert verify(engine, files=False).ok
     found = "SELECT label_version, corrects_label_version FROM label_history WHERE study_uid = 'st-0002' ORDER BY 1"
     assert query(found, home=home).rows == [(1, None), (2, None), (3, 2)], "what was written before stays as it was"

@@ -13,8 +13,9 @@ from evidence_data import report_data
 from PIL import Image
 
 from wrist_model.errors import DataError
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.report import checklists, figures, gallery, model_card, network_style, page
-from wrist_model.report.report_data import GalleryCase, GalleryMap, LeakReport, LeftOut, ReportData
+from wrist_model.report.report_data import GalleryCase, GalleryMap, LeftOut, ReportData
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_a_withheld_map_is_not_shown(html: str, data: ReportData) -> None:
 
 def test_the_leaky_number_stands_beside_the_honest_one_when_asked(data: ReportData, html: str) -> None:
     assert "The leaky number" not in html
-    leak = (LeakReport("resnet50", "roc_auc", 0.957, 0.861, 5918, 0.92),)
+    leak = (LeakDemonstration("resnet50", "roc_auc", 0.957, 0.861, 5918, 0.92),)
     assert "0.957" in page.render(replace(data, leak=leak)).split("The leaky number")[1]
 
 

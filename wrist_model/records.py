@@ -16,6 +16,8 @@ Progress = Callable[[str, int, int, str], None]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
+"""In this order: operating points are fixed on validation before test is predicted."""
 Level = Literal["image", "study"]
 ENSEMBLE = "ensemble"
 
@@ -177,8 +179,18 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class StoredRecipe:
+    """A recipe as the catalogue keeps it: sha256 is of canonical_json, which leaves the name out."""
+
+    sha256: str
+    name: str
+    canonical_json: str
+
+
+@dataclass(frozen=True)
 class TuningTrial:
-    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study; parameters: the others."""
+    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study of its best epoch;
+    parameters: the others, and epochs and log_loss."""
 
     study_name: str
     trial: int
@@ -190,6 +202,10 @@ class TuningTrial:
     seconds: float | None
     parameters: tuple[tuple[str, Any], ...] = ()
     dataset_id: str | None = None
+
+    def parameter(self, name: str) -> Any:
+        """One of the parameters; None where the trial has none of this name."""
+        return dict(self.parameters).get(name)
 
 
 @dataclass(frozen=True)

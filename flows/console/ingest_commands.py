@@ -66,9 +66,9 @@ def split(
     as_json: Json = False,
 ) -> None:
     """Show the patient-level split and the guard's findings; freeze a data-set version."""
-    from tasks.split_preview import look
+    from tasks.split_preview import preview_split
 
-    found = look()
+    found = preview_split()
     if freeze:
         with prefect():
             from flows.freeze import freeze as freeze_flow
@@ -130,10 +130,10 @@ def exclude(
     """Leave an image, a study or a patient out of later data-set versions."""
     from dataclasses import asdict
 
-    from db import labels
+    from db import exclusions
     from db.engine import open_catalogue
     from tasks.runtime.provenance import provenance
 
-    done = labels.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
+    done = exclusions.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
     word = "taken in again" if undo else "left out of later data-set versions"
     show(asdict(done), as_json, lambda: print(f"{done.target}: {counted(done.n_images, 'image')} {word}."))

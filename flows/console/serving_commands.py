@@ -25,7 +25,7 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Let a model version serve from now on, by hand; an earlier champion is rolled back to the same way."""
-    from tasks.gate import by_hand
+    from tasks.promote import by_hand
 
     found = by_hand(model_version, reason)
     show(found, as_json, lambda: print(f"{found['model_version_id']} serves now ({found['decision']})."))
@@ -72,9 +72,10 @@ def predict(
 
 def champion(as_json: Json = False) -> None:
     """Who serves, and why."""
-    from db import models, promotions, report_queries
+    from db import models, promotions
     from db.engine import open_catalogue
     from wrist_model.errors import DataError
+    from wrist_model.scoring.serving_point import locked_serving_point
 
     engine = open_catalogue(existing=True)
     model = promotions.champion(engine)
@@ -82,10 +83,8 @@ def champion(as_json: Json = False) -> None:
         raise DataError(
             "No model serves yet: `wrist retrain PATH` trains and decides, `wrist promote ID` decides by hand."
         )
-    decided = report_queries.last_decision(engine, model.model_version_id)
-    point = next(
-        one for one in models.operating_points(engine, model.model_version_id) if one.serving and one.level == "study"
-    )
+    decided = promotions.last_decision(engine, model.model_version_id)
+    point = locked_serving_point(models.operating_points(engine, model.model_version_id))
     found = {
         "model_version_id": model.model_version_id,
         "architecture": model.architecture,

@@ -39,11 +39,11 @@ def retrain(
 def _print_retrained(result: dict[str, Any]) -> None:
     from db.engine import open_catalogue
     from db.home import catalogue_file, home
-    from tasks.headline_metrics import headlines
+    from tasks.metrics_table import metrics_table
 
     print(f"\nData set {result['dataset_id']}; gate: {result['decision']}.")
     print(f"{'study level, test split':<26}{'AUC':>22}{'sensitivity':>22}{'specificity':>22}")
-    for row in headlines(open_catalogue(), result["evaluations"]):
+    for row in metrics_table(open_catalogue(), result["evaluations"]):
         cells = "".join(f"{row[name]:>22}" for name in ("roc_auc", "sensitivity", "specificity"))
         print(f"{row['architecture']:<26}{cells}")
     print(f"Report:    {result['report']}")

@@ -22,7 +22,7 @@ CHUNK = 64 * BATCH
 def predict(
     model_path: Path, refs: Sequence[ImageRef], *, address: str, progress: Progress | None = None
 ) -> np.ndarray:
-    """P(positive) of each image, float64 (n,), in the order of refs, as `wrist_model.inference.predict`.
+    """P(positive) of each image, float64 (n,), in the order of refs, as `wrist_model.scoring.inference.predict`.
 
     Raises UsageError when there is no scheduler at address, DataError as there.
     """

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from db.stage_costs import StoredCost
 from wrist_model.recipe import GateRecipe
-from wrist_model.records import Comparison, Metric
+from wrist_model.records import Comparison
+from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ReportData
+from wrist_model.scoring.serving_point import serving_metrics
 
 PICTURES_BYTES = 170_000
 HEADLINE = ("roc_auc", "accuracy", "sensitivity", "specificity", "f1_positive", "f1_negative", "cohen_kappa")
@@ -134,32 +136,15 @@ def summary(data: ReportData, path: Path) -> str:
     return "\n".join(lines)
 
 
-def metrics_rows(metrics: Sequence[Metric], serving: str | None) -> dict[str, Metric]:
-    """Study-level test metrics over all studies, at the serving point where they need one."""
-    return {
-        one.metric: one
-        for one in metrics
-        if (one.split, one.level, one.subgroup) == ("test", "study", "all") and one.operating_point in (None, serving)
-    }
-
-
 def _table(data: ReportData) -> list[str]:
     """A metric a row, a model a column: Prefect's page is narrow."""
     head = "| | " + " | ".join(f"{model.architecture} {model.model_version_id}" for model in data.models) + " |"
-    found = []
-    for model in data.models:
-        serving = next((p.name for p in model.operating_points if p.serving and p.level == "study"), None)
-        found.append(metrics_rows(model.metrics, serving))
-    rows = [f"| {name} | " + " | ".join(_cell(one.get(name)) for one in found) + " |" for name in HEADLINE]
+    found = [serving_metrics(model.metrics, model.operating_points) for model in data.models]
+    rows = [
+        f"| {name} | " + " | ".join(with_interval(one.get(name), undefined="–") for one in found) + " |"
+        for name in HEADLINE
+    ]
     return [head, "|---" * (len(data.models) + 1) + "|", *rows]
-
-
-def _cell(metric: Metric | None) -> str:
-    if metric is None or metric.value is None:
-        return "–"
-    if metric.ci_low is None or metric.ci_high is None:
-        return f"{metric.value:.3f}"
-    return f"{metric.value:.3f} ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
 
 
 def _curves(data: ReportData) -> Iterable[tuple[str, bytes]]:

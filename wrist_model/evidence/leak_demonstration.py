@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image
 
 from wrist_model.errors import DataError
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImageRef, Progress, WorkFolders, network_file
+from wrist_model.records import ImageRef, Metric, Progress, WorkFolders, network_file
 from wrist_model.statistics.confidence_intervals import intervals
 from wrist_model.statistics.metrics import Table
 from wrist_model.training import augmentation, image_batches
@@ -37,20 +38,6 @@ class LeakySplit:
     train: tuple[ImageRef, ...]
     validation: tuple[ImageRef, ...]
     test: tuple[ImageRef, ...]
-    share_with_sibling: float
-
-
-@dataclass(frozen=True)
-class LeakFigure:
-    """One leaky number at image level, with its interval over patients; accuracy is at 0.5 as in the report."""
-
-    architecture: str
-    metric: str
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n_images: int
-    n_patients: int
     share_with_sibling: float
 
 
@@ -94,7 +81,7 @@ def copied(
 
 def demonstrate(
     refs: Sequence[ImageRef], recipe: Recipe, architecture: str, place: Path, progress: Progress | None = None
-) -> tuple[LeakFigure, ...]:
+) -> tuple[LeakDemonstration, ...]:
     """Train one network the leaky way and score it the leaky way. refs: the images of the train split, labelled.
 
     Writes below `place` and removes it again. Raises DataError where a class is missing.
@@ -123,21 +110,34 @@ def demonstrate(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def figures(dealt: LeakySplit, scores: np.ndarray, recipe: Recipe, architecture: str) -> tuple[LeakFigure, ...]:
-    """The leaky metrics of raw scores float (len(dealt.test),)."""
+def figures(dealt: LeakySplit, scores: np.ndarray, recipe: Recipe, architecture: str) -> tuple[LeakDemonstration, ...]:
+    """The leaky metrics of raw scores float (len(dealt.test),) at image level; accuracy is at 0.5, as in the report."""
     labels = [ref.label for ref in dealt.test]
     table = Table(labels, scores, [ref.patient_key for ref in dealt.test], 0.5)  # type: ignore[arg-type]
     spans = intervals(table, recipe.evaluation.resamples, recipe.evaluation.bootstrap_seed, METRICS)
     return tuple(
-        LeakFigure(
-            architecture,
-            name,
-            table.value(name),
-            spans[name].low,
-            spans[name].high,
-            len(labels),
-            table.n_patients,
-            dealt.share_with_sibling,
+        LeakDemonstration(
+            architecture=architecture,
+            metric=name,
+            leaky=table.value(name),
+            honest=None,
+            n_leaky_images=len(labels),
+            share_with_sibling=dealt.share_with_sibling,
+            leaky_ci=(spans[name].low, spans[name].high),
+            n_leaky_patients=table.n_patients,
         )
         for name in METRICS
+    )
+
+
+def beside_honest(leaky: LeakDemonstration, honest: Metric | None) -> LeakDemonstration:
+    """The leaky figure with the honest evaluation's image-level test metric beside it, where there is one."""
+    if honest is None:
+        return leaky
+    return replace(
+        leaky,
+        honest=honest.value,
+        honest_ci=(honest.ci_low, honest.ci_high),
+        n_honest_images=honest.n_images,
+        n_honest_patients=honest.n_patients,
     )

@@ -22,7 +22,7 @@ import numpy as np
 from wrist_model.errors import DataError, LeakError
 from wrist_model.network import pretrained_weights
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImagePrediction, ImageRef, Progress, WorkFolders
+from wrist_model.records import ImagePrediction, ImageRef, Progress, TuningTrial, WorkFolders
 from wrist_model.scoring import study_aggregation
 from wrist_model.statistics import metrics
 from wrist_model.training import feature_store, image_batches, training_inputs
@@ -38,29 +38,12 @@ WARM_UP_TRIALS = 2
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One trial's end. value: validation study-level AUC of its best epoch. state: complete, pruned or failed."""
-
-    number: int
-    state: str
-    value: float | None
-    log_loss: float | None
-    seconds: float
-    learning_rate: float
-    batch_size: int
-    dropout: float
-    dense_units: int
-    views_per_image: int
-    epochs: int
-
-
-@dataclass(frozen=True)
 class Tuned:
     """best: the recipe with the best trial's values. trials: all that ended, in order."""
 
     best: Recipe
-    best_trial: Trial
-    trials: tuple[Trial, ...]
+    best_trial: TuningTrial
+    trials: tuple[TuningTrial, ...]
 
 
 def tune(
@@ -72,7 +55,7 @@ def tune(
     folders: WorkFolders,
     study_name: str,
     trials: int,
-    on_trial: Callable[[Trial], None],
+    on_trial: Callable[[TuningTrial], None],
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Tuned:
@@ -96,12 +79,12 @@ def tune(
     told: set[int] = set()
 
     def tell(study: Any) -> None:
-        for each in _ended(study):
-            if each.number not in told:
-                told.add(each.number)
+        for each in _ended(study, architecture):
+            if each.trial not in told:
+                told.add(each.trial)
                 on_trial(each)
         if progress:
-            ended = [each.value for each in _ended(study) if each.value is not None]
+            ended = [each.value for each in _ended(study, architecture) if each.value is not None]
             best = f"best AUC {max(ended):.3f}" if ended else ""
             progress(f"tune {architecture}", min(len(told), trials), trials, best)
 
@@ -116,29 +99,29 @@ def tune(
     else:
         _search(study, bench, trials, lambda: tell(study))
     tell(study)
-    ended = _ended(study)
+    ended = _ended(study, architecture)
     best = max((each for each in ended if each.value is not None), key=_rank, default=None)
     if best is None:
         raise DataError(f"None of the {len(ended)} trials of {study_name} ended with a value.")
     return Tuned(proposed(recipe, architecture, best), best, tuple(ended))
 
 
-def _rank(trial: Trial) -> tuple[float, float]:
-    return (trial.value or 0.0, -(trial.log_loss or math.inf))
+def _rank(trial: TuningTrial) -> tuple[float, float]:
+    return (trial.value or 0.0, -(trial.parameter("log_loss") or math.inf))
 
 
-def proposed(recipe: Recipe, architecture: str, trial: Trial) -> Recipe:
+def proposed(recipe: Recipe, architecture: str, trial: TuningTrial) -> Recipe:
     """The recipe with a trial's values, for the one network that they were found for."""
     changed = replace(
         recipe,
         name=f"{recipe.name}-tuned-{architecture}",
-        note=f"Tuned on validation: trial {trial.number}, study-level AUC {trial.value or 0:.4f}.",
-        network=replace(recipe.network, dropout=trial.dropout, dense_units=trial.dense_units),
+        note=f"Tuned on validation: trial {trial.trial}, study-level AUC {trial.value or 0:.4f}.",
+        network=replace(recipe.network, dropout=trial.parameter("dropout"), dense_units=trial.parameter("dense_units")),
         training=replace(
             recipe.training,
-            learning_rate=trial.learning_rate,
-            batch_size=trial.batch_size,
-            views_per_image=trial.views_per_image,
+            learning_rate=trial.learning_rate or recipe.training.learning_rate,
+            batch_size=trial.batch_size or recipe.training.batch_size,
+            views_per_image=trial.parameter("views_per_image"),
         ),
     )
     return changed.only((architecture,))
@@ -279,21 +262,23 @@ def _work(
     _search(study, Bench(train, validation, recipe, architecture, found, folders), trials, lambda: None)
 
 
-def _ended(study: Any) -> list[Trial]:
+def _ended(study: Any, architecture: str) -> list[TuningTrial]:
     names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     return [
-        Trial(
-            number=each.number,
-            state=names[each.state.name],
-            value=each.user_attrs.get("best"),
-            log_loss=each.user_attrs.get("log_loss"),
-            seconds=each.user_attrs.get("seconds", 0.0),
+        TuningTrial(
+            study_name=study.study_name,
+            trial=each.number,
+            architecture=architecture,
             learning_rate=each.params["learning_rate"],
             batch_size=each.params["batch_size"],
-            dropout=each.params["dropout"],
-            dense_units=each.params["dense_units"],
-            views_per_image=each.params["views_per_image"],
-            epochs=each.user_attrs.get("epochs", 0),
+            value=each.user_attrs.get("best"),
+            state=names[each.state.name],
+            seconds=each.user_attrs.get("seconds", 0.0),
+            parameters=(
+                *((name, each.params[name]) for name in ("dropout", "dense_units", "views_per_image")),
+                ("epochs", each.user_attrs.get("epochs", 0)),
+                ("log_loss", each.user_attrs.get("log_loss")),
+            ),
         )
         for each in study.get_trials(deepcopy=False)
         if each.state.name in names and "dense_units" in each.params
