@@ -77,8 +77,9 @@ def test_an_added_network_trains_evaluates_explains_and_is_reported(added: None,
     metrics = measure.measure(images, studies, points, recipe.evaluation, "test")
     assert {metric.metric for metric in metrics if metric.value is not None} >= {"roc_auc", "sensitivity", "brier"}
 
-    maps = grad_cam.explain(path, NAME, pictures["test"][:2], tmp_path)
-    assert grad_cam.open_network(path, NAME).method == "sharpened-grad-cam"
+    explainer = grad_cam.open_network(path, NAME)
+    assert explainer.method == "sharpened-grad-cam"
+    maps = grad_cam.explain(path, NAME, pictures["test"][:2], tmp_path, explainer=explainer)
     assert len(maps) == 2 and all((tmp_path / one.path).is_file() for one in maps)
 
     shown = GalleryMap(NAME, maps[0].path, maps[0].sanity_score, maps[0].border_share, maps[0].withheld)
