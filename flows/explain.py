@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.evaluate import latest, served
-from tasks.explain import explain as explain_one
+from tasks.explain import explain as explain_evaluation
 from wrist_model.recipe import load
 
 
@@ -15,4 +15,4 @@ def explain(evaluations: list[str] | None = None, recipe: str = "report") -> int
     chosen = load(recipe)
     evaluations = evaluations or latest()
     by = served(evaluations, chosen)
-    return sum(len(explain_one(one, by, chosen.explain.gallery)) for one in evaluations)
+    return sum(len(explain_evaluation(one, by, chosen.explain.gallery)) for one in evaluations)

@@ -68,7 +68,7 @@ def retrain(
         with stage_costs.stage(NAME, "report"):
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
-        stage_costs.tell(NAME)
+        stage_costs.show_costs(NAME)
     decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided

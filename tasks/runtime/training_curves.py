@@ -11,7 +11,7 @@ from wrist_model.records import Epoch
 
 
 class Curves:
-    """Told of each epoch, it keeps the run's page up to date. A silent API ends the page, not the work."""
+    """Each added epoch updates the run's page. An API that doesn't answer ends the page, not the work."""
 
     def __init__(self, architecture: str) -> None:
         self.architecture = architecture
