@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from db.home import work_folders
 from tests import evidence_data, train_data
 from wrist_model import recipe as recipes
 from wrist_model.errors import RecipeError, UsageError, WeightsError
 from wrist_model.evidence import measure
 from wrist_model.explanation import grad_cam
 from wrist_model.network import backbone, backbones, pretrained_weights
-from wrist_model.records import Epoch, ImagePrediction, Split
+from wrist_model.records import Epoch, ImagePrediction, Split, network_file
 from wrist_model.report import page
 from wrist_model.report.report_data import GalleryCase, GalleryMap, ModelReport
 from wrist_model.scoring import inference, operating_points, study_aggregation
@@ -59,13 +60,14 @@ def test_an_added_network_trains_evaluates_explains_and_is_reported(added: None,
     assert network.boundary == backbone.row(NAME).boundary_layer
 
     told: list[Epoch] = []
+    folders = work_folders(tmp_path)
     model = fit.train(
-        pictures["train"], pictures["validation"], recipe, NAME, home=tmp_path, run_id="r", on_epoch=told.append
+        pictures["train"], pictures["validation"], recipe, NAME, folders=folders, run_id="r", on_epoch=told.append
     )
-    path = tmp_path / "models" / f"{model.artifact_sha256}.keras"
+    path = network_file(folders.models, model.artifact_sha256)
 
     def rows(split: Split) -> tuple[ImagePrediction, ...]:
-        scores = inference.predict(path, pictures[split], home=tmp_path)
+        scores = inference.predict(path, pictures[split])
         return tuple(
             ImagePrediction(ref.image_uid, ref.study_uid, ref.patient_key, split, ref.label, float(score))
             for ref, score in zip(pictures[split], scores, strict=True)
@@ -77,8 +79,9 @@ def test_an_added_network_trains_evaluates_explains_and_is_reported(added: None,
     metrics = measure.measure(images, studies, points, recipe.evaluation, "test")
     assert {metric.metric for metric in metrics if metric.value is not None} >= {"roc_auc", "sensitivity", "brier"}
 
-    maps = grad_cam.explain(path, NAME, pictures["test"][:2], tmp_path)
-    assert grad_cam.open_network(path, NAME).method == "sharpened-grad-cam"
+    explainer = grad_cam.open_network(path, NAME)
+    assert explainer.method == "sharpened-grad-cam"
+    maps = grad_cam.explain(path, NAME, pictures["test"][:2], tmp_path / "explanations", explainer=explainer)
     assert len(maps) == 2 and all((tmp_path / one.path).is_file() for one in maps)
 
     shown = GalleryMap(NAME, maps[0].path, maps[0].sanity_score, maps[0].border_share, maps[0].withheld)

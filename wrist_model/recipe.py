@@ -150,7 +150,7 @@ class Recipe(Checked):
 
         Its name, its note, and later fields at their neutral value are not in it.
         """
-        content = {key: value for key, value in _canonical(self).items() if key not in ("name", "note")}
+        content = {key: value for key, value in canonical(self).items() if key not in ("name", "note")}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @property
@@ -246,13 +246,14 @@ def write(recipe: Recipe, path: Path) -> None:
     path.write_text(tomli_w.dumps(content), encoding="utf-8")
 
 
-def _canonical(record: Any) -> dict[str, Any]:
+def canonical(record: Any) -> dict[str, Any]:
+    """A recipe or section without later fields at their neutral value: what hashes and keys are taken of."""
     found = {}
     for item in fields(record):
         value = getattr(record, item.name)
         if "since" in item.metadata and value == item.default:
             continue
-        found[item.name] = _canonical(value) if is_dataclass(value) else value
+        found[item.name] = canonical(value) if is_dataclass(value) else value
     return found
 
 

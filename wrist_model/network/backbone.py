@@ -81,16 +81,13 @@ class Backbone:
 
 def names() -> tuple[str, ...]:
     """All networks: those of a recipe that lists none first, in their order, then the others by name."""
-    found = sorted(module.name for module in pkgutil.iter_modules(backbones.__path__))
-    places = {name: _row(name).default_place for name in found}
-    return (*by_default(), *(name for name in found if places[name] is None))
+    places = {found.name: _row(found.name).default_place for found in pkgutil.iter_modules(backbones.__path__)}
+    return tuple(sorted(places, key=lambda name: (places[name] is None, places[name], name)))
 
 
 def by_default() -> tuple[str, ...]:
     """The networks of a recipe that lists none."""
-    found = [module.name for module in pkgutil.iter_modules(backbones.__path__)]
-    places = [(place, name) for name in found if (place := _row(name).default_place) is not None]
-    return tuple(name for _, name in sorted(places))
+    return tuple(name for name in names() if _row(name).default_place is not None)
 
 
 def row(name: str) -> Backbone:

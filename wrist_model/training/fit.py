@@ -56,7 +56,7 @@ def train(
     policy = free_policy(recipe, architecture, found)
     make = partial(prepared, recipe, architecture, found)
     network = make(policy)
-    data = training_inputs.open_source(
+    data = training_inputs.open_inputs(
         network, train, validation, recipe, found, make, features=folders.features, progress=progress
     )
     settings = recipe.training
@@ -111,7 +111,7 @@ def learning_rate(recipe: TrainingRecipe, step: int, steps: int) -> float:
 def _fingerprint(
     train: Sequence[ImageRef], validation: Sequence[ImageRef], recipe: Recipe, found: pretrained_weights.Weights
 ) -> str:
-    """Of all that decides a run: a state of another one is not gone on with."""
+    """SHA-256 of all that decides a run; a stored state with another one is not resumed."""
     rows = [(ref.image_uid, ref.pixel_sha256, ref.label) for ref in (*train, *validation)]
     part = {"rows": rows, "n": len(train), "recipe": recipe.canonical_json, "weights": found.sha256}
     return hashlib.sha256(json.dumps(part).encode()).hexdigest()
@@ -130,7 +130,7 @@ class Fit:
     def __init__(
         self,
         network: Network,
-        data: training_inputs.Source,
+        data: training_inputs.Inputs,
         labels: tuple[np.ndarray, np.ndarray],
         recipe: TrainingRecipe,
         progress: Progress | None = None,
@@ -223,7 +223,7 @@ class Fit:
         self.progress(f"train {self.network.architecture}", done, every, note)
 
 
-def _compiled(free: Any, optimizer: Any, data: training_inputs.Source) -> tuple[Callable, Callable]:
+def _compiled(free: Any, optimizer: Any, data: training_inputs.Inputs) -> tuple[Callable, Callable]:
     import keras
     import tensorflow as tf
 

@@ -75,7 +75,7 @@ def open_features(
         tuple(frozen.output_shape[1:]),
     )
 
-    def compute(asked: Sequence[feature_store.View], refs: Sequence[ImageRef]) -> Iterable[np.ndarray]:
+    def compute(asked: Sequence[feature_store.AugmentedCopy], refs: Sequence[ImageRef]) -> Iterable[np.ndarray]:
         other = make(wanted).frozen
         yield from _computed(function(other, recipe.training.fold_constants), asked, refs, recipe, progress)
 
@@ -84,7 +84,7 @@ def open_features(
 
 def _computed(
     forward: Callable[[Any], Any],
-    asked: Sequence[feature_store.View],
+    asked: Sequence[feature_store.AugmentedCopy],
     refs: Sequence[ImageRef],
     recipe: Recipe,
     progress: Progress | None,
@@ -95,7 +95,7 @@ def _computed(
     pictures = image_batches.load(subset, recipe.network.image_size, progress)
     changes, seed = recipe.augmentation, recipe.training.seed
 
-    def job(chunk: Sequence[feature_store.View]) -> np.ndarray:
+    def job(chunk: Sequence[feature_store.AugmentedCopy]) -> np.ndarray:
         indices = np.array([row[i] for i, _ in chunk])
         x = image_batches.augmented(pictures, subset, indices, changes, seed, [view for _, view in chunk])
         return forward(x).numpy().astype(recipe.training.feature_dtype)

@@ -76,29 +76,29 @@ def tune(
         )
     study = _study(folders.tuning, study_name, recipe)
     _end_abandoned(study, processes)
-    told: set[int] = set()
+    reported: set[int] = set()
 
-    def tell(study: Any) -> None:
+    def report(study: Any) -> None:
         for each in _ended(study, architecture):
-            if each.trial not in told:
-                told.add(each.trial)
+            if each.trial not in reported:
+                reported.add(each.trial)
                 on_trial(each)
         if progress:
             ended = [each.value for each in _ended(study, architecture) if each.value is not None]
             best = f"best AUC {max(ended):.3f}" if ended else ""
-            progress(f"tune {architecture}", min(len(told), trials), trials, best)
+            progress(f"tune {architecture}", min(len(reported), trials), trials, best)
 
-    tell(study)
+    report(study)
     bench = Bench(train, validation, recipe, architecture, found, folders, progress)
     if processes > 1:
         job = partial(_work, train, validation, recipe, architecture, folders, study_name, trials)
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             for future in [pool.submit(job, number) for number in range(processes)]:
                 future.result()
-                tell(study)
+                report(study)
     else:
-        _search(study, bench, trials, lambda: tell(study))
-    tell(study)
+        _search(study, bench, trials, lambda: report(study))
+    report(study)
     ended = _ended(study, architecture)
     best = max((each for each in ended if each.value is not None), key=_rank, default=None)
     if best is None:
@@ -145,7 +145,7 @@ class Bench:
         self.policy = free_policy(recipe, architecture, found)
         make = partial(prepared, recipe, architecture, found)
         network = make(self.policy)
-        data = training_inputs.open_source(
+        data = training_inputs.open_inputs(
             network, train, validation, recipe, found, make, features=folders.features, progress=progress
         )
         if not isinstance(data, feature_store.Features):
@@ -236,13 +236,13 @@ def _end_abandoned(study: Any, processes: int) -> None:
         log.warning("Trial %d was interrupted; it counts as failed and is not repeated.", trial.number)
 
 
-def _search(study: Any, bench: Bench, trials: int, told: Callable[[], None]) -> None:
+def _search(study: Any, bench: Bench, trials: int, on_end: Callable[[], None]) -> None:
     import optuna
 
     done = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     limit = optuna.study.MaxTrialsCallback(trials, states=done)
     if len(study.get_trials(deepcopy=False, states=done)) < trials:
-        study.optimize(bench.run, callbacks=[limit, lambda *_: told()])
+        study.optimize(bench.run, callbacks=[limit, lambda *_: on_end()])
 
 
 def _work(
