@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.result import Result, spread
+from db.home import explanation_folder
 from wrist_model.radiograph import decode
 from wrist_model.records import ImageRef
 from wrist_model.statistics.confidence_intervals import intervals
@@ -36,13 +37,13 @@ def gradcam(quick: bool = False) -> list[Result]:
             path = home / f"{architecture}.keras"
             network.save(path)
             opened = subject.open_network(path, architecture)
-            subject.explain(path, architecture, refs[:32], home, explainer=opened)
+            subject.explain(path, architecture, refs[:32], explanation_folder(home), explainer=opened)
             rates = []
             for _ in range(runs):
-                for old in (home / "explanations").iterdir():
+                for old in explanation_folder(home).iterdir():
                     old.unlink()
                 start = time.perf_counter()
-                subject.explain(path, architecture, refs, home, explainer=opened)
+                subject.explain(path, architecture, refs, explanation_folder(home), explainer=opened)
                 rates.append(n / (time.perf_counter() - start))
             ours = float(np.median(rates))
             setup = f"{architecture}, {n} PNG of 512×400 → checked overlays on disk, 224×224 network, open already"

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.result import Result, in_a_fresh_process, spread
+from db.home import work_folders
 from wrist_model.network import backbone
 from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
@@ -143,7 +144,15 @@ def _ours(refs: list[ImageRef], recipe: Recipe, architecture: str, folder: Path)
     cut = n - max(n * MURA_VALIDATION // (MURA_TRAIN + MURA_VALIDATION), 2)
 
     def run() -> None:
-        fit.train(refs[:cut], refs[cut:], recipe, architecture, home=home, run_id="r", on_epoch=lambda _: None)
+        fit.train(
+            refs[:cut],
+            refs[cut:],
+            recipe,
+            architecture,
+            folders=work_folders(home),
+            run_id="r",
+            on_epoch=lambda _: None,
+        )
 
     return _timed(run)
 
@@ -276,7 +285,7 @@ def tune(*, quick: bool) -> list[Result]:
             refs[cut:],
             recipe,
             architecture,
-            home=folder,
+            folders=work_folders(folder),
             study_name="bench",
             trials=trials,
             on_trial=lambda _: None,
@@ -307,7 +316,7 @@ def predict(*, quick: bool) -> list[Result]:
             )
             sha256 = keras_file.save(network, network.free.get_weights(), folder / "models", "scratch")
             path = folder / "models" / f"{sha256}.keras"
-            ours = [_timed(partial(inference.predict, path, refs, home=folder)) for _ in range(2)]
+            ours = [_timed(partial(inference.predict, path, refs)) for _ in range(2)]
             table = pandas.DataFrame({"filename": [ref.file for ref in refs]})
 
             def plain(path: Path = path, table: pandas.DataFrame = table) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from db.audit.chain import append, append_rows
 from db.engine import reading, writing
+from db.home import stored_pixels
 from db.labels import current_version
 from db.lookups import every, one, row_id
 from wrist_model.errors import DataError, LeakError
@@ -293,7 +294,7 @@ def _refs(engine: Engine, rows: Iterable[Any]) -> list[ImageRef]:
     refs = []
     for row in rows:
         if row.format == "dicom":
-            file = home / "pixels" / row.pixel_sha256[:2] / f"{row.pixel_sha256}.png"
+            file = stored_pixels(home, row.pixel_sha256)
         else:
             file = Path(row.root or "") / (row.path or "")
         groups: dict[str, str] = defaultdict(str, source=row.source, body_part=row.body_part)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from db.engine import reading
+from db.home import model_file
 from wrist_model.errors import DataError
 
 _PREDICTION = """
@@ -87,7 +88,7 @@ def _model(connection: Connection, number: int, home: Path) -> dict[str, Any]:
     ).scalars()
     if inside := [_model(connection, member, home) for member in members.all()]:
         return {**found, "members": inside}
-    file = home / "models" / f"{row['artifact_sha256']}.keras"
+    file = model_file(home, row["artifact_sha256"])
     return {
         **found,
         "file": f"models/{file.name}",

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from db import comparisons, datasets, evaluations, models
 from db import report_queries as facts_of
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, model_file
 from db.metrics import add_metrics
 from db.predictions import add_predictions, image_predictions, study_predictions
 from tasks.compute import dask_predict
@@ -92,15 +92,15 @@ def raw(
     model: models.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None
 ) -> tuple[ImagePrediction, ...]:
     """A single network's raw predictions of these images, in their order."""
-    path = home() / "models" / f"{model.artifact_sha256}.keras"
+    path = model_file(home(), model.artifact_sha256)
     with progress(f"predict with {model.architecture}") as tell:
         if cluster:
-            scores = dask_predict.predict(path, refs, home=home(), address=cluster, progress=tell)
+            scores = dask_predict.predict(path, refs, address=cluster, progress=tell)
         else:
             load_tensorflow()
             from wrist_model.scoring import inference
 
-            scores = inference.predict(path, refs, home=home(), progress=tell)
+            scores = inference.predict(path, refs, progress=tell)
     return tuple(
         ImagePrediction(ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label, float(score))
         for ref, score in zip(refs, scores, strict=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from db import datasets, evaluations, explanations, models, predictions
 from db.engine import open_catalogue
-from db.home import home
+from db.home import explanation_folder, home, model_file
 from tasks.evaluate import frozen
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
@@ -44,7 +44,11 @@ def explain(evaluation_id: str, chosen_by: str, count: int) -> Sequence[str]:
         return ()
     with progress(f"explain {model.architecture}") as tell:
         maps = grad_cam.explain(
-            home() / "models" / f"{model.artifact_sha256}.keras", model.architecture, refs, home(), progress=tell
+            model_file(home(), model.artifact_sha256),
+            model.architecture,
+            refs,
+            explanation_folder(home()),
+            progress=tell,
         )
     stored = explanations.add_explanations(engine, evaluation_id, maps, provenance())
     withheld = sum(one.withheld for one in maps)

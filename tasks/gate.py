@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from db import comparisons, datasets, evaluations, metrics, models, promotions
 from db import report_queries as facts_of
 from db.engine import open_catalogue, reading
-from db.home import home
+from db.home import home, model_file, work_folders
 from db.lookups import one
 from db.predictions import study_predictions
 from tasks.evaluate import frozen, predictions, served
@@ -75,7 +75,7 @@ def _has_files(engine: Engine, model_version_id: str) -> bool:
     model = models.model(engine, model_version_id)
     if model.members:
         return all(_has_files(engine, member) for member in model.members)
-    return (home() / "models" / f"{model.artifact_sha256}.keras").exists()
+    return model_file(home(), model.artifact_sha256).exists()
 
 
 def _references(engine: Engine, challenger: str) -> list[str]:
@@ -135,8 +135,8 @@ def _decide(
         return "promoted", "the first model: there is no champion to compare with"
     if missing:
         return "undecided", (
-            f"the network of {', '.join(missing)}, which serves or served, is missing from {home() / 'models'}: "
-            "there is nothing to compare with"
+            f"the network of {', '.join(missing)}, which serves or served, is missing from "
+            f"{work_folders(home()).models}: there is nothing to compare with"
         )
     verdict = rule.decide(found, recipe.gate)
     changed = _labels_since(engine, dataset_id, references[0])

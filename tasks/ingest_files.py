@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from db import ingest_runs, known_files, patients, quarantine, studies
 from db import labels as labelling
+from db.home import identity_key_file, pixel_folder
 from db.images import add_images
 from tasks.compute import decode_pool
 from tasks.runtime.heartbeat import alive
@@ -82,7 +83,7 @@ def catalogue_files(
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written.
     """
     begun = time.monotonic()
-    key = IdentityKey.load_or_make(home)
+    key = IdentityKey.load_or_make(identity_key_file(home))
     patients.remember_key(engine, key.fingerprint, provenance)
     patients.remember_split_rule(engine, asdict(rule), provenance)
     plans = _placed(engine, paths, source=source, body_part=body_part, labels=labels)
@@ -111,7 +112,7 @@ def studies_at(
     engine: Engine, home: Path, paths: Sequence[Path | str], source: str | None = None
 ) -> dict[str, list[str]]:
     """study_uid → stored paths of the catalogued images that lie at these paths, below them, or in these lists."""
-    key = IdentityKey.load_or_make(home)
+    key = IdentityKey.load_or_make(identity_key_file(home))
     found: dict[str, list[str]] = {}
     for plan in _placed(engine, paths, source=source):
         names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
@@ -139,7 +140,7 @@ def _one(
     context = Context(
         key=key,
         rule=rule,
-        home=str(home),
+        pixels=str(pixel_folder(home)),
         root=str(plan.root),
         source=plan.source,
         body_part=plan.body_part,

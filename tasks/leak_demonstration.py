@@ -6,7 +6,7 @@ from prefect import get_run_logger, task
 
 from db import datasets, leak_demonstrations, metrics
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, leak_folder
 from tasks.evaluate import HOLD_OUT
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
@@ -24,7 +24,7 @@ def show_leak(dataset_id: str, recipe: Recipe, architecture: str, evaluation_id:
     engine, by = open_catalogue(), provenance()
     refs = [ref for ref in datasets.image_refs(engine, dataset_id, "train") if ref.label is not None]
     with progress(f"leaky {architecture}") as tell:
-        figures = leak_demonstration.demonstrate(refs, recipe, architecture, home(), tell)
+        figures = leak_demonstration.demonstrate(refs, recipe, architecture, leak_folder(home(), architecture), tell)
     honest = {
         metric.metric: metric
         for metric in metrics.metrics(engine, evaluation_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from db.home import home
+from db.home import home, identity_key_file
 from db.query import read_only_sql
 from wrist_model.errors import DataError, Refused, UsageError
 from wrist_model.intake.examine_file import is_pseudonym, printable
@@ -24,7 +24,7 @@ def locate(target: str, folder: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
     path, sha256 = _stored(target)
-    key = IdentityKey.load_or_make(home())
+    key = IdentityKey.load_or_make(identity_key_file(home()))
     files = list(walk.files(absolute(folder)))
     for file, relative in files:
         if (key.path(relative) if is_pseudonym(path) else printable(relative)) == path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from db import labels as labelling
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, identity_key_file
 from db.query import read_only_sql
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
@@ -23,7 +23,7 @@ def relabel(file: Path) -> dict[str, int]:
     listed = label_corrections.read(file)
     engine = open_catalogue(existing=True)
     before = labelling.study_labels(engine)
-    named = _Namer(IdentityKey.load_or_make(home()), before)
+    named = _Namer(IdentityKey.load_or_make(identity_key_file(home())), before)
     changes: dict[str, int | None] = {}
     unknown = 0
     for one in listed:

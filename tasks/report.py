@@ -13,7 +13,7 @@ from db import comparisons, datasets, evaluations, explanations, metrics, predic
 from db import models as stored_models
 from db import report_queries as facts_of
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, report_file
 from tasks.evaluate import frozen, served
 from tasks.explain import cases
 from tasks.leak_demonstration import leaks
@@ -42,7 +42,7 @@ def write(evaluation_ids: Sequence[str]) -> str:
     """Writes reports/<dataset>-<evaluation>.html, its model card and checklists, from stored rows; gives its path."""
     engine = open_catalogue()
     data = gather(engine, evaluation_ids)
-    path = home() / "reports" / f"{data.dataset.dataset_id}-{data.evaluation_id}.html"
+    path = report_file(home(), data.dataset.dataset_id, data.evaluation_id)
     sha256 = page.write(data, path)
     for kind, (file, digest) in {"html": (path, sha256), **page.write_documents(data, path)}.items():
         reports.add_report(

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from db import datasets, trainings
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, work_folders
 from tasks.runtime.heartbeat import alive
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
@@ -60,7 +60,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
                 _by_content(datasets.image_refs(engine, dataset_id, "validation")),
                 recipe,
                 architecture,
-                home=home(),
+                folders=work_folders(home()),
                 run_id=start.training_run_id,
                 on_epoch=on_epoch,
                 progress=tell,

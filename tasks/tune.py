@@ -9,7 +9,7 @@ from prefect import get_run_logger, task
 
 from db import datasets, tuning_trials
 from db.engine import open_catalogue
-from db.home import home
+from db.home import home, tuned_recipe_file, work_folders
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
@@ -55,14 +55,14 @@ def search(
             datasets.image_refs(engine, dataset_id, "validation"),
             recipe,
             architecture,
-            home=home(),
+            folders=work_folders(home()),
             study_name=study_name,
             trials=wanted,
             on_trial=on_trial,
             processes=processes,
             progress=tell,
         )
-    path = home() / "recipes" / f"{found.best.name}.toml"
+    path = tuned_recipe_file(home(), found.best.name)
     write(found.best, path)
     best = found.best_trial
     told = (

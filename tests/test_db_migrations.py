@@ -25,6 +25,7 @@ from db.maintenance.backup import restore
 from db.maintenance.migrate import configuration, downgrade, upgrade
 from db.query.read_only_sql import query
 from db.schema.all_tables import AUDITED, METADATA
+from db.schema.revisions import HEAD, REVISIONS
 from wrist_model.errors import CatalogueError
 
 RELEASED = Path(__file__).parent / "schemas"
@@ -33,8 +34,8 @@ VERSIONS = Path(room.__file__).parent / "migrations" / "versions"
 
 def test_the_code_knows_the_head_of_its_migrations() -> None:
     scripts = ScriptDirectory.from_config(configuration())
-    assert scripts.get_heads() == [room.HEAD]
-    assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == room.REVISIONS
+    assert scripts.get_heads() == [HEAD]
+    assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == REVISIONS
 
 
 def test_migrating_gives_exactly_the_tables_of_the_schema(catalogue: Engine) -> None:
@@ -68,7 +69,7 @@ def test_a_released_schema_never_changes(name: str) -> None:
 def test_opening_again_changes_nothing_and_down_and_up_again_works(catalogue: Engine, home: Path) -> None:
     tell(catalogue)
     room.open_catalogue(home).dispose()
-    assert downgrade(catalogue, home, "base") == room.HEAD
+    assert downgrade(catalogue, home, "base") == HEAD
     assert set(inspect(catalogue).get_table_names()) == {"alembic_version"}
     upgrade(catalogue, home)
     assert "image_prediction" in inspect(catalogue).get_table_names()
@@ -148,7 +149,7 @@ def test_a_catalogue_goes_back_to_the_first_schema_as_it_was_and_up_again(catalo
     upgrade(catalogue, home)
     assert shape(catalogue) == head
     ingest(catalogue)
-    assert downgrade(catalogue, home, "0001") == room.HEAD and shape(catalogue) == first
+    assert downgrade(catalogue, home, "0001") == HEAD and shape(catalogue) == first
     upgrade(catalogue, home)
     assert shape(catalogue) == head and verify(catalogue).ok
     labels.relabel(catalogue, {"st-0002": 1}, "points to the label before", BY)

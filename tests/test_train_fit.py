@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from db.home import work_folders
 from tests import train_data
 from wrist_model.network import backbone, keras_file, pretrained_weights
 from wrist_model.recipe import Recipe
@@ -48,7 +49,9 @@ def fit(
     if same in DONE:
         return DONE[same]
     told: list[Epoch] = []
-    found = training.train(*pictures, recipe, architecture, home=home, run_id=run_id, on_epoch=told.append)
+    found = training.train(
+        *pictures, recipe, architecture, folders=work_folders(home), run_id=run_id, on_epoch=told.append
+    )
     assert tuple(told) == found.history
     DONE[same] = found
     return found
@@ -59,7 +62,7 @@ def losses(model: TrainedModel) -> np.ndarray:
 
 
 def scores(model: TrainedModel, refs: list[ImageRef], home: Path) -> np.ndarray:
-    return inference.predict(home / "models" / f"{model.artifact_sha256}.keras", refs, home=home)
+    return inference.predict(home / "models" / f"{model.artifact_sha256}.keras", refs)
 
 
 def plain_keras(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from db.home import work_folders
 from tests import train_data
 from wrist_model import recipe as recipes
 from wrist_model.errors import DataError, LeakError
@@ -26,7 +27,14 @@ def run(ground: tuple[Path, list[ImageRef]], home: Path, trials: int, **changes:
     told: list[search.Trial] = []
     recipe = train_data.recipe(str(folder / "{architecture}.keras"), **changes)
     found = search.tune(
-        refs[:12], refs[12:], recipe, "resnet50", home=home, study_name="s", trials=trials, on_trial=told.append
+        refs[:12],
+        refs[12:],
+        recipe,
+        "resnet50",
+        folders=work_folders(home),
+        study_name="s",
+        trials=trials,
+        on_trial=told.append,
     )
     return found, told
 
@@ -74,7 +82,7 @@ def test_trials_run_side_by_side_in_processes_and_each_counts_once(
         refs[12:],
         train_data.recipe(str(folder / "{architecture}.keras")),
         "resnet50",
-        home=tmp_path,
+        folders=work_folders(tmp_path),
         study_name="s",
         trials=3,
         processes=2,

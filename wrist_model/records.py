@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Progress = Callable[[str, int, int, str], None]
@@ -17,6 +18,27 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Level = Literal["image", "study"]
 ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class WorkFolders:
+    """Where trainings and tunings keep their files; each is made where it is missing."""
+
+    models: Path  # saved networks, `network_file`
+    runs: Path  # a folder a training: its last state, until it is finished
+    features: Path  # stored features of the frozen parts
+    tensorboard: Path  # a folder a training: TensorBoard's logs
+    tuning: Path  # a journal a study
+
+
+def network_file(models: Path, sha256: str) -> Path:
+    """Where a saved network of that content lies."""
+    return models / f"{sha256}.keras"
+
+
+def pixel_file(pixels: Path, pixel_sha256: str) -> Path:
+    """Where the pixel store keeps a decoded frame: `<aa>/<pixel_sha256>.png`, grey, bone bright."""
+    return pixels / pixel_sha256[:2] / f"{pixel_sha256}.png"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ from sqlalchemy import Connection, Engine, text
 from db import leases
 from db.audit.anchor_file import Found
 from db.audit.triggers import postgresql_triggers
+from db.engine import make_engine
+from db.home import model_file
 from db.lookups import environment_sha256
+from db.maintenance.migrate import upgrade
 from db.schema import views
 from db.schema.all_tables import AUDITED, METADATA
 
@@ -53,9 +56,6 @@ def _sqlite_objects(connection: Connection) -> dict[tuple[str, str], str]:
 @cache
 def _sqlite_reference() -> dict[tuple[str, str], str]:
     """What a database that was just made holds."""
-    from db.engine import make_engine
-    from db.maintenance.migrate import upgrade
-
     with TemporaryDirectory() as folder:
         engine = make_engine(f"sqlite:///{folder}/reference.sqlite")
         upgrade(engine, Path(folder))
@@ -236,7 +236,7 @@ def stored_files(connection: Connection, home: Path) -> Iterator[tuple[Path, str
             "SELECT model_version_id, artifact_sha256 FROM model_version WHERE training_run_id IS NOT NULL ORDER BY id"
         )
     ):
-        yield home / "models" / f"{row[1]}.keras", row[1], row[0]
+        yield model_file(home, row[1]), row[1], row[0]
     for table, column in (("explanation", "explanation_id"), ("report", "report_id")):
         for row in connection.execute(text(f"SELECT {column}, path, file_sha256 FROM {table} ORDER BY id")):
             yield home / row[1], row[2], row[0]

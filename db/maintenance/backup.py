@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
 from db.engine import make_engine, plain_errors, reading, writing
-from db.home import sqlite_file
+from db.home import restoring_file, sqlite_file
 from db.maintenance.migrate import upgrade
 from db.schema.all_tables import AUDITED, METADATA
 from wrist_model.errors import CatalogueError
@@ -46,8 +46,7 @@ def backup(engine: Engine, target: Path) -> Path:
     except OSError as error:
         raise CatalogueError(f"{target}: can't be written ({error.strerror}). Give another file.") from None
     finally:
-        for rest in partial.parent.glob(partial.name + "*"):
-            rest.unlink(missing_ok=True)
+        _unlink(partial)
     return target
 
 
@@ -77,8 +76,7 @@ def restore(source: Path, home: Path, url: str) -> str:
         checked.replace(file)
         return kept
     finally:
-        for rest in checked.parent.glob(checked.name + "*"):
-            rest.unlink(missing_ok=True)
+        _unlink(checked)
 
 
 def _checked_copy(source: Path, home: Path) -> Path:
@@ -86,9 +84,8 @@ def _checked_copy(source: Path, home: Path) -> Path:
     if not source.is_file():
         raise CatalogueError(f"{source}: no such backup file.")
     home.mkdir(parents=True, exist_ok=True)
-    copy = home / "restoring.sqlite"
-    for rest in home.glob("restoring.sqlite*"):
-        rest.unlink()
+    copy = restoring_file(home)
+    _unlink(copy)
     shutil.copy(source, copy)
     engine = make_engine(f"sqlite:///{copy}").execution_options(wrist_home=str(home))
     try:
@@ -102,12 +99,17 @@ def _checked_copy(source: Path, home: Path) -> Path:
             raise CatalogueError(f"{source}: not restored, the backup does not verify: {first.where}: {first.message}")
     except CatalogueError:
         engine.dispose()
-        for rest in home.glob("restoring.sqlite*"):
-            rest.unlink()
+        _unlink(copy)
         raise
     engine.dispose()
     _one_file(copy)
     return copy
+
+
+def _unlink(file: Path) -> None:
+    """Remove a SQLite file and what SQLite keeps beside it."""
+    for each in file.parent.glob(file.name + "*"):
+        each.unlink(missing_ok=True)
 
 
 def _one_file(file: Path) -> None:

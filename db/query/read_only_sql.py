@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from db.engine import HEAD, explain, open_catalogue, refuse_newer
+from db.engine import explain, open_catalogue
 from db.home import database_url, sqlite_file
 from db.home import home as default_home
 from db.query.json_text import json_text
+from db.schema.revisions import HEAD, refuse_newer
 from wrist_model.errors import CatalogueError, UsageError
 
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -51,7 +52,7 @@ def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, ma
     if file is None:
         return _postgresql(sql, url, home, limit_seconds, max_rows)
     if not file.exists() or _sqlite_revision(file) != HEAD:
-        open_catalogue(home).dispose()
+        open_catalogue(home)
     return _sqlite(sql, file, limit_seconds, max_rows)
 
 
@@ -169,7 +170,7 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
             revision = row[0] if row else None
             refuse_newer(revision)
             if revision != HEAD:
-                open_catalogue(home).dispose()
+                open_catalogue(home)
             connection.read_only = True
             connection.adapters.register_loader("numeric", _number_loader())
             connection.execute(f"SET LOCAL statement_timeout = {int(limit_seconds * 1000)}")

@@ -27,32 +27,36 @@ def browse(
     from db.home import database_url, home
     from db.query.datasette_plugin import command
 
-    open_catalogue(existing=True).dispose()
+    open_catalogue(existing=True)
     started = command(database_url(), home(), port)
-    print(f"http://127.0.0.1:{port}/catalogue (Ctrl-C ends it; plots: http://127.0.0.1:{port}/-/plots)", flush=True)
+    print(
+        f"http://127.0.0.1:{port}/catalogue (Ctrl-C ends it; plots: http://127.0.0.1:{port}/-/dashboards/plots)",
+        flush=True,
+    )
     raise typer.Exit(subprocess.run(started, check=False).returncode)
 
 
 def upgrade() -> None:
     """Bring the database to this version's schema (done on first use anyway)."""
-    from db.engine import HEAD, make_engine
-    from db.home import database_url, home
-    from db.maintenance import migrate
+    from db.engine import engine_of
+    from db.home import home
+    from db.maintenance.migrate import upgrade as bring
+    from db.schema.revisions import HEAD
 
     place = home()
     place.mkdir(parents=True, exist_ok=True)
-    before = migrate.upgrade(make_engine(database_url(place)), place)
+    before = bring(engine_of(place), place)
     print(f"The schema is at {HEAD}; it was at {before}.")
 
 
 def downgrade(revision: Annotated[str, typer.Argument(help="An earlier schema; `base` drops everything.")]) -> None:
     """Take the database back to an earlier schema. Back it up first."""
-    from db.engine import make_engine
-    from db.home import database_url, home
-    from db.maintenance import migrate
+    from db.engine import engine_of
+    from db.home import home
+    from db.maintenance.migrate import downgrade as take
 
     place = home()
-    before = migrate.downgrade(make_engine(database_url(place)), place, revision)
+    before = take(engine_of(place), place, revision)
     print(f"The schema is at {revision}; it was at {before}.")
 
 
@@ -80,7 +84,8 @@ def grant(
     reader: Annotated[str, typer.Option("--reader", help="The role that may see the views.")] = "wrist_reader",
 ) -> None:
     """Print the SQL for two PostgreSQL roles: a writer that can't change rows, a reader of the views alone."""
-    from db.engine import make_engine
+    from sqlalchemy import make_url
+
     from db.home import database_url, sqlite_file
     from db.maintenance.grants import grant_sql
     from wrist_model.errors import UsageError
@@ -88,4 +93,4 @@ def grant(
     url = database_url()
     if sqlite_file(url) is not None:
         raise UsageError("SQLite has no roles: set the rights of the file. For roles set WRIST_DATABASE_URL.")
-    print(grant_sql(str(make_engine(url).url.database), writer, reader), end="")
+    print(grant_sql(str(make_url(url).database), writer, reader), end="")

@@ -38,7 +38,7 @@ def retrain(
 
 def _print_retrained(result: dict[str, Any]) -> None:
     from db.engine import open_catalogue
-    from db.home import home
+    from db.home import catalogue_file, home
     from tasks.headline_metrics import headlines
 
     print(f"\nData set {result['dataset_id']}; gate: {result['decision']}.")
@@ -47,7 +47,7 @@ def _print_retrained(result: dict[str, Any]) -> None:
         cells = "".join(f"{row[name]:>22}" for name in ("roc_auc", "sensitivity", "specificity"))
         print(f"{row['architecture']:<26}{cells}")
     print(f"Report:    {result['report']}")
-    print(f"Catalogue: {home() / 'catalogue.sqlite'}")
+    print(f"Catalogue: {catalogue_file(home())}")
 
 
 def train(
@@ -85,10 +85,10 @@ def tune(
 
 def demo(as_json: Json = False) -> None:
     """Make synthetic radiographs, run the whole retraining flow on them, and say where everything is."""
-    from db.home import home
+    from db.home import demo_data_folder, home
     from wrist_model.synthetic import dataset
 
-    folder = home() / "demo-data"
+    folder = demo_data_folder(home())
     say("Wrist demo: synthetic radiographs, networks trained from scratch. What it shows is the pipeline, not wrists.")
     made = dataset.write(folder)
     paths, labels = [str(made.mura), str(made.dicom)], ["", str(made.labels)]

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from db.home import prefect_folder
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -36,7 +37,7 @@ def environment(home: Path) -> dict[str, str]:
 
     A server on this machine is never asked through a proxy.
     """
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
     no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + [HOST, "localhost"]))
     return {
@@ -79,7 +80,7 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
     port: where to start one; None takes a free port. Raises UsageError when the port is in use, CatalogueError when
     the server doesn't start.
     """
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = (folder / "users.lock").open("a")
@@ -120,7 +121,7 @@ def recorded(home: Path) -> str | None:
     import psutil
 
     try:
-        record = json.loads((home / "prefect" / RECORD).read_text())
+        record = json.loads((prefect_folder(home) / RECORD).read_text())
         process = psutil.Process(int(record["pid"]))
         if abs(process.create_time() - float(record["created"])) > 1:
             return None
@@ -138,7 +139,7 @@ def recorded(home: Path) -> str | None:
 def _start(home: Path, port: int) -> str:
     import psutil
 
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}

@@ -18,7 +18,7 @@ from PIL import Image
 from wrist_model.errors import DataError
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImageRef, Progress
+from wrist_model.records import ImageRef, Progress, WorkFolders, network_file
 from wrist_model.statistics.confidence_intervals import intervals
 from wrist_model.statistics.metrics import Table
 from wrist_model.training import augmentation, image_batches
@@ -93,16 +93,15 @@ def copied(
 
 
 def demonstrate(
-    refs: Sequence[ImageRef], recipe: Recipe, architecture: str, home: Path, progress: Progress | None = None
+    refs: Sequence[ImageRef], recipe: Recipe, architecture: str, place: Path, progress: Progress | None = None
 ) -> tuple[LeakFigure, ...]:
     """Train one network the leaky way and score it the leaky way. refs: the images of the train split, labelled.
 
-    Writes below home/leak and removes it again. Raises DataError where a class is missing.
+    Writes below `place` and removes it again. Raises DataError where a class is missing.
     """
     from wrist_model.scoring import inference
     from wrist_model.training import fit
 
-    place = home / "leak" / architecture
     shutil.rmtree(place, ignore_errors=True)
     try:
         everything = copied(refs, recipe, place / "pictures", progress)
@@ -112,13 +111,13 @@ def demonstrate(
             [replace(ref, split="validation") for ref in dealt.validation],
             recipe,
             architecture,
-            home=place,
+            folders=WorkFolders(place, place, place / "rows", place, place),
             run_id="leak",
             on_epoch=lambda epoch: None,
             progress=progress,
         )
-        saved = place / "models" / f"{model.artifact_sha256}.keras"
-        scores = inference.predict(saved, dealt.test, home=place, progress=progress)
+        saved = network_file(place, model.artifact_sha256)
+        scores = inference.predict(saved, dealt.test, progress=progress)
         return figures(dealt, scores, recipe, architecture)
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -145,12 +145,14 @@ def explain(
     model_path: Path,
     architecture: str,
     refs: Sequence[ImageRef],
-    home: Path,
+    folder: Path,
     *,
     progress: Progress | None = None,
     explainer: Explainer | None = None,
 ) -> tuple[Explanation, ...]:
-    """One overlay a radiograph, in the order of refs, as `home/explanations/<sha256>.png`, and its verdict.
+    """One overlay a radiograph, in the order of refs, as `folder/<sha256>.png`, and its verdict.
+
+    A returned path begins with the folder's name.
 
     explainer: one already opened by `open_network`, to explain several lots. Raises DataError for a network that
     can't be opened or a radiograph that changed or vanished.
@@ -158,7 +160,7 @@ def explain(
     if not refs:
         return ()
     network = explainer or open_network(model_path, architecture)
-    (home / "explanations").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     found: list[Explanation] = []
     chunks = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
 
@@ -173,7 +175,7 @@ def explain(
         ):
             maps, randomised = network.maps(pictures), network.randomised(pictures)
             found += [each.result() for each in drawing]
-            draw = partial(_drawn, home=home, method=network.method)
+            draw = partial(_drawn, folder=folder, method=network.method)
             drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, randomised, strict=True)]
             if progress:
                 progress("explain", len(found), len(refs), architecture)
@@ -183,15 +185,17 @@ def explain(
     return tuple(found)
 
 
-def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, method: str) -> Explanation:
+def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Path, method: str) -> Explanation:
     full = upsampled(heat, pixels.shape)
     sanity, border = heat_map_checks.sanity_score(heat, randomised), heat_map_checks.border_share(full, pixels)
     why = heat_map_checks.verdict(heat, sanity, border)
     content = overlay(pixels, full)
     sha256 = hashlib.sha256(content).hexdigest()
-    path = Path("explanations") / f"{sha256}.png"
-    if not (home / path).exists():
-        part = home / "explanations" / f".{sha256}.{ref.image_uid}.part"
+    file = folder / f"{sha256}.png"
+    if not file.exists():
+        part = folder / f".{sha256}.{ref.image_uid}.part"
         part.write_bytes(content)
-        part.replace(home / path)
-    return Explanation(ref.image_uid, method, path.as_posix(), sha256, sanity, bool(why), why, border)
+        part.replace(file)
+    return Explanation(
+        ref.image_uid, method, file.relative_to(folder.parent).as_posix(), sha256, sanity, bool(why), why, border
+    )

@@ -1,8 +1,8 @@
 """Stored features: the frozen part runs once for each image and view, and trainings read what it gave.
 
-    home/features/<store>/store.json      what the rows are: backbone, boundary, weights, size, precision
-    home/features/<store>/<n>.rows        rows one after another, memory-mapped when read
-    home/features/<store>/<n>.index       a key and a checksum for each row, written after it
+    <root>/<store>/store.json      what the rows are: backbone, boundary, weights, size, precision
+    <root>/<store>/<n>.rows        rows one after another, memory-mapped when read
+    <root>/<store>/<n>.index       a key and a checksum for each row, written after it
 
 A row's key is the hash of the pixels, the view, and how the view was drawn; an unaugmented row is shared by all
 recipes. Writers hold a lock; an interrupted writer leaves whole rows, which the next one keeps.
@@ -97,10 +97,10 @@ class Segment:
 
 
 class Store:
-    """The rows of one StoreKey below home/features."""
+    """The rows of one StoreKey, in a folder below the root of all stores."""
 
-    def __init__(self, home: Path, key: StoreKey) -> None:
-        self.root, self.key = home / "features", key
+    def __init__(self, root: Path, key: StoreKey) -> None:
+        self.root, self.key = root, key
         self.folder = self.root / key.name
         self.folder.mkdir(parents=True, exist_ok=True)
         about = self.folder / "store.json"

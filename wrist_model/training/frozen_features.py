@@ -53,7 +53,7 @@ def open_features(
     found: pretrained_weights.Weights,
     make: Callable[[str], Network],
     *,
-    home: Path,
+    folder: Path,
     progress: Progress | None = None,
 ) -> feature_store.Features:
     """The stored features of these images, made where they are missing.
@@ -79,7 +79,7 @@ def open_features(
         other = make(wanted).frozen
         yield from _computed(function(other, recipe.training.fold_constants), asked, refs, recipe, progress)
 
-    return feature_store.Features(feature_store.Store(home, key), train, validation, recipe, compute, progress)
+    return feature_store.Features(feature_store.Store(folder, key), train, validation, recipe, compute, progress)
 
 
 def _computed(

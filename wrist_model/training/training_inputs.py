@@ -77,15 +77,17 @@ def open_source(
     found: Weights,
     make: Callable[[str], Network],
     *,
-    home: Path,
+    features: Path,
     progress: Progress | None = None,
 ) -> Source:
     """Stored features where the recipe wants them and something is frozen; else pictures.
 
-    make(policy): the same network, weights included, under another dtype policy.
+    make(policy): the same network, weights included, under another dtype policy. features: the folder of all stores.
     """
     if network.frozen is None or recipe.training.mode == "online":
         return Pictures(network, train, validation, recipe, progress)
     from wrist_model.training import frozen_features
 
-    return frozen_features.open_features(network, train, validation, recipe, found, make, home=home, progress=progress)
+    return frozen_features.open_features(
+        network, train, validation, recipe, found, make, folder=features, progress=progress
+    )

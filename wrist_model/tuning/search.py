@@ -1,6 +1,6 @@
 """Tune a recipe on stored features: Optuna's TPE and median pruner on the validation studies' AUC.
 
-The trials lie in home/tuning/<study>.journal, so that a killed tuning goes on and several processes share one.
+The trials lie in folders.tuning/<study>.journal, so that a killed tuning goes on and several processes share one.
 The test split can't get in: images that stand in it are refused.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from wrist_model.errors import DataError, LeakError
 from wrist_model.network import pretrained_weights
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImagePrediction, ImageRef, Progress
+from wrist_model.records import ImagePrediction, ImageRef, Progress, WorkFolders
 from wrist_model.scoring import study_aggregation
 from wrist_model.statistics import metrics
 from wrist_model.training import feature_store, image_batches, training_inputs
@@ -69,7 +69,7 @@ def tune(
     recipe: Recipe,
     architecture: str,
     *,
-    home: Path,
+    folders: WorkFolders,
     study_name: str,
     trials: int,
     on_trial: Callable[[Trial], None],
@@ -91,7 +91,7 @@ def tune(
             'Tuning runs on stored features: it needs pretrained weights and training.mode = "features"; '
             f'the recipe {recipe.name} has weights = "{recipe.network.weights}", mode = "{recipe.training.mode}".'
         )
-    study = _study(home, study_name, recipe)
+    study = _study(folders.tuning, study_name, recipe)
     _end_abandoned(study, processes)
     told: set[int] = set()
 
@@ -106,9 +106,9 @@ def tune(
             progress(f"tune {architecture}", min(len(told), trials), trials, best)
 
     tell(study)
-    bench = Bench(train, validation, recipe, architecture, found, home, progress)
+    bench = Bench(train, validation, recipe, architecture, found, folders, progress)
     if processes > 1:
-        job = partial(_work, train, validation, recipe, architecture, home, study_name, trials)
+        job = partial(_work, train, validation, recipe, architecture, folders, study_name, trials)
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             for future in [pool.submit(job, number) for number in range(processes)]:
                 future.result()
@@ -154,7 +154,7 @@ class Bench:
         recipe: Recipe,
         architecture: str,
         found: pretrained_weights.Weights,
-        home: Path,
+        folders: WorkFolders,
         progress: Progress | None = None,
     ) -> None:
         self.recipe, self.architecture, self.found, self.validation = recipe, architecture, found, validation
@@ -163,7 +163,7 @@ class Bench:
         make = partial(prepared, recipe, architecture, found)
         network = make(self.policy)
         data = training_inputs.open_source(
-            network, train, validation, recipe, found, make, home=home, progress=progress
+            network, train, validation, recipe, found, make, features=folders.features, progress=progress
         )
         if not isinstance(data, feature_store.Features):
             raise DataError("Tuning runs on stored features; this recipe freezes nothing.")
@@ -227,12 +227,12 @@ def _measured(refs: Sequence[ImageRef], probabilities: np.ndarray) -> tuple[floa
     return float(metrics.roc_auc(labels.tolist(), scores.tolist())), float(-np.log(own).mean())
 
 
-def _study(home: Path, name: str, recipe: Recipe) -> Any:
+def _study(folder: Path, name: str, recipe: Recipe) -> Any:
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = home / "tuning" / f"{name}.journal"
+    path = folder / f"{name}.journal"
     path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=name,
@@ -267,14 +267,16 @@ def _work(
     validation: Sequence[ImageRef],
     recipe: Recipe,
     architecture: str,
-    home: Path,
+    folders: WorkFolders,
     study_name: str,
     trials: int,
     number: int,
 ) -> None:
-    study = _study(home, study_name, replace(recipe, tuning=replace(recipe.tuning, seed=recipe.tuning.seed + number)))
+    study = _study(
+        folders.tuning, study_name, replace(recipe, tuning=replace(recipe.tuning, seed=recipe.tuning.seed + number))
+    )
     found = pretrained_weights.resolve(recipe.network.weights, architecture)
-    _search(study, Bench(train, validation, recipe, architecture, found, home), trials, lambda: None)
+    _search(study, Bench(train, validation, recipe, architecture, found, folders), trials, lambda: None)
 
 
 def _ended(study: Any) -> list[Trial]:
