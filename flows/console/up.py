@@ -183,9 +183,8 @@ def deploy(home: Path, url: str) -> None:
     )
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise CatalogueError(
-            f"The deployments of {ROOT / 'prefect.yaml'} failed: {lines[-1] if lines else 'Prefect gave no reason'}"
-        )
+        reason = lines[-1] if lines else "Prefect gave no reason"
+        raise CatalogueError(f"The deployments of {ROOT / 'prefect.yaml'} failed: {reason}")
 
 
 def _tell(home: Path, url: str) -> None:

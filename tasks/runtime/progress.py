@@ -131,7 +131,7 @@ class _Artifact:
         self.key = re.sub(r"[^a-z0-9]+", "-", f"progress {title}".lower()).strip("-")
         self.id: UUID | None = None
         self.last: tuple[float, str] | None = None
-        self.ended = not _in_a_run()
+        self.ended = not in_a_run()
         self.thread = threading.get_ident()
 
     def tell(self, stage: str, done: int, total: int, note: str) -> None:
@@ -160,7 +160,8 @@ class _Artifact:
             logging.getLogger("prefect.wrist").debug("No progress artifact: %s", error)
 
 
-def _in_a_run() -> bool:
+def in_a_run() -> bool:
+    """Whether this code works for a Prefect run, so that an artifact would have a place."""
     if "prefect" not in sys.modules:
         return False
     from prefect.context import FlowRunContext, TaskRunContext

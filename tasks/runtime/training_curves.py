@@ -6,7 +6,8 @@ import base64
 import logging
 from uuid import UUID
 
-from tasks.runtime.artifacts import in_a_run, shrunk
+from tasks.runtime.artifacts import shrunk
+from tasks.runtime.progress import in_a_run
 from wrist_model.records import Epoch
 
 
