@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import one
 from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
 
 
-def remember_key(engine: Engine, fingerprint: str, by: Provenance) -> None:
+def remember_key(engine: Catalogue, fingerprint: str, by: Provenance) -> None:
     """Bind the catalogue to its identity key. Raises CatalogueError when it was made with another."""
     if _fact(engine, "identity_key_fingerprint", fingerprint, by) != fingerprint:
         raise CatalogueError(
@@ -23,7 +21,7 @@ def remember_key(engine: Engine, fingerprint: str, by: Provenance) -> None:
         )
 
 
-def remember_split_rule(engine: Engine, rule: Mapping[str, float | int], by: Provenance) -> None:
+def remember_split_rule(engine: Catalogue, rule: Mapping[str, float | int], by: Provenance) -> None:
     """Bind the catalogue to its split rule. Raises CatalogueError when it was begun with another."""
     wanted = json.dumps(dict(rule), sort_keys=True)
     if (stored := _fact(engine, "split_rule", wanted, by)) != wanted:
@@ -33,7 +31,7 @@ def remember_split_rule(engine: Engine, rule: Mapping[str, float | int], by: Pro
         )
 
 
-def _fact(engine: Engine, name: str, value: str, by: Provenance) -> str:
+def _fact(engine: Catalogue, name: str, value: str, by: Provenance) -> str:
     with reading(engine) as connection:
         found = one(connection, "SELECT value FROM fact WHERE name = :name", name=name)
     if found:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append, append_rows
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import among, every, one, row_id
 from db.schema.views import EXCLUDED, LABEL_NOW
@@ -34,7 +34,7 @@ class DatasetVersion:
     frozen_at: str
 
 
-def candidates(engine: Engine) -> tuple[Candidate, ...]:
+def candidates(engine: Catalogue) -> tuple[Candidate, ...]:
     """Every catalogued image with its patient's split, its study's label now, and why a person left it out, if so."""
     left_out = ", ".join(
         EXCLUDED.format(kind=kind, row=row) for kind, row in (("image", "i"), ("study", "s"), ("patient", "p"))
@@ -50,7 +50,7 @@ def candidates(engine: Engine) -> tuple[Candidate, ...]:
 
 
 def add_dataset(
-    engine: Engine, members: Sequence[Member], by: Provenance, guard_status: str = "clean", guard: str = ""
+    engine: Catalogue, members: Sequence[Member], by: Provenance, guard_status: str = "clean", guard: str = ""
 ) -> str:
     """Freeze a version; returns its dataset_id. The same manifest again writes nothing and gives the same id.
 
@@ -110,7 +110,7 @@ def manifest_sha256(members: Iterable[Member], pixels: dict[str, str], label_ver
     return digest.hexdigest()
 
 
-def dataset(engine: Engine, dataset_id: str | None = None) -> DatasetVersion:
+def dataset(engine: Catalogue, dataset_id: str | None = None) -> DatasetVersion:
     """One version, or the newest. Raises DataError when there is none."""
     found = latest_dataset(engine) if dataset_id is None else _dataset(engine, "d.dataset_id = :id", id=dataset_id)
     if found is None:
@@ -119,12 +119,12 @@ def dataset(engine: Engine, dataset_id: str | None = None) -> DatasetVersion:
     return found
 
 
-def latest_dataset(engine: Engine) -> DatasetVersion | None:
+def latest_dataset(engine: Catalogue) -> DatasetVersion | None:
     """The newest version, or None."""
     return _dataset(engine, "d.id = (SELECT max(id) FROM dataset_version)")
 
 
-def training_dataset(engine: Engine, model_version_id: str) -> DatasetVersion | None:
+def training_dataset(engine: Catalogue, model_version_id: str) -> DatasetVersion | None:
     """The version that a model version was trained on (an ensemble: its first member); None without a training run."""
     return _dataset(
         engine,
@@ -136,7 +136,7 @@ def training_dataset(engine: Engine, model_version_id: str) -> DatasetVersion | 
     )
 
 
-def members(engine: Engine, dataset_id: str) -> tuple[Member, ...]:
+def members(engine: Catalogue, dataset_id: str) -> tuple[Member, ...]:
     """All members of a version, left-out ones too, by image_uid."""
     with reading(engine) as connection:
         rows = every(
@@ -149,7 +149,7 @@ def members(engine: Engine, dataset_id: str) -> tuple[Member, ...]:
     return tuple(Member(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in rows)
 
 
-def new_labelled_studies(engine: Engine) -> int:
+def new_labelled_studies(engine: Catalogue) -> int:
     """How many labelled studies are in no data-set version yet."""
     with reading(engine) as connection:
         row = one(
@@ -161,7 +161,7 @@ def new_labelled_studies(engine: Engine) -> int:
     return int(row.n)
 
 
-def patients_known(engine: Engine, dataset_id: str) -> bool:
+def patients_known(engine: Catalogue, dataset_id: str) -> bool:
     """Whether the source names a patient for every included image of this version."""
     sql = (
         "SELECT min(p.patient_known) AS known FROM dataset_version d "
@@ -172,7 +172,7 @@ def patients_known(engine: Engine, dataset_id: str) -> bool:
         return bool(one(connection, sql, id=dataset_id).known)
 
 
-def sources(engine: Engine, dataset_id: str) -> tuple[str, ...]:
+def sources(engine: Catalogue, dataset_id: str) -> tuple[str, ...]:
     """The sources of this version's studies, sorted."""
     sql = (
         "SELECT DISTINCT s.source FROM dataset_version d JOIN dataset_member m ON m.dataset_version_id = d.id "
@@ -182,7 +182,7 @@ def sources(engine: Engine, dataset_id: str) -> tuple[str, ...]:
         return tuple(row.source for row in every(connection, sql, id=dataset_id))
 
 
-def _dataset(engine: Engine, where: str, **values: Any) -> DatasetVersion | None:
+def _dataset(engine: Catalogue, where: str, **values: Any) -> DatasetVersion | None:
     with reading(engine) as connection:
         row = one(
             connection,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every, new_id, row_id
 from wrist_model.evidence_records import DriftCheck
 from wrist_model.records import Provenance
@@ -24,7 +22,9 @@ class StoredDrift:
     checks: tuple[DriftCheck, ...]
 
 
-def add_drift_checks(engine: Engine, checks: Sequence[DriftCheck], model_version_id: str | None, by: Provenance) -> str:
+def add_drift_checks(
+    engine: Catalogue, checks: Sequence[DriftCheck], model_version_id: str | None, by: Provenance
+) -> str:
     """Write one check of new studies, a row a feature; returns drift_id."""
     drift_id = new_id("dr")
     with writing(engine) as connection:
@@ -34,7 +34,7 @@ def add_drift_checks(engine: Engine, checks: Sequence[DriftCheck], model_version
     return drift_id
 
 
-def drift_checks(engine: Engine, last: int = 1) -> list[StoredDrift]:
+def drift_checks(engine: Catalogue, last: int = 1) -> list[StoredDrift]:
     """The newest checks, newest first."""
     names = ", ".join(DriftCheck.__dataclass_fields__)
     with reading(engine) as connection:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from db import home as places
 from db.schema.revisions import HEAD, stored_revision
@@ -19,7 +19,10 @@ from wrist_model.errors import CatalogueError, WristError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+    from typing_extensions import TypeIs
 
+Catalogue: TypeAlias = "Engine | Connection"
+"""Where a function of db reads and writes: in a transaction of its own, or in the open one that it is handed."""
 BUSY_SECONDS = 60
 
 _lock = threading.Lock()
@@ -154,8 +157,11 @@ def _identity(file: str) -> tuple[int, int] | None:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """One consistent view of the catalogue; nothing is written."""
+def reading(engine: Catalogue) -> Iterator[Connection]:
+    """One consistent view of the catalogue; nothing is written. A connection, whose transaction is open, is joined."""
+    if _is_connection(engine):
+        yield engine
+        return
     with plain_errors(engine), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -164,17 +170,32 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine, *, chained: bool = True) -> Iterator[Connection]:
+def writing(engine: Catalogue, *, chained: bool = True) -> Iterator[Connection]:
     """One transaction, committed at the end of the block and rolled back by any exception; waits for other writers.
 
-    chained: rows of audited tables will be added; on PostgreSQL such transactions follow one another.
+    What is read in it holds until it ends: writers of audited rows follow one another. So a task decides and writes in
+    one such block: it hands the block's connection to the functions that read and write, and they join it.
+    chained: rows of audited tables will be added.
     """
+    if _is_connection(engine):
+        if not engine.get_execution_options().get("wrist_writes"):
+            raise CatalogueError(
+                "A transaction that only reads can't be joined by one that writes: begin with writing()."
+            )
+        yield engine
+        return
     with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
         if chained and connection.dialect.name == "postgresql":
             from db.audit.chain import ADVISORY_LOCK
 
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
         yield connection
+
+
+def _is_connection(engine: Catalogue) -> TypeIs[Connection]:
+    from sqlalchemy import Connection
+
+    return isinstance(engine, Connection)
 
 
 @contextmanager

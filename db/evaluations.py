@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
 from wrist_model.errors import DataError
@@ -53,7 +53,7 @@ class EvaluationRow:
 
 
 def begin_evaluation(
-    engine: Engine,
+    engine: Catalogue,
     *,
     model_version_id: str,
     dataset_id: str | None,
@@ -118,7 +118,7 @@ def _of_evaluation(recipe_json: str | None) -> Any:
 
 
 def finish_evaluation(
-    engine: Engine,
+    engine: Catalogue,
     evaluation_id: str,
     by: Provenance,
     status: Literal["finished", "failed"] = "finished",
@@ -140,13 +140,13 @@ def finish_evaluation(
         append(connection, "evaluation_event", [row], by)
 
 
-def holdout_looks(engine: Engine, dataset_id: str) -> int:
+def holdout_looks(engine: Catalogue, dataset_id: str) -> int:
     """How often the most often looked-at test patient of this version was scored; one session is one look."""
     with reading(engine) as connection:
         return looks_at(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id))
 
 
-def evaluation(engine: Engine, evaluation_id: str) -> EvaluationRow:
+def evaluation(engine: Catalogue, evaluation_id: str) -> EvaluationRow:
     """One evaluation. Raises DataError when there is none of that id."""
     found = _rows(engine, "e.evaluation_id = :id", id=evaluation_id)
     if not found:
@@ -154,7 +154,7 @@ def evaluation(engine: Engine, evaluation_id: str) -> EvaluationRow:
     return found[0]
 
 
-def newest_finished(engine: Engine, dataset_id: str) -> list[EvaluationRow]:
+def newest_finished(engine: Catalogue, dataset_id: str) -> list[EvaluationRow]:
     """The newest finished evaluation of each model version on a data-set version, models in the order in which they
     were first evaluated on it."""
     rows = _rows(
@@ -165,7 +165,7 @@ def newest_finished(engine: Engine, dataset_id: str) -> list[EvaluationRow]:
     return list({row.model_version_id: row for row in rows}.values())
 
 
-def _rows(engine: Engine, where: str, **values: Any) -> list[EvaluationRow]:
+def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:
     """Evaluations, oldest first. where: of e (evaluation), m (model_version), d (dataset_version), v (last event)."""
     with reading(engine) as connection:
         rows = every(

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import writing
+from db.engine import Catalogue, writing
 from db.lookups import one, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
@@ -29,7 +27,7 @@ class Exclusion:
     n_images: int
 
 
-def exclude(engine: Engine, target: str, reason: str, by: Provenance, undo: bool = False) -> Exclusion:
+def exclude(engine: Catalogue, target: str, reason: str, by: Provenance, undo: bool = False) -> Exclusion:
     """Leave an image, a study or a patient out of later data-set versions, or (undo) take it in again. The row points
     to the one on the same target before it.
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
 from db.lookups import among, every, new_id
 from wrist_model.errors import DataError
@@ -19,7 +17,7 @@ from wrist_model.records import (
 
 
 def add_explanations(
-    engine: Engine, evaluation_id: str, explanations: Sequence[Explanation], by: Provenance
+    engine: Catalogue, evaluation_id: str, explanations: Sequence[Explanation], by: Provenance
 ) -> tuple[str, ...]:
     """Store heat maps of an evaluation's image predictions; the same file again stays one row. Returns their ids."""
     with writing(engine) as connection:
@@ -59,7 +57,7 @@ def add_explanations(
     return tuple(ids)
 
 
-def explanations(engine: Engine, evaluation_id: str) -> list[Explanation]:
+def explanations(engine: Catalogue, evaluation_id: str) -> list[Explanation]:
     """The stored heat maps of an evaluation."""
     with reading(engine) as connection:
         rows = every(

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
-
-from db.engine import reading
+from db.engine import Catalogue, reading
 from db.home import stored_pixels
 from db.lookups import among, every, row_id
 from db.schema.views import LABEL_NOW
@@ -29,7 +27,7 @@ WHERE {where} ORDER BY i.image_uid
 _TO_SCORE = _REF.replace("{columns}", "NULL AS split, NULL AS label").replace("{tables}", "image i")
 
 
-def image_refs(engine: Engine, dataset_id: str, split: Split | None = None) -> list[ImageRef]:
+def image_refs(engine: Catalogue, dataset_id: str, split: Split | None = None) -> list[ImageRef]:
     """What is included in a version (in one split of it), by image_uid, with the version's labels."""
     where, values = "m.dataset_version_id = :version AND m.included = 1", {"split": split} if split else {}
     sql = _REF.format(
@@ -42,7 +40,7 @@ def image_refs(engine: Engine, dataset_id: str, split: Split | None = None) -> l
         return _refs(engine, every(connection, sql, version=version, **values))
 
 
-def refs_of_studies(engine: Engine, study_uids: Iterable[str]) -> list[ImageRef]:
+def refs_of_studies(engine: Catalogue, study_uids: Iterable[str]) -> list[ImageRef]:
     """The images of these studies, by image_uid; split and label None. Raises DataError for an unknown study."""
     wanted = set(study_uids)
     with reading(engine) as connection:
@@ -52,13 +50,13 @@ def refs_of_studies(engine: Engine, study_uids: Iterable[str]) -> list[ImageRef]
     return found
 
 
-def refs_of_unlabelled(engine: Engine) -> list[ImageRef]:
+def refs_of_unlabelled(engine: Catalogue) -> list[ImageRef]:
     """The images of all studies that have no label now, by image_uid; split and label None."""
     with reading(engine) as connection:
         return _refs(engine, every(connection, _TO_SCORE.format(where=f"{LABEL_NOW.format(study='s')} IS NULL")))
 
 
-def _refs(engine: Engine, rows: Iterable[Any]) -> list[ImageRef]:
+def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
     home = Path(engine.get_execution_options()["wrist_home"])
     refs = []
     for row in rows:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
 from db.lookups import among, every, row_ids
@@ -26,7 +26,7 @@ _FLAGS = ("inverted", "multi_view", "hardware", "burned_in")
 
 
 def add_images(
-    engine: Engine, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
+    engine: Catalogue, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
 ) -> dict[str, Outcome]:
     """Catalogue images with their patients, studies and first labels; image_uid → outcome. One transaction.
 
@@ -69,20 +69,20 @@ def add_images(
     return outcomes
 
 
-def sources(engine: Engine) -> tuple[str, ...]:
+def sources(engine: Catalogue) -> tuple[str, ...]:
     """The sources of all catalogued studies, sorted."""
     with reading(engine) as connection:
         return tuple(row.source for row in every(connection, "SELECT DISTINCT source FROM study ORDER BY source"))
 
 
-def studies_of_images(engine: Engine, image_uids: Iterable[str]) -> dict[str, str]:
+def studies_of_images(engine: Catalogue, image_uids: Iterable[str]) -> dict[str, str]:
     """image_uid → its study, of those of these that are catalogued."""
     sql = "SELECT i.image_uid, s.study_uid FROM image i JOIN study s ON s.id = i.study_id WHERE i.image_uid IN :values"
     with reading(engine) as connection:
         return dict(among(connection, sql, image_uids))
 
 
-def studies_at_paths(engine: Engine, paths: Iterable[str]) -> dict[str, set[str]]:
+def studies_at_paths(engine: Catalogue, paths: Iterable[str]) -> dict[str, set[str]]:
     """Stored path → the studies of the images that were catalogued under it, below whatever root."""
     sql = "SELECT DISTINCT i.path, s.study_uid FROM image i JOIN study s ON s.id = i.study_id WHERE i.path IN :values"
     found: dict[str, set[str]] = {}

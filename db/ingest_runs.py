@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import writing
+from db.engine import Catalogue, writing
 from db.lookups import environment, new_id, one, row_id
 from wrist_model.records import IngestCounts, LineageFacts, Provenance
 
 
-def begin_ingest(engine: Engine, source: str, by: Provenance, facts: LineageFacts | None = None) -> str:
+def begin_ingest(engine: Catalogue, source: str, by: Provenance, facts: LineageFacts | None = None) -> str:
     """Write the start of an ingest; returns its ingest_run_id."""
     with writing(engine) as connection:
         environment_id = environment(connection, facts, by) if facts else None
@@ -23,7 +23,7 @@ def begin_ingest(engine: Engine, source: str, by: Provenance, facts: LineageFact
 
 
 def finish_ingest(
-    engine: Engine,
+    engine: Catalogue,
     ingest_run_id: str,
     counts: IngestCounts,
     seconds: float,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from db.engine import reading
+from db.engine import Catalogue, reading
 from db.lookups import among, every, one
 from wrist_model.errors import DataError
 from wrist_model.records import ImageRecord, QuarantinedFile
@@ -26,7 +26,7 @@ class KnownFile:
     reason_code: str | None
 
 
-def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
+def known_files(engine: Catalogue, root: str) -> dict[str, KnownFile]:
     """path → what is known, for all catalogued and refused files below one root."""
     with reading(engine) as connection:
         rows = every(
@@ -35,13 +35,13 @@ def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
     return {row[0]: KnownFile(row[1], row[2], row[3], row[4]) for row in rows}
 
 
-def roots(engine: Engine) -> set[str]:
+def roots(engine: Catalogue) -> set[str]:
     """The folders below which files were examined."""
     with reading(engine) as connection:
         return {row.root for row in every(connection, "SELECT DISTINCT root FROM file")}
 
 
-def studies_at(engine: Engine, root: str, paths: Iterable[str]) -> dict[str, list[str]]:
+def studies_at(engine: Catalogue, root: str, paths: Iterable[str]) -> dict[str, list[str]]:
     """study_uid → the stored paths of its images, of those that lie below a root at one of these stored paths. A DICOM
     instance may lie at several."""
     sql = (
@@ -58,7 +58,7 @@ def studies_at(engine: Engine, root: str, paths: Iterable[str]) -> dict[str, lis
     return found
 
 
-def stored_file(engine: Engine, target: str) -> tuple[str, str | None]:
+def stored_file(engine: Catalogue, target: str) -> tuple[str, str | None]:
     """(stored path, file hash) of an image's id (im-…), or of the stored path of an image or a refused file.
 
     Raises DataError for anything else.
@@ -74,7 +74,7 @@ def stored_file(engine: Engine, target: str) -> tuple[str, str | None]:
     return str(row.path), row.file_sha256
 
 
-def files_seen(engine: Engine) -> int:
+def files_seen(engine: Catalogue) -> int:
     """How many files are known: catalogued (frames of one file counted once) and quarantined."""
     sql = (
         "SELECT (SELECT count(*) FROM (SELECT DISTINCT root, path FROM image_location) AS a) "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import among, every, one, row_ids
 from db.schema.views import LABEL_NOW
 from wrist_model.errors import DataError
@@ -24,14 +24,14 @@ def current_version(connection: Connection) -> int:
     return int(one(connection, "SELECT coalesce(max(version), 0) AS version FROM label_version").version)
 
 
-def study_labels(engine: Engine, study_uids: Iterable[str]) -> dict[str, int | None]:
+def study_labels(engine: Catalogue, study_uids: Iterable[str]) -> dict[str, int | None]:
     """study_uid → its label now (None: unlabelled or withdrawn), of those of these studies that are catalogued."""
     sql = f"SELECT s.study_uid, {LABEL_NOW.format(study='s')} AS label FROM study s WHERE s.study_uid IN :values"
     with reading(engine) as connection:
         return dict(among(connection, sql, study_uids))
 
 
-def never_labelled(engine: Engine, study_uids: Iterable[str]) -> set[str]:
+def never_labelled(engine: Catalogue, study_uids: Iterable[str]) -> set[str]:
     """Of these, the catalogued studies that no label version has ever labelled; a withdrawn label is one that was."""
     sql = (
         "SELECT s.study_uid FROM study s WHERE s.study_uid IN :values "
@@ -41,14 +41,14 @@ def never_labelled(engine: Engine, study_uids: Iterable[str]) -> set[str]:
         return {row.study_uid for row in among(connection, sql, study_uids)}
 
 
-def studies_by_label(engine: Engine) -> dict[int | None, int]:
+def studies_by_label(engine: Catalogue) -> dict[int | None, int]:
     """Label now (None: unlabelled) → how many catalogued studies."""
     sql = f"SELECT label, count(*) FROM (SELECT {LABEL_NOW.format(study='s')} AS label FROM study s) s GROUP BY label"
     with reading(engine) as connection:
         return {row[0]: int(row[1]) for row in every(connection, sql)}
 
 
-def relabel(engine: Engine, labels: Mapping[str, int | None], note: str, by: Provenance) -> int:
+def relabel(engine: Catalogue, labels: Mapping[str, int | None], note: str, by: Provenance) -> int:
     """Make the next label version from corrected studies; returns it, or the current one when nothing differs. Each
     new label points to the one that it corrects.
 

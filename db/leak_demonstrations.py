@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every, row_id
 from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.records import Provenance
 
 
 def add_leak_demonstration(
-    engine: Engine,
+    engine: Catalogue,
     dataset_id: str,
     shown: LeakDemonstration,
     by: Provenance,
@@ -52,7 +50,7 @@ def add_leak_demonstration(
             append(connection, "leak_demonstration", [{**head, **honest}], by)
 
 
-def leak_demonstrations(engine: Engine, dataset_id: str) -> tuple[LeakDemonstration, ...]:
+def leak_demonstrations(engine: Catalogue, dataset_id: str) -> tuple[LeakDemonstration, ...]:
     """The newest leaky figure of each network and metric on a data-set version, with the newest honest one."""
     with reading(engine) as connection:
         rows = every(

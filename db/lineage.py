@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from db.engine import reading
+from db.engine import Catalogue, reading
 from db.home import model_file
 from wrist_model.errors import DataError
 
@@ -36,7 +36,7 @@ JOIN ingest_run n ON n.id = i.ingest_run_id JOIN audit_entry a ON a.seq = i.entr
 """
 
 
-def explain_prediction(engine: Engine, prediction_id: str) -> dict[str, Any]:
+def explain_prediction(engine: Catalogue, prediction_id: str) -> dict[str, Any]:
     """prediction → models → trainings (weights, recipe, code, libraries, machine) → data-set version → images.
 
     prediction_id: `ip-…` (of an image) or `sp-…` (of a study), as in the views. Raises DataError for an unknown one.

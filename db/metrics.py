@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
 from db.lookups import every, one
 from wrist_model.records import Level, Metric, Provenance, Split
@@ -16,7 +14,7 @@ from wrist_model.records import Level, Metric, Provenance, Split
 _KEY = ("split", "level", "subgroup", "operating_point", "metric")
 
 
-def add_metrics(engine: Engine, evaluation_id: str, metrics: Sequence[Metric], by: Provenance) -> int:
+def add_metrics(engine: Catalogue, evaluation_id: str, metrics: Sequence[Metric], by: Provenance) -> int:
     """Store metrics; one with the same split, level, subgroup, point and name stays as it is. Returns new rows."""
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
@@ -35,7 +33,7 @@ def add_metrics(engine: Engine, evaluation_id: str, metrics: Sequence[Metric], b
 
 
 def metrics(
-    engine: Engine,
+    engine: Catalogue,
     evaluation_id: str,
     *,
     split: Split | None = None,
@@ -55,7 +53,7 @@ def metrics(
     return [Metric(*row) for row in rows]
 
 
-def are_measured(engine: Engine, evaluation_id: str, split: Split) -> bool:
+def are_measured(engine: Catalogue, evaluation_id: str, split: Split) -> bool:
     """Whether the metrics of this split are stored; they are written in one transaction, so all or none."""
     with reading(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
@@ -63,7 +61,7 @@ def are_measured(engine: Engine, evaluation_id: str, split: Split) -> bool:
         return one(connection, sql, id=run.id, split=split) is not None
 
 
-def first_test_auc(engine: Engine, model_version_id: str) -> float | None:
+def first_test_auc(engine: Catalogue, model_version_id: str) -> float | None:
     """A model version's study-level test ROC AUC over all studies, of its first evaluation that has one stored."""
     with reading(engine) as connection:
         row = one(

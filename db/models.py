@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import among, every, one, row_id, row_ids
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import ENSEMBLE, OperatingPoint, Provenance
@@ -34,7 +34,7 @@ class ModelVersion:
     created_at: str
 
 
-def add_ensemble(engine: Engine, model_version_ids: Sequence[str], by: Provenance) -> str:
+def add_ensemble(engine: Catalogue, model_version_ids: Sequence[str], by: Provenance) -> str:
     """The model version whose probability is the mean of these; the same members give the same id."""
     with writing(engine) as connection:
         ids = row_ids(connection, "model_version", "model_version_id", model_version_ids)
@@ -61,7 +61,7 @@ def add_ensemble(engine: Engine, model_version_ids: Sequence[str], by: Provenanc
 
 
 def add_operating_points(
-    engine: Engine, model_version_id: str, points: Sequence[OperatingPoint], by: Provenance
+    engine: Catalogue, model_version_id: str, points: Sequence[OperatingPoint], by: Provenance
 ) -> None:
     """Lock a model's operating points. The same again: nothing. Raises CatalogueError for others: they are locked."""
     with writing(engine) as connection:
@@ -79,13 +79,13 @@ def add_operating_points(
         append(connection, "operating_point", [{"model_version_id": model_id, **asdict(point)} for point in points], by)
 
 
-def operating_points(engine: Engine, model_version_id: str) -> tuple[OperatingPoint, ...]:
+def operating_points(engine: Catalogue, model_version_id: str) -> tuple[OperatingPoint, ...]:
     """The locked operating points, in the order in which they were stored; empty before that."""
     with reading(engine) as connection:
         return _points(connection, model_version_id)
 
 
-def model(engine: Engine, name: str | None = None) -> ModelVersion:
+def model(engine: Catalogue, name: str | None = None) -> ModelVersion:
     """A model version by its id, `champion`, `challenger` (the newest), an architecture (its newest); None: champion.
 
     Raises DataError when there is none.
@@ -104,14 +104,14 @@ def model(engine: Engine, name: str | None = None) -> ModelVersion:
     return found[-1]
 
 
-def models_by_role(engine: Engine) -> dict[str, int]:
+def models_by_role(engine: Catalogue) -> dict[str, int]:
     """Role → how many model versions."""
     with reading(engine) as connection:
         rows = every(connection, "SELECT role, count(*) AS n FROM model_versions GROUP BY role ORDER BY role")
         return {row.role: int(row.n) for row in rows}
 
 
-def trained_patients(engine: Engine, model_version_id: str) -> set[str]:
+def trained_patients(engine: Catalogue, model_version_id: str) -> set[str]:
     """The train and validation patients of a model and of its members: those it must not be tested on."""
     with reading(engine) as connection:
         number = row_id(connection, "model_version", "model_version_id", model_version_id)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import among, every, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
@@ -23,7 +21,7 @@ class NearDuplicate:
     confirmed: bool
 
 
-def add_near_duplicates(engine: Engine, pairs: Sequence[NearDuplicate], by: Provenance) -> int:
+def add_near_duplicates(engine: Catalogue, pairs: Sequence[NearDuplicate], by: Provenance) -> int:
     """Write compared pairs; a pair that is there already stays as it is. Returns the new ones."""
     with writing(engine) as connection:
         ids = row_ids(connection, "image", "image_uid", [uid for pair in pairs for uid in (pair.image_a, pair.image_b)])
@@ -42,7 +40,7 @@ def add_near_duplicates(engine: Engine, pairs: Sequence[NearDuplicate], by: Prov
     return len(fresh)
 
 
-def near_duplicates(engine: Engine, confirmed: bool = True) -> list[tuple[str, str]]:
+def near_duplicates(engine: Catalogue, confirmed: bool = True) -> list[tuple[str, str]]:
     """Pairs of image_uids; confirmed ones, or all that were compared."""
     sql = (
         "SELECT i.image_uid AS image_a, j.image_uid AS image_b FROM near_duplicate n "

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append, append_rows
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
 from db.lookups import among, every, one, row_ids
 from wrist_model.errors import CatalogueError, DataError
@@ -21,7 +21,7 @@ from wrist_model.records import (
 
 
 def add_predictions(
-    engine: Engine,
+    engine: Catalogue,
     evaluation_id: str,
     images: Sequence[ImagePrediction],
     studies: Sequence[StudyPrediction],
@@ -59,7 +59,7 @@ def add_predictions(
     return added
 
 
-def image_predictions(engine: Engine, evaluation_id: str, split: Split | None = None) -> list[ImagePrediction]:
+def image_predictions(engine: Catalogue, evaluation_id: str, split: Split | None = None) -> list[ImagePrediction]:
     """The stored rows of an evaluation (of one split), by image_uid."""
     columns = "image_uid, study_uid, patient_key, split, label, raw_probability, probability, operating_point, "
     return [
@@ -68,7 +68,7 @@ def image_predictions(engine: Engine, evaluation_id: str, split: Split | None = 
     ]
 
 
-def study_predictions(engine: Engine, evaluation_id: str, split: Split | None = None) -> list[StudyPrediction]:
+def study_predictions(engine: Catalogue, evaluation_id: str, split: Split | None = None) -> list[StudyPrediction]:
     """The stored rows of an evaluation (of one split), by study_uid."""
     columns = "study_uid, patient_key, split, label, n_images, raw_probability, probability, operating_point, "
     return [
@@ -77,7 +77,7 @@ def study_predictions(engine: Engine, evaluation_id: str, split: Split | None = 
     ]
 
 
-def scored_before(engine: Engine, model_version_id: str, study_uids: Iterable[str]) -> set[str]:
+def scored_before(engine: Catalogue, model_version_id: str, study_uids: Iterable[str]) -> set[str]:
     """Of these studies those that a model version has scored as new ones."""
     with reading(engine) as connection:
         rows = among(
@@ -139,7 +139,7 @@ def _store(
     return len(rows)
 
 
-def _stored(engine: Engine, level: str, columns: str, evaluation_id: str, split: str | None) -> Sequence[Any]:
+def _stored(engine: Catalogue, level: str, columns: str, evaluation_id: str, split: str | None) -> Sequence[Any]:
     condition = "" if split is None else "AND split = :split "
     values = {"id": evaluation_id} if split is None else {"id": evaluation_id, "split": split}
     with reading(engine) as connection:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every, new_id, one, row_id
 from db.models import LAST_PROMOTION, SERVES, ModelVersion, select_models
 from wrist_model.errors import DataError
@@ -29,20 +29,20 @@ class LastDecision:
     created_at: str
 
 
-def champion(engine: Engine) -> ModelVersion | None:
+def champion(engine: Catalogue) -> ModelVersion | None:
     """The model that serves, or None."""
     with reading(engine) as connection:
         return next(iter(select_models(connection, SERVES)), None)
 
 
-def earlier_champions(engine: Engine) -> tuple[ModelVersion, ...]:
+def earlier_champions(engine: Catalogue) -> tuple[ModelVersion, ...]:
     """Those that served before, oldest first."""
     with reading(engine) as connection:
         return select_models(connection, "v.role = 'retired'")
 
 
 def add_promotion(
-    engine: Engine,
+    engine: Catalogue,
     model_version_id: str,
     decision: Decision,
     reason: str,
@@ -74,14 +74,14 @@ def add_promotion(
     return str(row["promotion_id"])
 
 
-def last_decision(engine: Engine, model_version_id: str) -> LastDecision | None:
+def last_decision(engine: Catalogue, model_version_id: str) -> LastDecision | None:
     """What was last decided about a model version, or None."""
     with reading(engine) as connection:
         found = _last_decisions(connection, "m.model_version_id = :id", id=model_version_id)
     return found[0] if found else None
 
 
-def undecided(engine: Engine) -> list[LastDecision]:
+def undecided(engine: Catalogue) -> list[LastDecision]:
     """What waits for a person: last decisions that are `undecided` and newer than the champion's, oldest first."""
     with reading(engine) as connection:
         return _last_decisions(connection, f"p.decision = 'undecided' AND p.id > coalesce({LAST_PROMOTION}, 0)")

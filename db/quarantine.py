@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.ingest_runs import ingest_run_row
 from db.known_files import remember_files
 from db.lookups import among, every
@@ -17,7 +17,7 @@ from wrist_model.records import Provenance, QuarantinedFile
 
 
 def add_quarantined(
-    engine: Engine, ingest_run_id: str, files: Sequence[QuarantinedFile], by: Provenance | None = None
+    engine: Catalogue, ingest_run_id: str, files: Sequence[QuarantinedFile], by: Provenance | None = None
 ) -> int:
     """Write refused files; the same root, path, hash and reason again make no second row. Returns new rows."""
     if not files:
@@ -39,7 +39,7 @@ def add_quarantined(
     return len(rows)
 
 
-def quarantine_counts(engine: Engine) -> dict[str, int]:
+def quarantine_counts(engine: Catalogue) -> dict[str, int]:
     """reason_code → how many files."""
     sql = "SELECT reason_code, count(DISTINCT path) AS n FROM quarantined_file GROUP BY reason_code ORDER BY 1"
     with reading(engine) as connection:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading
+from db.engine import Catalogue, reading
 from db.lookups import one
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance, StoredRecipe
@@ -26,7 +26,7 @@ def add_recipe(connection: Connection, recipe: StoredRecipe, by: Provenance) -> 
     return append(connection, "recipe", [row], by)
 
 
-def recipe(engine: Engine, recipe_sha256: str) -> StoredRecipe:
+def recipe(engine: Catalogue, recipe_sha256: str) -> StoredRecipe:
     """A stored recipe, under the name with which it was first used. Raises DataError when there is none."""
     with reading(engine) as connection:
         found = one(connection, "SELECT name, content FROM recipe WHERE recipe_sha256 = :sha", sha=recipe_sha256)
@@ -35,7 +35,7 @@ def recipe(engine: Engine, recipe_sha256: str) -> StoredRecipe:
     return StoredRecipe(recipe_sha256, found.name, found.content)
 
 
-def recipe_of_evaluation(engine: Engine, evaluation_id: str) -> StoredRecipe:
+def recipe_of_evaluation(engine: Catalogue, evaluation_id: str) -> StoredRecipe:
     """The recipe that an evaluation was made with. Raises DataError where it has none."""
     with reading(engine) as connection:
         row = one(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every
 from wrist_model.records import Provenance
 
@@ -35,13 +33,13 @@ class StoredCost:
     created_at: str
 
 
-def add_stage_cost(engine: Engine, cost: StageCost, by: Provenance) -> None:
+def add_stage_cost(engine: Catalogue, cost: StageCost, by: Provenance) -> None:
     """Write what a stage took."""
     with writing(engine) as connection:
         append(connection, "stage_cost", [asdict(cost)], by)
 
 
-def stage_costs(engine: Engine, flow: str, last: int = 6) -> list[StoredCost]:
+def stage_costs(engine: Catalogue, flow: str, last: int = 6) -> list[StoredCost]:
     """The costs of the last runs of a flow, oldest first; `last` counts runs, not rows."""
     with reading(engine) as connection:
         rows = every(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
-from db.engine import reading
+from db.engine import Catalogue, reading
 from db.lookups import every, row_id
 from db.schema.views import LABEL_NOW
 
@@ -27,7 +25,7 @@ class StudyFacts:
     score: float | None
 
 
-def study_facts(engine: Engine, dataset_id: str, model_version_id: str) -> list[StudyFacts]:
+def study_facts(engine: Catalogue, dataset_id: str, model_version_id: str) -> list[StudyFacts]:
     """All studies that are in this version, or first seen after it was frozen, oldest first.
 
     Scores of the version's studies are those of its own validation and test; of later ones the newest.

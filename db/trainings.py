@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
 from wrist_model.errors import DataError
@@ -61,7 +61,7 @@ class FailedTraining:
 
 
 def begin_training(
-    engine: Engine,
+    engine: Catalogue,
     *,
     dataset_id: str,
     architecture: str,
@@ -102,7 +102,7 @@ def begin_training(
     return TrainingStart(str(row["training_run_id"]), False)
 
 
-def finished_trainings(engine: Engine, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
+def finished_trainings(engine: Catalogue, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
     """The finished trainings of a network on a data-set version with their recipes, newest first."""
     with reading(engine) as connection:
         rows = every(
@@ -117,7 +117,7 @@ def finished_trainings(engine: Engine, dataset_id: str, architecture: str) -> tu
     return tuple(FinishedTraining(*row) for row in rows)
 
 
-def failed_trainings(engine: Engine, dataset_id: str) -> tuple[FailedTraining, ...]:
+def failed_trainings(engine: Catalogue, dataset_id: str) -> tuple[FailedTraining, ...]:
     """Networks whose newest training on a data-set version failed, in the order in which they were first trained."""
     with reading(engine) as connection:
         rows = every(
@@ -131,7 +131,7 @@ def failed_trainings(engine: Engine, dataset_id: str) -> tuple[FailedTraining, .
     return tuple(FailedTraining(*row[:4]) for row in newest.values() if row.status == "failed")
 
 
-def training_run(engine: Engine, training_run_id: str) -> TrainingRun:
+def training_run(engine: Catalogue, training_run_id: str) -> TrainingRun:
     """One training run. Raises DataError when there is none of this id."""
     names = ", ".join(TrainingRun.__dataclass_fields__)
     with reading(engine) as connection:
@@ -141,13 +141,13 @@ def training_run(engine: Engine, training_run_id: str) -> TrainingRun:
     return TrainingRun(*row)
 
 
-def add_epoch(engine: Engine, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
+def add_epoch(engine: Catalogue, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
     """Write one epoch as it ends; an epoch that is there already stays as it is."""
     with writing(engine) as connection:
         _add_epochs(connection, row_id(connection, "training_run", "training_run_id", training_run_id), [epoch], by)
 
 
-def finish_training(engine: Engine, training_run_id: str, trained: TrainedModel, by: Provenance) -> str:
+def finish_training(engine: Catalogue, training_run_id: str, trained: TrainedModel, by: Provenance) -> str:
     """Write the end, epochs not yet stored, and the model version; returns its id. Again: the same id, nothing new."""
     with writing(engine) as connection:
         run = row_id(connection, "training_run", "training_run_id", training_run_id)
@@ -176,7 +176,7 @@ def finish_training(engine: Engine, training_run_id: str, trained: TrainedModel,
 
 
 def fail_training(
-    engine: Engine, training_run_id: str, reason: str, by: Provenance, *, resumable: bool = False
+    engine: Catalogue, training_run_id: str, reason: str, by: Provenance, *, resumable: bool = False
 ) -> None:
     """Write that a training failed, and why. resumable: `begin_training` may go on with it."""
     with writing(engine) as connection:
@@ -185,7 +185,7 @@ def fail_training(
         append(connection, "training_event", [event], by)
 
 
-def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
+def training_history(engine: Catalogue, training_run_id: str) -> tuple[Epoch, ...]:
     """The stored epochs, in order."""
     with reading(engine) as connection:
         rows = every(
