@@ -31,12 +31,31 @@ def finish_ingest(
     reason: str | None = None,
     by: Provenance | None = None,
 ) -> None:
-    """Write how an ingest ended."""
+    """Write how an ingest ended. n_new is counted from the images that it added, whatever `counts` says of it."""
     with writing(engine) as connection:
         run, by = ingest_run_row(connection, ingest_run_id, by)
         numbers = {f"n_{name}": value for name, value in asdict(counts).items()}
+        numbers["n_new"] = counts_of_rows(connection, run)["n_new"]
         row = {"ingest_run_id": run, "status": status, "reason": reason, "seconds": seconds, **numbers}
         append(connection, "ingest_event", [row], by)
+
+
+def counts_of_rows(connection: Connection, run: int) -> dict[str, int | None]:
+    """What the rows of an ingest tell of its counts, all that is known of one that was killed: files of which images
+    were added, and files that were newly refused. None: nobody knows."""
+    found = [  # of the rows since its beginning: there is no index
+        one(
+            connection,
+            f"SELECT count(DISTINCT path) AS n FROM {table} WHERE ingest_run_id = :run AND id >= "
+            "(SELECT min(a.first_row) FROM audit_entry a JOIN ingest_run r ON r.id = :run "
+            "WHERE a.seq > r.entry AND a.table_name = :table)",
+            run=run,
+            table=table,
+        ).n
+        for table in ("image", "quarantined_file")
+    ]
+    unknown = dict.fromkeys(("n_unchanged", "n_changed", "n_filtered", "n_ignored"))
+    return {"n_new": int(found[0]), **unknown, "n_quarantined": int(found[1])}
 
 
 def ingest_run_row(connection: Connection, ingest_run_id: str, by: Provenance | None) -> tuple[int, Provenance]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from db.audit.chain import append, now
 from db.engine import reading, writing
+from db.ingest_runs import counts_of_rows
 from db.lookups import every, one
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
@@ -99,8 +100,7 @@ def fail_unfinished(engine: Engine, run_id: str, reason: str, by: Provenance) ->
             elif kind == "evaluation":
                 event |= {"n_image_predictions": 0, "n_study_predictions": 0}
             else:
-                names = ("new", "unchanged", "changed", "filtered", "ignored", "quarantined")
-                event |= {**{f"n_{name}": 0 for name in names}, "seconds": None}
+                event |= {**counts_of_rows(connection, row.id), "seconds": None}
             append(connection, events, [event], by)
             return True
     raise DataError(f"No run {run_id!r} in the catalogue.")
