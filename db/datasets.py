@@ -48,7 +48,7 @@ def candidates(engine: Catalogue) -> tuple[Candidate, ...]:
             "JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id ORDER BY i.image_uid",
         )
         person = {patient: f"person {lowest}" for patient, lowest in persons(connection).items()}
-    return tuple(Candidate(*row[:-1], person.get(row.patient_id)) for row in rows)
+    return tuple(Candidate(*(*row[:-1], person.get(row.patient_id))) for row in rows)
 
 
 def add_dataset(
