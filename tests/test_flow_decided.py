@@ -42,6 +42,8 @@ def meanwhile(act: Callable[[], None], at: str, number: int = 1) -> Iterator[lis
     def checkout(*_: object) -> None:
         frame = sys._getframe(1)
         while frame is not None and "/tasks/" not in frame.f_code.co_filename:
+            if frame.f_code.co_name == "open_catalogue":
+                return
             frame = frame.f_back  # type: ignore[assignment]
         if frame is not None and frame.f_code.co_filename.endswith(at):
             begun.append(frame.f_code.co_name)
@@ -100,7 +102,7 @@ def test_images_that_come_in_while_a_version_is_frozen_are_compared_or_not_in_it
     later = listed(tmp_path / "second", copies, ["test"] * 3)
     with meanwhile(lambda: ingested(here, later), "tasks/freeze.py") as begun:
         version = frozen()
-    assert begun.count("freeze") > 1, "the search goes on"
+    assert len(begun) == 2, "searched again, and then nothing came in"
     engine = open_catalogue(here)
     link_near_duplicates(engine, BY)
     near = near_duplicates.near_duplicates(engine)
