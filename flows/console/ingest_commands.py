@@ -58,7 +58,7 @@ def print_quarantined(counts: dict[str, Any]) -> None:
     for reason, number in sorted(counts["reasons"].items()):
         print(f"  quarantined as {reason}: {number}")
     if counts["reasons"]:
-        print('  which, and why: wrist sql "select path, reason from quarantined_files order by quarantined_at desc"')
+        print('  which, and why: wrist sql "select path, reason from quarantined_files order by seq desc"')
 
 
 def split(
