@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 from db.home import _default_home, database_url, sqlite_file
 
-HEAD = "0002"
+HEAD = "0003"
 """The schema's revision that this code writes: the head of db/migrations."""
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 BUSY_SECONDS = 60
 
@@ -77,6 +78,17 @@ def make_engine(url: str) -> Engine:
     except ArgumentError:
         raise CatalogueError("WRIST_DATABASE_URL can't be read as a database address.") from None
 
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
+        for _ in range(3):  # until the file that was opened is known: one can be put in its place at that moment
+            before = _identity(str(engine.url.database))
+            connection = dialect.connect(*arguments, **named)
+            record.info["wrist_file"] = _identity(str(engine.url.database))
+            if before in (None, record.info["wrist_file"]):
+                break
+            connection.close()
+        return connection
+
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         for pragma in (
@@ -109,17 +121,50 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine, *, chained: bool = True) -> Iterator[Connection]:
+def writing(engine: Engine, *, chained: bool = True, fenced: bool = True) -> Iterator[Connection]:
     """One transaction, committed at the end of the block and rolled back by any exception; waits for other writers.
 
-    chained: rows of audited tables will be added; on PostgreSQL such transactions follow one another.
+    chained: rows of audited tables will be added; on PostgreSQL such transactions follow one another. fenced: raises
+    LeaseLost where what this context works on was taken over (db.fencing), CatalogueError where the file was replaced.
     """
-    with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
-        if chained and connection.dialect.name == "postgresql":
-            from db.audit.chain import ADVISORY_LOCK
+    from db import fencing
 
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
-        yield connection
+    with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection:
+        connection.info.pop("wrist_leases", None)
+        begun = time.monotonic()
+        with connection.begin():
+            if chained and connection.dialect.name == "postgresql":
+                from db.audit.chain import ADVISORY_LOCK
+
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+            refuse_replaced(connection)
+            if fenced:
+                fencing.check(connection)
+            yield connection
+            if fenced and time.monotonic() - begun > fencing.RENEW_SECONDS:
+                fencing.refresh(connection)
+        fencing.settle(connection)
+
+
+def refuse_replaced(connection: Connection) -> None:
+    """Raises CatalogueError when another file stands where this connection's SQLite file was opened."""
+    engine, opened = connection.engine, connection.info.get("wrist_file")
+    if opened is None or opened == _identity(str(engine.url.database)):
+        return
+    engine.dispose()
+    raise CatalogueError(
+        f"{engine.url.database}: another file stands in its place since this command began (a restore?). Nothing of "
+        "this step was stored; what was stored before is in the file that was there. Run the same command again."
+    )
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none."""
+    try:
+        facts = Path(file).stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def stored_revision(engine: Engine) -> str | None:

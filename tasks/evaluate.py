@@ -13,9 +13,10 @@ from db.engine import open_catalogue
 from db.home import home
 from db.metrics import add_metrics
 from db.predictions import add_predictions, image_predictions, study_predictions
+from db.unended_runs import resource
 from tasks.compute import dask_predict
 from tasks.headline_metrics import headlines
-from tasks.runtime.heartbeat import alive
+from tasks.runtime.lease import kept, patiently
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
 from tasks.train import trained_before
@@ -29,6 +30,7 @@ from wrist_model.statistics import paired_tests
 
 TUNING_SPLIT: Split = "validation"
 HOLD_OUT: Split = "test"
+WAIT_SECONDS = 3600.0  # for another process that evaluates just the same: its rows are reused then
 
 
 @task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"])
@@ -46,18 +48,21 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
     """
     engine, by = open_catalogue(), provenance()
     model = models.model(engine, model_version_id)
-    start = evaluations.begin_evaluation(
-        engine,
-        model_version_id=model_version_id,
-        dataset_id=dataset_id,
-        purpose="evaluation",
-        facts=facts(),
-        by=by,
-        recipe_sha256=recipe.sha256,
+    start = patiently(
+        lambda: evaluations.begin_evaluation(
+            engine,
+            model_version_id=model_version_id,
+            dataset_id=dataset_id,
+            purpose="evaluation",
+            facts=facts(),
+            by=by,
+            recipe_sha256=recipe.sha256,
+        ),
+        WAIT_SECONDS,
     )
     if start.complete:
         return start.evaluation_id
-    with alive(start.evaluation_id):
+    with kept(engine, resource("evaluation", start.evaluation_id)):
         for split in (TUNING_SPLIT, HOLD_OUT):
             refs = datasets.image_refs(engine, dataset_id, split)
             if member_evaluations:
@@ -75,7 +80,7 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
             images = operating_points.apply(points, rows)
             studies = operating_points.apply(points, study_aggregation.by_study(rows))
             add_predictions(engine, start.evaluation_id, images, studies, by)
-    evaluations.finish_evaluation(engine, start.evaluation_id, by)
+        evaluations.finish_evaluation(engine, start.evaluation_id, by)
     return start.evaluation_id
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 from db import ingest_runs, known_files, patients, quarantine, studies
 from db import labels as labelling
 from db.images import add_images
+from db.unended_runs import resource
 from tasks.compute import decode_pool
-from tasks.runtime.heartbeat import alive
+from tasks.runtime.lease import kept
 from wrist_model.errors import DataError
 from wrist_model.intake.examine_file import (
     CHANGED,
@@ -151,16 +152,16 @@ def _one(
     done.ingest_run_ids.append(run_id)
     ledger = _Ledger(engine, run_id, context, done, progress, sum(1 for _ in plan.items()) if progress else 0)
     status: Literal["finished", "failed"] = "failed"
-    try:
-        with alive(run_id, engine):
+    with kept(engine, resource("ingest", run_id)):
+        try:
             for results in _batches(examiner(_pending(plan.items(), known, context, ledger), context, jobs)):
                 ledger.write(results)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, provenance)
-        ledger.tell("catalogued")
-        status = "finished"
-    finally:
-        done.counts += ledger.counts
-        ingest_runs.finish_ingest(engine, run_id, ledger.counts, time.monotonic() - begun, status)
+            ledger.tell("catalogued")
+            status = "finished"
+        finally:
+            done.counts += ledger.counts
+            ingest_runs.finish_ingest(engine, run_id, ledger.counts, time.monotonic() - begun, status)
 
 
 def _batches(parts: Iterable[tuple[Examined, ...]]) -> Iterator[list[Examined]]:

@@ -11,6 +11,7 @@ from db import report_queries as facts_of
 from db.engine import open_catalogue, reading
 from db.home import home
 from db.lookups import every
+from db.unended_runs import unended
 from tasks import remembered_roots
 
 _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
@@ -39,9 +40,11 @@ def state() -> dict[str, Any]:
 def needs_a_person(engine: Engine) -> list[str]:
     """One line for each thing that waits for somebody, with the command that deals with it."""
     found = []
-    for run in leases.unfinished(engine):
-        heard = _minute(run.last_beat or run.since)
-        found.append(f"{run.kind} {run.run_id} was last heard of at {heard} and has no end: run the same command again")
+    for run in unended(engine):
+        if run.lost is not None:
+            heard = _minute(run.heard)
+            said = f"was last heard of at {heard} and has no end: run the same command again"
+            found.append(f"{run.kind} {run.run_id} {said}")
     for model_id, reason, at in _undecided(engine):
         found.append(f"{model_id} is undecided since {_minute(at)} ({reason}): `wrist promote {model_id}` or leave it")
     for drift in drift_checks.drift_checks(engine, 1):
@@ -96,8 +99,8 @@ def _models(engine: Engine) -> dict[str, list[str]]:
 
 
 def _running(engine: Engine) -> list[str]:
-    stale = {run.run_id for run in leases.unfinished(engine)}
-    return [f"{run.kind} {run.run_id}" for run in leases.unfinished(engine, -1.0) if run.run_id not in stale]
+    """What somebody holds and is heard of, runs and the rest."""
+    return [one.resource for one in leases.holders(engine) if one.lost is None]
 
 
 def _undecided(engine: Engine) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from db import datasets, tuning_trials
 from db.engine import open_catalogue
 from db.home import home
 from tasks.runtime import artifacts
+from tasks.runtime.lease import held
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.recipe import Recipe
@@ -49,7 +50,7 @@ def search(
         )
         tuning_trials.add_tuning_trial(engine, row, provenance())
 
-    with progress(f"tune {architecture}") as tell:
+    with held(f"tuning {study_name}"), progress(f"tune {architecture}") as tell:
         found = tune(
             datasets.image_refs(engine, dataset_id, "train"),
             datasets.image_refs(engine, dataset_id, "validation"),

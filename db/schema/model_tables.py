@@ -316,22 +316,23 @@ class StageCost(Audited):
     peak_bytes: Mapped[Number | None]
 
 
-class Heartbeat(Base):
-    """When a run last said that it is alive. Not audited."""
+class Lease(Base):
+    """Who works on what only one may work on at a time, and until when. Not audited.
 
-    __tablename__ = "heartbeat"
-    run_id: Mapped[Word] = mapped_column(primary_key=True)
-    at: Mapped[Word]
-    host: Mapped[Word]
-    pid: Mapped[Number]
-    note: Mapped[Word]
+    owner: a random word, NULL while nobody has it. fence: how often it was taken. renewed: seconds, of the server's
+    clock on PostgreSQL, since the boot on SQLite. The holder's process, and times to read, stand beside them.
+    """
 
-
-class WorkLock(Base):
-    """Who is doing what only one may do at a time (retrain). Not audited."""
-
-    __tablename__ = "work_lock"
-    name: Mapped[Word] = mapped_column(primary_key=True)
-    owner: Mapped[Word]
-    acquired_at: Mapped[Word]
-    renewed_at: Mapped[Word]
+    __tablename__ = "lease"
+    resource: Mapped[Word] = mapped_column(primary_key=True)
+    fence: Mapped[Number]
+    owner: Mapped[Word | None]
+    host: Mapped[Word | None]
+    boot_id: Mapped[Word | None]
+    pid_namespace: Mapped[Word | None]
+    pid: Mapped[Number | None]
+    begun: Mapped[Real | None]
+    prefect_flow_run_id: Mapped[Word | None]
+    renewed: Mapped[Real | None]
+    acquired_at: Mapped[Word | None]
+    renewed_at: Mapped[Word | None]

@@ -1,4 +1,4 @@
-"""After a crash: end what has no process, in the catalogue by its own heartbeats and in Prefect by its processes.
+"""After a crash: end what has no process, in the catalogue by its leases and in Prefect by its processes.
 
 `wrist up` calls it every quarter of a minute; the console calls the catalogue's part before each command. The server
 of a home listens on 127.0.0.1 alone, so that its workers, and the runs they start, are processes of this machine.
@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from flows.host.prefect_api import ask
-from tasks.runtime.heartbeat import recover
+from tasks.runtime.lease import recover
 
 GONE_SECONDS = 12.0  # a worker's run without a process, at two looks
 STARTING_SECONDS = 60.0  # from a worker's word that it starts a run to that run's process
@@ -29,13 +29,16 @@ def rescue(url: str, seen: dict[str, float]) -> list[str]:
 
     A worker's run counts as dead when it has had no process since the last look, a part of a run when that has ended,
     and one of the console when it has been watched for QUIET_SECONDS without a heartbeat: a server that was itself
-    away has recorded none. The parts of a run that is ended here end with it.
+    away has recorded none. One that holds a lease in the catalogue is alive, seen or not. The parts of a run that is
+    ended here end with it.
     """
     from db.engine import open_catalogue
+    from db.leases import holders
 
-    told = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(open_catalogue())]
+    engine = open_catalogue()
+    told = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(engine)]
     running = ask(url, "/flow_runs/filter", {"flow_runs": {"state": UNDER_WAY}})
-    here = _processes() if running else {}
+    here = {*_processes(), *(one.prefect_flow_run_id for one in holders(engine) if one.lost is None)} if running else ()
     now = time.monotonic()
     for gone in set(seen) - {run["id"] for run in running}:
         del seen[gone]

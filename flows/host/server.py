@@ -17,9 +17,11 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from db import machine
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -97,15 +99,12 @@ def _share(users: IO[str]) -> None:
 
 def recorded(home: Path) -> str | None:
     """The URL of the server that this home recorded, if that very process lives and answers."""
-    import psutil
-
     try:
         record = json.loads((home / "prefect" / RECORD).read_text())
-        process = psutil.Process(int(record["pid"]))
-        if abs(process.create_time() - float(record["created"])) > 1:
-            return None
-        url = str(record["url"])
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        url, process = str(record["url"]), machine.Process(**record["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if machine.is_gone(process):
         return None
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -115,8 +114,6 @@ def recorded(home: Path) -> str | None:
 
 
 def _start(home: Path, port: int) -> str:
-    import psutil
-
     folder = home / "prefect"
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
@@ -132,7 +129,7 @@ def _start(home: Path, port: int) -> str:
             stderr=sink,
             start_new_session=True,
         )
-    record = {"url": url, "pid": process.pid, "created": psutil.Process(process.pid).create_time()}
+    record = {"url": url, "process": asdict(machine.process(process.pid))}
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
