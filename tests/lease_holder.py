@@ -1,4 +1,4 @@
-"""A process that holds a lease of the home's catalogue and renews it, until it is told to end."""
+"""A process that holds a lease of the home's catalogue until it is killed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CODE = """
 import ctypes, os, sys, threading
-from tasks.runtime.lease import held
+from db import leases
+from db.engine import open_catalogue
 def work():
-    with held(sys.argv[1]):
-        print("held", os.getpid(), flush=True)
-        sys.stdin.read(1)
+    leases.acquire(open_catalogue(), sys.argv[1])
+    print("held", os.getpid(), flush=True)
+    sys.stdin.read(1)
 if sys.argv[2] == "leave":
     threading.Thread(target=work).start()
     ctypes.CDLL(None).pthread_exit(None)

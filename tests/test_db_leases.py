@@ -80,7 +80,7 @@ def test_a_training_under_way_is_not_handed_to_a_second_caller(catalogue: Engine
         lambda: another(lambda: begin(catalogue, story.dataset_id)),
     ):
         with pytest.raises(LeaseHeld, match=f"at work on training {first.training_run_id} .process {os.getpid()} "):
-            call()
+            ask()
     trainings.add_epoch(catalogue, first.training_run_id, EPOCH, BY)
     trainings.finish_training(catalogue, first.training_run_id, TRAINED, BY)
     assert events(catalogue, first.training_run_id) == ["finished"]

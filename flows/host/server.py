@@ -100,8 +100,8 @@ def _share(users: IO[str]) -> None:
 def recorded(home: Path) -> str | None:
     """The URL of the server that this home recorded, if that very process lives and answers."""
     try:
-        record = json.loads((home / "prefect" / RECORD).read_text())
-        url, process = str(record["url"]), machine.Process(**record["process"])
+        said = json.loads((home / "prefect" / RECORD).read_text())
+        url, process = str(said["url"]), machine.Process(**said["process"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if machine.is_gone(process):
@@ -111,6 +111,12 @@ def recorded(home: Path) -> str | None:
         if answers(url):
             return url
     return None
+
+
+def record(home: Path, url: str, pid: int) -> None:
+    """Remember which process serves this home, and where."""
+    said = {"url": url, "process": asdict(machine.process(pid))}
+    (home / "prefect" / RECORD).write_text(json.dumps(said))
 
 
 def _start(home: Path, port: int) -> str:
@@ -129,13 +135,12 @@ def _start(home: Path, port: int) -> str:
             stderr=sink,
             start_new_session=True,
         )
-    record = {"url": url, "process": asdict(machine.process(process.pid))}
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             raise CatalogueError(f"The Prefect server stopped while starting; {log} says why.")
         if answers(url, 1.0):
-            (folder / RECORD).write_text(json.dumps(record))
+            record(home, url, process.pid)
             return url
         time.sleep(0.2)
     process.kill()
