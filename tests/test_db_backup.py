@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import sqlite3
 import subprocess
 import sys
 import time
@@ -108,8 +107,9 @@ def test_a_restore_keeps_the_database_before_it_and_refuses_what_is_no_backup(
 def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home: Path, tmp_path: Path) -> None:
     if catalogue.dialect.name == "postgresql":  # into an empty database alone
         lease = leases.acquire(catalogue, "retrain")
-        with sqlite3.connect(tmp_path / "empty.sqlite"):
-            upgrade(make_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}"), home)
+        empty = make_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+        upgrade(empty, home)
+        empty.dispose()
         with pytest.raises(LeaseHeld, match="The catalogue is in use: retrain"):
             restore(tmp_path / "empty.sqlite", home, database_url())
         assert leases.renew(catalogue, lease)
