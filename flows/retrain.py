@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from db.fencing import RETRAIN
 from flows.approval import LONGEST_DAYS, ask
 from flows.evaluate import evaluate
 from flows.explain import explain
@@ -18,7 +19,7 @@ from tasks.freeze import freeze
 from tasks.gate import gate
 from tasks.report_summary import summary
 from tasks.runtime import stage_costs
-from tasks.runtime.lease import only_one
+from tasks.runtime.lease import held
 from tasks.runtime.run_names import rename, short
 from wrist_model.recipe import load
 
@@ -51,7 +52,7 @@ def retrain(
         answer_days: How long a suspended run waits for a person's answer.
     """
     chosen = load(recipe, models)
-    with only_one(NAME):
+    with held(RETRAIN):
         with stage_costs.stage(NAME, "ingest"):
             counts = ingest(paths, labels, source, body_part, recipe, jobs)
         with stage_costs.stage(NAME, "freeze"):

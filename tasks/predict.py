@@ -8,13 +8,18 @@ from prefect import get_run_logger, task
 
 from db import evaluations, models, predictions
 from db.engine import open_catalogue
+from db.fencing import SCORING
 from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
+from db.unended_runs import resource
 from tasks.ingest_files import studies_at
 from tasks.raw_scores import raw_scores
+from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
 from wrist_model.errors import DataError
 from wrist_model.scoring import operating_points, study_aggregation
+
+WAIT_SECONDS = 1800.0  # for another process that scores: what it has scored is not scored again
 
 
 @task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
@@ -27,6 +32,11 @@ def score_new(
     paths: only studies with a file at or below one of these; without any, all that have no label.
     cluster: a Dask scheduler whose workers compute. Raises DataError when no model serves.
     """
+    with held(SCORING, WAIT_SECONDS):
+        return _score_new(paths, model, source, cluster)
+
+
+def _score_new(paths: list[str] | None, model: str | None, source: str | None, cluster: str | None) -> dict[str, Any]:
     engine, by = open_catalogue(), provenance()
     chosen = models.model(engine, model)
     points = models.operating_points(engine, chosen.model_version_id)
@@ -50,8 +60,9 @@ def score_new(
         facts=facts(),
         by=by,
     )
-    predictions.add_predictions(engine, start.evaluation_id, images, studies, by)
-    evaluations.finish_evaluation(engine, start.evaluation_id, by)
+    with kept(engine, resource("evaluation", start.evaluation_id)):
+        predictions.add_predictions(engine, start.evaluation_id, images, studies, by)
+        evaluations.finish_evaluation(engine, start.evaluation_id, by)
     get_run_logger().info("Scored %d studies with %s.", len(studies), chosen.model_version_id)
     return {
         "evaluation_id": start.evaluation_id,

@@ -295,3 +295,27 @@ def test_verify_finds_an_ingest_that_says_other_counts_than_its_rows(catalogue: 
         append(connection, "fact", [{"name": "counts_of_rows_after", "value": "1000"}], BY)
     verdict = verify(catalogue)
     assert verdict.findings == () and [one.kind for one in verdict.warnings] == ["counts"]
+
+
+def test_a_killed_evaluation_is_recorded_with_the_predictions_that_it_stored(catalogue: Engine) -> None:
+    from db import evaluations, leases, predictions
+    from db.unended_runs import end_abandoned
+    from wrist_model.records import ImagePrediction, StudyPrediction
+
+    story = db_story.tell(catalogue)
+    run = evaluations.begin_evaluation(
+        catalogue,
+        model_version_id=story.ensemble_id,
+        dataset_id=None,
+        purpose="prospective",
+        facts=db_story.FACTS,
+        by=BY,
+    ).evaluation_id
+    images = [ImagePrediction("im-0090-0", "st-0090", "pt-0090", None, None, 0.9)]
+    predictions.add_predictions(catalogue, run, images, [StudyPrediction("st-0090", "pt-0090", None, None, 1, 0.9)], BY)
+    leases.forget(catalogue, leases.held(catalogue, f"evaluation {run}"))
+    assert [one.run_id for one in end_abandoned(catalogue, BY)] == [run]
+    with catalogue.connect() as connection:
+        sql = "SELECT n_image_predictions, n_study_predictions FROM evaluation_event ORDER BY id DESC LIMIT 1"
+        assert tuple(connection.exec_driver_sql(sql).one()) == (1, 1)
+    assert verify(catalogue).findings == ()

@@ -83,7 +83,7 @@ def later_links(connection: Connection) -> Iterator[Found]:
 
 
 def counts(connection: Connection) -> Iterator[Found]:
-    """Ingests that say other counts than their rows, of those that this Wrist wrote."""
+    """Ingests and evaluations that say other counts than their rows, of those that this Wrist wrote."""
     return _counts(connection, "e.entry > :since")
 
 
@@ -146,6 +146,7 @@ def _persons(connection: Connection, version: Any, person: dict[int, int], said:
 
 def _counts(connection: Connection, when: str) -> Iterator[Found]:
     fact = one(connection, "SELECT value FROM fact WHERE name = :name", name=SINCE)
+    since = int(fact.value) if fact else 0
     for row in connection.execute(
         text(
             "SELECT r.ingest_run_id, e.n_new, coalesce(i.n, 0) AS images, e.n_quarantined, coalesce(q.n, 0) AS refused "
@@ -155,7 +156,7 @@ def _counts(connection: Connection, when: str) -> Iterator[Found]:
             "q ON q.ingest_run_id = r.id "
             f"WHERE {when} AND (e.n_new <> coalesce(i.n, 0) OR e.n_quarantined < coalesce(q.n, 0)) ORDER BY e.id"
         ),
-        {"since": int(fact.value) if fact else 0},
+        {"since": since},
     ).fetchmany(KEPT):
         yield (
             "counts",
@@ -164,12 +165,28 @@ def _counts(connection: Connection, when: str) -> Iterator[Found]:
             f"{row.refused}.",
         )
 
+    for row in connection.execute(
+        text(
+            "SELECT * FROM (SELECT v.id, v.evaluation_id AS run, e.n_image_predictions AS said, "
+            "e.n_study_predictions AS studies, (SELECT count(*) FROM image_prediction p WHERE p.evaluation_id = v.id) "
+            "AS images, (SELECT count(*) FROM study_prediction p WHERE p.evaluation_id = v.id) AS held "
+            f"FROM evaluation_event e JOIN evaluation v ON v.id = e.evaluation_id WHERE {when}) c "
+            "WHERE said <> images OR studies <> held ORDER BY id"
+        ),
+        {"since": since},
+    ).fetchmany(KEPT):
+        yield (
+            "counts",
+            f"evaluation {row.run}",
+            f"It says {row.said} image and {row.studies} study predictions; it stored {row.images} and {row.held}.",
+        )
+
 
 Check = Callable[[Connection], Iterable[Found]]
 RECORDS: tuple[tuple[str, Check], ...] = (
     ("labels of frozen versions", frozen_labels),
     ("exclusions of frozen versions", frozen_exclusions),
     ("links between splits", frozen_links),
-    ("counts of ingests", counts),
+    ("counts of runs", counts),
 )
 LOOK_AT: tuple[Check, ...] = (later_links, earlier_counts, unread_headers)
