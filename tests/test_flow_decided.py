@@ -18,16 +18,29 @@ from prefect.logging import disable_run_logger
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from db import datasets, exclusions, ingest_runs, labels, near_duplicates, patient_identity
+from db import (
+    datasets,
+    evaluations,
+    exclusions,
+    ingest_runs,
+    labels,
+    leases,
+    near_duplicates,
+    patient_identity,
+    predictions,
+)
+from db.audit.chain import append
 from db.audit.verify import verify
-from db.engine import open_catalogue
+from db.engine import open_catalogue, writing
 from db.images import add_images
+from db.unended_runs import end_abandoned
 from tasks.freeze import freeze
 from tasks.near_duplicates import link_near_duplicates
 from tasks.relabel import relabel
 from wrist_model.cohort import leak_guard, patient_split
 from wrist_model.errors import LeakError
 from wrist_model.recipe import SplitRecipe
+from wrist_model.records import ImagePrediction, StudyPrediction
 from wrist_model.synthetic.cohort_plan import plan
 from wrist_model.synthetic.render import picture
 
@@ -262,15 +275,23 @@ def test_three_merged_patients_are_one_person_whatever_the_order(catalogue: Engi
     assert left_out == {"pt-0000", "pt-0001", "pt-0003"}
 
 
-# Counts of ingests
+# Counts of runs
+
+
+def end_killed(engine: Engine, kind: str, run: str) -> None:
+    """As after the machine that held the run's lease was switched off."""
+    lease = leases.held(engine, f"{kind} {run}")
+    assert lease is not None
+    leases.forget(engine, lease)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE lease SET boot_id = 'another', renewed = renewed - 1000")
+    assert [one.run_id for one in end_abandoned(engine, BY)] == [run]
 
 
 def test_a_killed_ingest_is_recorded_with_the_images_and_refusals_that_it_stored(catalogue: Engine) -> None:
-    from db_ingest_killed import end_killed
-
     run = ingest_runs.begin_ingest(catalogue, "mura", BY)
     add_images(catalogue, run, [db_story.record(n) for n in range(5)])
-    end_killed(catalogue, run)
+    end_killed(catalogue, "ingest", run)
     with catalogue.connect() as connection:
         row = connection.exec_driver_sql(
             "SELECT status, n_new, n_quarantined, n_unchanged, n_ignored, n_seen FROM ingest_runs"
@@ -280,9 +301,6 @@ def test_a_killed_ingest_is_recorded_with_the_images_and_refusals_that_it_stored
 
 
 def test_verify_finds_an_ingest_that_says_other_counts_than_its_rows(catalogue: Engine) -> None:
-    from db.audit.chain import append
-    from db.engine import writing
-
     run = ingest_runs.begin_ingest(catalogue, "mura", BY)
     add_images(catalogue, run, [db_story.record(n) for n in range(5)])
     zeros = {f"n_{name}": 0 for name in ("new", "unchanged", "changed", "filtered", "ignored", "quarantined")}
@@ -298,10 +316,6 @@ def test_verify_finds_an_ingest_that_says_other_counts_than_its_rows(catalogue: 
 
 
 def test_a_killed_evaluation_is_recorded_with_the_predictions_that_it_stored(catalogue: Engine) -> None:
-    from db import evaluations, leases, predictions
-    from db.unended_runs import end_abandoned
-    from wrist_model.records import ImagePrediction, StudyPrediction
-
     story = db_story.tell(catalogue)
     run = evaluations.begin_evaluation(
         catalogue,
@@ -313,8 +327,7 @@ def test_a_killed_evaluation_is_recorded_with_the_predictions_that_it_stored(cat
     ).evaluation_id
     images = [ImagePrediction("im-0090-0", "st-0090", "pt-0090", None, None, 0.9)]
     predictions.add_predictions(catalogue, run, images, [StudyPrediction("st-0090", "pt-0090", None, None, 1, 0.9)], BY)
-    leases.forget(catalogue, leases.held(catalogue, f"evaluation {run}"))
-    assert [one.run_id for one in end_abandoned(catalogue, BY)] == [run]
+    end_killed(catalogue, "evaluation", run)
     with catalogue.connect() as connection:
         sql = "SELECT n_image_predictions, n_study_predictions FROM evaluation_event ORDER BY id DESC LIMIT 1"
         assert tuple(connection.exec_driver_sql(sql).one()) == (1, 1)
