@@ -25,8 +25,8 @@ from wrist_model.intake.examine_file import (
     Examined,
     Task,
     is_pseudonym,
-    printable,
 )
+from wrist_model.intake.storable import printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe

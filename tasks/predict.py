@@ -13,7 +13,7 @@ from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
 from db.unended_runs import resource
 from tasks.ingest_files import studies_at
-from tasks.raw_scores import raw_scores
+from tasks.raw_scores import scores_of_whole_studies
 from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
 from wrist_model.errors import DataError
@@ -49,7 +49,7 @@ def _score_new(paths: list[str] | None, model: str | None, source: str | None, c
     if not refs:
         get_run_logger().info("Nothing new to score with %s.", chosen.model_version_id)
         return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": [], "before": len(done)}
-    rows = raw_scores(engine, chosen, refs, cluster)
+    rows = scores_of_whole_studies(engine, chosen, refs, cluster)
     images = operating_points.apply(points, rows)
     studies = operating_points.apply(points, study_aggregation.by_study(rows))
     start = evaluations.begin_evaluation(

@@ -332,3 +332,17 @@ def test_a_killed_evaluation_is_recorded_with_the_predictions_that_it_stored(cat
         sql = "SELECT n_image_predictions, n_study_predictions FROM evaluation_event ORDER BY id DESC LIMIT 1"
         assert tuple(connection.exec_driver_sql(sql).one()) == (1, 1)
     assert verify(catalogue).findings == ()
+
+
+def test_a_picture_that_is_gone_costs_its_study_alone_when_new_studies_are_scored(
+    here: Path, tmp_path: Path, films: list[np.ndarray]
+) -> None:
+    from db.image_refs import refs_of_studies
+    from tasks.raw_scores import broken_studies
+
+    ingested(here, listed(tmp_path / "first", films[:3], ["train"] * 3))
+    engine = open_catalogue(here)
+    refs = refs_of_studies(engine, [one.study_uid for one in datasets.candidates(engine)])
+    assert broken_studies(refs) == {}
+    Path(refs[1].file).unlink()
+    assert list(broken_studies(refs)) == [refs[1].study_uid]

@@ -19,6 +19,7 @@ from PIL import Image
 
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
+from wrist_model.intake.storable import printable, refuse_unstorable
 from wrist_model.radiograph import composite_picture, decode, polarity
 from wrist_model.radiograph.decode import Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -141,31 +142,6 @@ def quarantined(context: Context, seen: _Seen, refused: Refused) -> QuarantinedF
 def stored_path(relative: str, context: Context) -> str:
     """How the catalogue names a file: its path below the root, or where paths are private its pseudonym."""
     return context.key.path(relative) if context.private else printable(relative)
-
-
-MAX_PATH_BYTES = 1024
-MAX_TEXT = 10_000
-"""PostgreSQL's indexes hold no longer path, and a longer text in a manifest's column is no fact about a picture."""
-
-
-def printable(relative: str) -> str:
-    """A path as databases take it: odd bytes written out, and a very long one cut and named by its hash."""
-    data = relative.encode("utf-8", "surrogateescape")
-    text = data.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    if len(text.encode()) <= MAX_PATH_BYTES:
-        return text
-    begin = text.encode()[: MAX_PATH_BYTES // 2].decode("utf-8", "ignore")
-    return f"{begin}…{hashlib.sha256(data).hexdigest()}"
-
-
-def _storable(record: ImageRecord) -> None:
-    """Raises Refused for text that no database takes: one such row would end the whole batch."""
-    texts = (record.body_part, record.view or "", record.sex or "", *(text for pair in record.extra for text in pair))
-    for text in texts:
-        if len(text) > MAX_TEXT:
-            raise Refused("unusable_text", f"A column of its row in the list has more than {MAX_TEXT} characters.")
-        if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise Refused("unusable_text", "A column of its row in the list holds a NUL or half a character.")
 
 
 def _stat(item: Item, seen: _Seen) -> bool:
@@ -297,7 +273,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
 
 def _images(found: Sequence[tuple[ImageRecord, np.ndarray]], seen: _Seen) -> Examined:
     records, smalls = zip(*found, strict=True)
-    _storable(records[0])
+    refuse_unstorable(records[0])
     return Examined(IMAGES, records, path=seen.path, thumbnails=smalls)
 
 
