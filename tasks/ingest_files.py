@@ -24,9 +24,8 @@ from wrist_model.intake.examine_file import (
     Context,
     Examined,
     Task,
-    is_pseudonym,
 )
-from wrist_model.intake.storable import printable
+from wrist_model.intake.storable import is_pseudonym, printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -328,14 +327,6 @@ def perceptual_hash(small: np.ndarray) -> str:
     import imagehash
 
     return np.packbits(imagehash.phash(Image.fromarray(small)).hash).tobytes().hex()
-
-
-_PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
-
-
-def is_pseudonym(path: str) -> bool:
-    """Whether a catalogued path is a pseudonym; the pixels are then in the pixel store."""
-    return _PSEUDONYM.fullmatch(path) is not None
 
 
 def keep(pixels: np.ndarray, pixel_sha256: str, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from wrist_model.errors import Refused
 from wrist_model.records import ImageRecord
@@ -30,3 +31,11 @@ def refuse_unstorable(record: ImageRecord) -> None:
             raise Refused("unusable_text", f"A column of its row in the list has more than {MAX_TEXT} characters.")
         if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise Refused("unusable_text", "A column of its row in the list holds a NUL or half a character.")
+
+
+_PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
+
+
+def is_pseudonym(path: str) -> bool:
+    """Whether a catalogued path is a pseudonym; the pixels are then in the pixel store."""
+    return _PSEUDONYM.fullmatch(path) is not None
