@@ -42,7 +42,7 @@ def needs_a_person(engine: Engine) -> list[str]:
         found.append(f"{run.kind} {run.run_id} was last heard of at {heard} and has no end: run the same command again")
     found += [
         f"{one.model_version_id} is undecided since {_minute(one.created_at)} ({one.reason}): "
-        f"`wrist promote {one.model_version_id}` or leave it"
+        f"`wrist promote {one.model_version_id}`, or `wrist reject {one.model_version_id} --reason …`"
         for one in promotions.undecided(engine)
     ]
     for drift in drift_checks.drift_checks(engine, 1):

@@ -165,7 +165,7 @@ def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY)
         purpose="evaluation",
         facts=FACTS,
         by=by,
-        recipe_sha256=RECIPE_SHA,
+        recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
     )
     for split in ("validation", "test"):
         refs = image_refs.image_refs(engine, dataset_id, split)  # type: ignore[arg-type]

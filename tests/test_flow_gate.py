@@ -70,7 +70,7 @@ class Hall:
             purpose="evaluation",
             facts=db_story.FACTS,
             by=session,
-            recipe_sha256=self.recipe.sha256,
+            recipe=self.recipe.as_stored,
         ).evaluation_id
         for split in ("validation", "test"):
             luck = np.random.default_rng(same)

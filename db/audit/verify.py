@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from db.audit import anchor_file as anchors
-from db.audit import integrity_checks
+from db.audit import integrity_checks, superseded_checks
 from db.audit.canonical_json import Columns, batch_sha256, summed
 from db.audit.chain import GENESIS, columns_of, link_sha256
 from db.engine import reading
@@ -42,7 +42,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """ok: nothing found. warnings (unended runs) don't make a catalogue wrong. checked: what was looked at, counted."""
+    """ok: nothing found. warnings (unended runs, what an earlier Wrist wrote over) don't make a catalogue wrong.
+    checked: what was looked at, counted."""
 
     ok: bool
     findings: tuple[Finding, ...]
@@ -66,6 +67,7 @@ def verify(
     tell = progress or _silent
     home = Path(engine.get_execution_options()["wrist_home"])
     findings: list[Finding] = []
+    warnings: list[Finding] = []
     checked: dict[str, int] = {}
     with reading(engine) as connection:
         if engine.dialect.name == "sqlite":
@@ -85,9 +87,11 @@ def verify(
                     tell("verify: files", n, len(stored), "")
                     findings += [Finding(*one) for one in integrity_checks.file_hash(path, sha256, where)]
                 checked["files"] = len(stored)
+                warnings += [Finding(*one) for one in superseded_checks.overwritten_reports(connection, home)]
+            warnings += [Finding(*one) for one in superseded_checks.scored_twice(connection)]
             if anchor is not None and not findings:
                 anchors.write(connection, anchor, ends)
-    warnings = [Finding(*one) for one in integrity_checks.orphans(engine, unended_seconds)]
+    warnings += [Finding(*one) for one in integrity_checks.orphans(engine, unended_seconds)]
     return Verdict(not findings, tuple(findings[:KEPT]), tuple(warnings), checked)
 
 
