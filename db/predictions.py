@@ -84,9 +84,9 @@ def images_scored(engine: Catalogue, model_version_id: str, study_uids: Iterable
             connection,
             # CROSS JOIN: SQLite begins with the studies, and doesn't go through all evaluations of the model.
             "SELECT s.study_uid, max(p.n_images) AS n FROM study s CROSS JOIN study_prediction p "
-            "CROSS JOIN evaluation e CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id AND e.id = p.evaluation_id "
-            "AND e.purpose = 'prospective' AND m.id = e.model_version_id AND m.model_version_id = :model "
-            "GROUP BY s.study_uid",
+            "CROSS JOIN evaluation e CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id "
+            "AND e.id = p.evaluation_id AND e.purpose = 'prospective' AND m.id = e.model_version_id "
+            "AND m.model_version_id = :model GROUP BY s.study_uid",
             study_uids,
             model=model_version_id,
         )

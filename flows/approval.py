@@ -73,7 +73,8 @@ def _question(model: str) -> tuple[str, Approval | None]:
     for number in itertools.count(1):
         key = PAUSE + model + (f"{AGAIN}{number}" if number > 1 else "")
         keys = keyset_from_base_key(f"suspended-{key}")
-        if given := read_flow_run_input(keys["response"]):
+        given: Any = read_flow_run_input(keys["response"])
+        if given:
             return key, Approval(**given)
         if read_flow_run_input(keys["schema"]) is None:
             return key, None

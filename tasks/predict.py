@@ -51,7 +51,7 @@ def score_new(
         left = [ref for ref in found if ref.study_uid not in scored]
         waiting = images.still_coming(connection, {ref.study_uid for ref in left}, quiet_minutes)
         refs = [ref for ref in left if ref.study_uid not in waiting]
-        result = {
+        result: dict[str, Any] = {
             "evaluation_id": None,
             "model_version_id": chosen.model_version_id,
             "before": len(scored),
@@ -77,8 +77,8 @@ def score_new(
             of_studies = operating_points.apply(points, study_aggregation.by_study(rows))
             with writing(engine) as connection:
                 elsewhere = _scored(connection, chosen.model_version_id, refs)  # by another run meanwhile
-                of_images = [row for row in of_images if row.study_uid not in elsewhere]
-                of_studies = [row for row in of_studies if row.study_uid not in elsewhere]
+                of_images = tuple(row for row in of_images if row.study_uid not in elsewhere)
+                of_studies = tuple(row for row in of_studies if row.study_uid not in elsewhere)
                 predictions.add_predictions(connection, evaluation_id, of_images, of_studies, by)
                 note = f"another run scored {len(elsewhere)} of the studies meanwhile" if elsewhere else None
                 evaluations.finish_evaluation(connection, evaluation_id, by, reason=note)

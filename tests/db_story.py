@@ -58,6 +58,7 @@ BY = Provenance("ada", "flow-1")
 FACTS = LineageFacts("abc123", True, (("tensorflow", "2.21"), ("numpy", "2.0")), (("cpu", "two cores"),))
 RECIPE = json.dumps({"training": {"seed": 20}})
 RECIPE_SHA = hashlib.sha256(RECIPE.encode()).hexdigest()
+STORED = StoredRecipe(RECIPE_SHA, "demo", RECIPE)
 POINTS = (
     OperatingPoint("image", "youden", 0.5, None, 1.0, 0.0, True),
     OperatingPoint("study", "youden", 0.4, None, 1.1, -0.1, True),
@@ -133,13 +134,19 @@ def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
     return run, records
 
 
-def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) -> tuple[str, str]:
+def train(
+    engine: Engine,
+    dataset_id: str,
+    architecture: str,
+    seed: int = 20,
+    recipe: StoredRecipe = STORED,
+) -> tuple[str, str]:
     start = trainings.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture=architecture,
         seed=seed,
-        recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
+        recipe=recipe,
         weights_source="none",
         facts=FACTS,
         by=BY,
@@ -165,7 +172,7 @@ def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY)
         purpose="evaluation",
         facts=FACTS,
         by=by,
-        recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
+        recipe=STORED,
     )
     for split in ("validation", "test"):
         refs = image_refs.image_refs(engine, dataset_id, split)  # type: ignore[arg-type]

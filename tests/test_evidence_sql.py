@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from db_story import BY, FACTS, RECIPE, RECIPE_SHA, member, record, train
+from db_story import BY, FACTS, STORED, member, record, train
 from evidence_data import QUICK
 
 from db import catalogue_facts, datasets, evaluations, image_refs, ingest_runs, models, predictions
@@ -17,7 +17,7 @@ from db.images import add_images
 from db.query.read_only_sql import query
 from wrist_model.evidence import measure
 from wrist_model.evidence.recompute import recompute
-from wrist_model.records import ImagePrediction, IngestCounts, Split, StoredRecipe
+from wrist_model.records import ImagePrediction, IngestCounts, Split
 from wrist_model.scoring import operating_points, study_aggregation
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "evidence.md"
@@ -43,7 +43,7 @@ def scored_catalogue(home: Path) -> str:
         purpose="evaluation",
         facts=FACTS,
         by=BY,
-        recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
+        recipe=STORED,
     )
     rng = np.random.default_rng(0)
     for split in SPLITS:

@@ -36,9 +36,8 @@ def _was_scheduled(run: str) -> bool:
 
     with get_client(sync_client=True) as client:
         found = client.read_flow_run(UUID(run))
-    return found.auto_scheduled or (
-        found.created_by is not None and found.created_by.type in ("SCHEDULE", "AUTOMATION")
-    )
+    by = found.created_by.type if found.created_by else None
+    return found.auto_scheduled or by in ("SCHEDULE", "AUTOMATION")
 
 
 @functools.cache
