@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +118,17 @@ def make_engine(url: str) -> Engine:
         raise CatalogueError("WRIST_DATABASE_URL can't be read as a database address.") from None
     file = str(engine.url.database)
 
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
+        for _ in range(3):  # until the file that was opened is known: one can be put in its place at that moment
+            before = _identity(file)
+            connection = dialect.connect(*arguments, **named)
+            record.info["wrist_file"] = _identity(file)
+            if before in (None, record.info["wrist_file"]):
+                break
+            connection.close()
+        return connection
+
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
         for pragma in (
@@ -129,15 +141,12 @@ def make_engine(url: str) -> Engine:
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-        record.info["wrist_file"] = _opened[file] = _identity(file)
+        _opened[file] = record.info["wrist_file"]
 
     @event.listens_for(engine, "checkout")
     def same_file(_connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:
         if record.info["wrist_file"] != _identity(file):
-            raise CatalogueError(
-                f"{file}: this file was deleted, moved or replaced (a restore?) since this command began. Nothing of "
-                "this step was stored; what was stored before is in the file that was there. Run the command again."
-            )
+            raise _replaced(file)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -170,12 +179,13 @@ def reading(engine: Catalogue) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Catalogue, *, chained: bool = True) -> Iterator[Connection]:
+def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> Iterator[Connection]:
     """One transaction, committed at the end of the block and rolled back by any exception; waits for other writers.
 
     What is read in it holds until it ends: writers of audited rows follow one another. So a task decides and writes in
     one such block: it hands the block's connection to the functions that read and write, and they join it.
-    chained: rows of audited tables will be added.
+    chained: rows of audited tables will be added. fenced: raises LeaseLost where what this context works on was taken
+    over (db.fencing), CatalogueError where the file was replaced.
     """
     if _is_connection(engine):
         if not engine.get_execution_options().get("wrist_writes"):
@@ -184,12 +194,38 @@ def writing(engine: Catalogue, *, chained: bool = True) -> Iterator[Connection]:
             )
         yield engine
         return
-    with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
-        if chained and connection.dialect.name == "postgresql":
-            from db.audit.chain import ADVISORY_LOCK
+    from db import fencing
 
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
-        yield connection
+    with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection:
+        connection.info.pop("wrist_leases", None)
+        begun = time.monotonic()
+        with connection.begin():
+            if chained and connection.dialect.name == "postgresql":
+                from db.audit.chain import ADVISORY_LOCK
+
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+            refuse_replaced(connection)
+            if fenced:
+                fencing.check(connection)
+            yield connection
+            if fenced and time.monotonic() - begun > fencing.RENEW_SECONDS:
+                fencing.refresh(connection)
+        fencing.settle(connection)
+
+
+def refuse_replaced(connection: Connection) -> None:
+    """Raises CatalogueError when another file stands where this connection's SQLite file was opened."""
+    engine, opened = connection.engine, connection.info.get("wrist_file")
+    if opened is not None and opened != _identity(str(engine.url.database)):
+        engine.dispose()
+        raise _replaced(str(engine.url.database))
+
+
+def _replaced(file: str) -> CatalogueError:
+    return CatalogueError(
+        f"{file}: this file was deleted, moved or replaced (a restore?) since this command began. Nothing of "
+        "this step was stored; what was stored before is in the file that was there. Run the same command again."
+    )
 
 
 def _is_connection(engine: Catalogue) -> TypeIs[Connection]:

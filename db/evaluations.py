@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from db import fencing
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
+from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import (
     LineageFacts,
@@ -90,12 +92,16 @@ def begin_evaluation(
             ):
                 if _of_evaluation(row.content) != wanted:
                     continue
-                if row.status == "failed":
+                if row.status == "finished":
+                    return EvaluationStart(row.evaluation_id, True, True)
+                ended = fail_if_abandoned(connection, "evaluation", row.evaluation_id, by)
+                fencing.take(connection, resource("evaluation", row.evaluation_id), by.prefect_flow_run_id)
+                if ended or row.status == "failed":
                     number = row_id(connection, "evaluation", "evaluation_id", row.evaluation_id)
                     counts = {"n_image_predictions": 0, "n_study_predictions": 0}
                     event = {"evaluation_id": number, "status": "resumed", "reason": None, **counts}
                     append(connection, "evaluation_event", [event], by)
-                return EvaluationStart(row.evaluation_id, True, row.status == "finished")
+                return EvaluationStart(row.evaluation_id, True, False)
         version = (
             one(connection, "SELECT label_version AS v FROM dataset_version WHERE id = :id", id=dataset).v
             if dataset
@@ -111,6 +117,7 @@ def begin_evaluation(
             "environment_id": environment(connection, facts, by),
         }
         append(connection, "evaluation", [row], by)
+        fencing.take(connection, resource("evaluation", str(row["evaluation_id"])), by.prefect_flow_run_id)
     return EvaluationStart(str(row["evaluation_id"]), False, False)
 
 
@@ -130,6 +137,7 @@ def finish_evaluation(
     or test images or studies have no prediction."""
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
+        fencing.require(connection, resource("evaluation", evaluation_id))
         if status == "finished" and run.dataset_version_id is not None:
             _refuse_incomplete(connection, run)
         counts = {
@@ -140,6 +148,7 @@ def finish_evaluation(
         }
         row = {"evaluation_id": run.id, "status": status, "reason": reason, **counts}
         append(connection, "evaluation_event", [row], by)
+        fencing.give_back(connection, resource("evaluation", evaluation_id))
 
 
 def holdout_looks(engine: Catalogue, dataset_id: str) -> int:

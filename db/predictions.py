@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from db import fencing
 from db.audit.chain import append, append_rows
 from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
 from db.lookups import among, every, one, row_ids
+from db.unended_runs import resource
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import (
     ImagePrediction,
@@ -36,6 +38,7 @@ def add_predictions(
     both: list[Any] = [*images, *studies]
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
+        fencing.require(connection, resource("evaluation", evaluation_id))
         points = {
             (row.level, row.name): (row.id, row.threshold)
             for row in every(

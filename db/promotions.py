@@ -140,4 +140,4 @@ def _decisions(connection: Connection, where: str, **values: Any) -> list[LastDe
         f"WHERE {where} ORDER BY p.id",
         **values,
     )
-    return [LastDecision(*row[:7], outdated=bool(row.outdated))  # type: ignore[misc] for row in rows]
+    return [LastDecision(*fields, outdated=bool(outdated)) for *fields, outdated in rows]

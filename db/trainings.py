@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from db import fencing
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
+from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import Epoch, LineageFacts, Provenance, StoredRecipe, TrainedModel
 
@@ -21,10 +23,11 @@ _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM trainin
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """resumed: the run was begun before and not ended."""
+    """resumed: the run was begun before and not ended. lease: by which the caller holds the run until its end."""
 
     training_run_id: str
     resumed: bool
+    lease: fencing.Lease
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,11 @@ def begin_training(
     facts: LineageFacts,
     by: Provenance,
 ) -> TrainingStart:
-    """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed."""
+    """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed.
+
+    The caller's context holds the run's lease from then on; what writes to the run checks it. Raises LeaseHeld when
+    somebody else is at work on that run.
+    """
     with writing(engine) as connection:
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id)
         recipe_id = add_recipe(connection, recipe, by)
@@ -86,9 +93,11 @@ def begin_training(
             seed=seed,
         )
         if found:
-            if found.status == "failed":
+            ended = fail_if_abandoned(connection, "training", found.training_run_id, by)
+            lease = fencing.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
+            if ended or found.status == "failed":
                 append(connection, "training_event", [_event(found.id, "resumed")], by)
-            return TrainingStart(found.training_run_id, True)
+            return TrainingStart(found.training_run_id, True, lease)
         row = {
             "training_run_id": new_id("tr"),
             "dataset_version_id": dataset,
@@ -99,7 +108,8 @@ def begin_training(
             "weights_source": weights_source,
         }
         append(connection, "training_run", [row], by)
-    return TrainingStart(str(row["training_run_id"]), False)
+        lease = fencing.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
+    return TrainingStart(str(row["training_run_id"]), False, lease)
 
 
 def finished_trainings(engine: Catalogue, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
@@ -144,6 +154,7 @@ def training_run(engine: Catalogue, training_run_id: str) -> TrainingRun:
 def add_epoch(engine: Catalogue, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
     """Write one epoch as it ends; an epoch that is there already stays as it is."""
     with writing(engine) as connection:
+        fencing.require(connection, resource("training", training_run_id))
         _add_epochs(connection, row_id(connection, "training_run", "training_run_id", training_run_id), [epoch], by)
 
 
@@ -154,6 +165,7 @@ def finish_training(engine: Catalogue, training_run_id: str, trained: TrainedMod
         found = one(connection, "SELECT model_version_id FROM model_version WHERE training_run_id = :run", run=run)
         if found:
             return str(found.model_version_id)
+        fencing.require(connection, resource("training", training_run_id))
         if trained.history:
             _add_epochs(connection, run, trained.history, by)
         event = _event(run, "finished")
@@ -172,6 +184,7 @@ def finish_training(engine: Catalogue, training_run_id: str, trained: TrainedMod
             "artifact_sha256": trained.artifact_sha256,
         }
         append(connection, "model_version", [row], by)
+        fencing.give_back(connection, resource("training", training_run_id))
     return str(row["model_version_id"])
 
 
@@ -181,8 +194,10 @@ def fail_training(
     """Write that a training failed, and why. resumable: `begin_training` may go on with it."""
     with writing(engine) as connection:
         run = row_id(connection, "training_run", "training_run_id", training_run_id)
+        fencing.require(connection, resource("training", training_run_id))
         event = {**_event(run, "failed"), "reason": reason, "resumable": int(resumable)}
         append(connection, "training_event", [event], by)
+        fencing.give_back(connection, resource("training", training_run_id))
 
 
 def training_history(engine: Catalogue, training_run_id: str) -> tuple[Epoch, ...]:

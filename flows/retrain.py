@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from db.fencing import RETRAIN
 from flows.approval import LONGEST_DAYS, ask, is_answered
 from flows.evaluate import evaluate
 from flows.explain import explain
@@ -21,7 +22,7 @@ from tasks.gate import gate
 from tasks.recipe import used_recipe
 from tasks.report_summary import summary
 from tasks.runtime import stage_costs
-from tasks.runtime.lease import only_one
+from tasks.runtime.lease import held
 from tasks.runtime.run_names import rename, short
 
 NAME = "retrain"
@@ -55,7 +56,7 @@ def retrain(
     answered = is_answered()  # then all before the question is done and only read back: without the lock and its costs
     chosen = used_recipe(recipe, models)
     part = partial(stage_costs.stage, NAME, measured=not answered)
-    with nullcontext() if answered else only_one(NAME):
+    with nullcontext() if answered else held(RETRAIN):
         with part("ingest"):
             counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs)
         with part("freeze"):

@@ -14,9 +14,10 @@ from sqlalchemy import Engine
 from db import catalogue_facts, ingest_runs, known_files
 from db import labels as labelling
 from db.home import identity_key_file, pixel_folder
+from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.ingest_ledger import Ingested, Ledger
-from tasks.runtime.heartbeat import alive
+from tasks.runtime.lease import kept
 from wrist_model.errors import DataError
 from wrist_model.intake.examine_file import (
     Context,
@@ -141,17 +142,17 @@ def _catalogue_place(
     """One ingest run, from its first file to its stored end."""
     begun, engine, done = time.monotonic(), ledger.engine, ledger.done
     status: Literal["finished", "failed"] = "failed"
-    try:
-        with alive(ledger.run_id, engine):
+    with kept(engine, resource("ingest", ledger.run_id)):
+        try:
             pending = _pending(plan.items(), known, context, ledger)
             for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                 ledger.write(results)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
-        ledger.report("catalogued")
-        status = "finished"
-    finally:
-        done.counts += ledger.counts
-        ingest_runs.finish_ingest(engine, ledger.run_id, ledger.counts, time.monotonic() - begun, status)
+            ledger.report("catalogued")
+            status = "finished"
+        finally:
+            done.counts += ledger.counts
+            ingest_runs.finish_ingest(engine, ledger.run_id, ledger.counts, time.monotonic() - begun, status)
 
 
 def _batches(parts: Iterable[tuple[Examined, ...]]) -> Iterator[list[Examined]]:

@@ -11,16 +11,20 @@ from sqlalchemy import Connection
 
 from db import evaluations, images, models, predictions
 from db.engine import open_catalogue, writing
+from db.fencing import SCORING
 from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
+from db.unended_runs import resource
 from tasks.ingest_files import studies_at
 from tasks.raw_scores import raw_scores
 from tasks.runtime.endings import as_ended
-from tasks.runtime.heartbeat import alive
+from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
-from wrist_model.errors import DataError
+from wrist_model.errors import DataError, LeaseLost
 from wrist_model.records import ImageRef
 from wrist_model.scoring import operating_points, study_aggregation
+
+WAIT_SECONDS = 1800.0  # for another process that scores: what it has scored is not scored again
 
 
 @task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
@@ -39,6 +43,13 @@ def score_new(
     cluster: a Dask scheduler whose workers compute.
     quiet_minutes: a study counts as complete so long after its last image came. Raises DataError when no model serves.
     """
+    with held(SCORING, WAIT_SECONDS):
+        return _score_new(paths, model, source, cluster, quiet_minutes)
+
+
+def _score_new(
+    paths: list[str] | None, model: str | None, source: str | None, cluster: str | None, quiet_minutes: float
+) -> dict[str, Any]:
     engine, by, code = open_catalogue(), provenance(), facts()
     places = studies_at(engine, home(), paths or (), source)
     with writing(engine) as connection:
@@ -70,8 +81,8 @@ def score_new(
             facts=code,
             by=by,
         ).evaluation_id
-    try:
-        with alive(evaluation_id):
+    with kept(engine, resource("evaluation", evaluation_id)):
+        try:
             rows = raw_scores(engine, chosen, refs, cluster)
             of_images = operating_points.apply(points, rows)
             of_studies = operating_points.apply(points, study_aggregation.by_study(rows))
@@ -82,9 +93,11 @@ def score_new(
                 predictions.add_predictions(connection, evaluation_id, of_images, of_studies, by)
                 note = f"another run scored {len(elsewhere)} of the studies meanwhile" if elsewhere else None
                 evaluations.finish_evaluation(connection, evaluation_id, by, reason=note)
-    except BaseException as error:
-        evaluations.finish_evaluation(engine, evaluation_id, by, "failed", as_ended(error))
-        raise
+        except LeaseLost:  # another process has written its end
+            raise
+        except BaseException as error:  # a signal, a cancelled run too
+            evaluations.finish_evaluation(engine, evaluation_id, by, "failed", as_ended(error))
+            raise
     get_run_logger().info("Scored %d studies with %s.", len(of_studies), chosen.model_version_id)
     return {
         **result,

@@ -10,13 +10,17 @@ from db import evaluations, models
 from db.engine import open_catalogue, writing
 from db.image_refs import image_refs
 from db.predictions import add_predictions, image_predictions
+from db.unended_runs import resource
 from tasks.raw_scores import raw_scores
 from tasks.runtime.endings import as_ended
-from tasks.runtime.heartbeat import alive
+from tasks.runtime.lease import kept, patiently
 from tasks.runtime.provenance import facts, provenance
+from wrist_model.errors import LeaseLost
 from wrist_model.recipe import Recipe
 from wrist_model.records import EVALUATED_SPLITS, ImagePrediction
 from wrist_model.scoring import ensemble, operating_points, study_aggregation
+
+WAIT_SECONDS = 3600.0  # for another process that makes the same evaluation: its rows are reused then
 
 
 @task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"])
@@ -34,19 +38,22 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
     """
     engine, by = open_catalogue(), provenance()
     model = models.model(engine, model_version_id)
-    start = evaluations.begin_evaluation(
-        engine,
-        model_version_id=model_version_id,
-        dataset_id=dataset_id,
-        purpose="evaluation",
-        facts=facts(),
-        by=by,
-        recipe=recipe.as_stored,
+    start = patiently(
+        lambda: evaluations.begin_evaluation(
+            engine,
+            model_version_id=model_version_id,
+            dataset_id=dataset_id,
+            purpose="evaluation",
+            facts=facts(),
+            by=by,
+            recipe=recipe.as_stored,
+        ),
+        WAIT_SECONDS,
     )
     if start.complete:
         return start.evaluation_id
-    try:
-        with alive(start.evaluation_id):
+    with kept(engine, resource("evaluation", start.evaluation_id)):
+        try:
             for split in EVALUATED_SPLITS:
                 refs = image_refs(engine, dataset_id, split)
                 if member_evaluations:
@@ -66,7 +73,9 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
                     studies = operating_points.apply(points, study_aggregation.by_study(rows))
                     add_predictions(connection, start.evaluation_id, images, studies, by)
             evaluations.finish_evaluation(engine, start.evaluation_id, by)
-    except BaseException as error:  # a signal, a cancelled run too
-        evaluations.finish_evaluation(engine, start.evaluation_id, by, "failed", as_ended(error))
-        raise
+        except LeaseLost:  # another process has written its end
+            raise
+        except BaseException as error:  # a signal, a cancelled run too
+            evaluations.finish_evaluation(engine, start.evaluation_id, by, "failed", as_ended(error))
+            raise
     return start.evaluation_id

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from db import datasets, drift_checks, known_files, labels, leases, models, promotions, quarantine, trainings
 from db.engine import open_catalogue
 from db.home import home
+from db.unended_runs import unended
 from tasks import remembered_roots
 
 _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
@@ -37,9 +38,11 @@ def state() -> dict[str, Any]:
 def needs_a_person(engine: Engine) -> list[str]:
     """One line for each thing that waits for somebody, with the command that deals with it."""
     found = []
-    for run in leases.unfinished(engine):
-        heard = _minute(run.last_beat or run.since)
-        found.append(f"{run.kind} {run.run_id} was last heard of at {heard} and has no end: run the same command again")
+    for run in unended(engine):
+        if run.lost is not None:
+            renewed = _minute(run.heard)
+            said = f"was last heard of at {renewed} and has no end: run the same command again"
+            found.append(f"{run.kind} {run.run_id} {said}")
     found += [
         f"{one.model_version_id} is undecided since {_minute(one.created_at)} ({one.reason}): "
         f"`wrist promote {one.model_version_id}`, or `wrist reject {one.model_version_id} --reason …`"
@@ -86,8 +89,8 @@ def _champion(engine: Engine) -> dict[str, Any] | None:
 
 
 def _running(engine: Engine) -> list[str]:
-    stale = {run.run_id for run in leases.unfinished(engine)}
-    return [f"{run.kind} {run.run_id}" for run in leases.unfinished(engine, -1.0) if run.run_id not in stale]
+    """What somebody holds and is heard of, runs and the rest."""
+    return [one.resource for one in leases.holders(engine) if one.lost is None]
 
 
 def _minute(at: str | None) -> str:

@@ -10,10 +10,11 @@ from db.home import home, work_folders
 from db.image_refs import image_refs
 from db.recipes import add_recipe
 from tasks.runtime.endings import as_ended
-from tasks.runtime.heartbeat import alive
+from tasks.runtime.lease import kept, patiently
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
 from tasks.runtime.training_curves import Curves
+from wrist_model.errors import LeaseLost
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
 from wrist_model.records import Epoch, ImageRef
@@ -31,7 +32,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     from wrist_model.training import fit as training
 
     log, engine = get_run_logger(), open_catalogue()
-    start = _reuse_or_begin(engine, dataset_id, recipe, architecture)
+    start = patiently(lambda: _reuse_or_begin(engine, dataset_id, recipe, architecture))
     if isinstance(start, str):
         log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, start)
         return start
@@ -44,24 +45,27 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
         trainings.add_epoch(engine, start.training_run_id, epoch, provenance())
         curves.add(epoch)
 
-    try:
-        with alive(start.training_run_id), progress(f"train {architecture}") as tell:
-            trained = training.train(
-                _by_content(image_refs(engine, dataset_id, "train")),
-                _by_content(image_refs(engine, dataset_id, "validation")),
-                recipe,
-                architecture,
-                folders=work_folders(home()),
-                run_id=start.training_run_id,
-                on_epoch=on_epoch,
-                progress=tell,
-                tensorboard=tensorboard,
-            )
-    except BaseException as error:  # a signal, a cancelled run too
-        stopped = not isinstance(error, Exception)  # the same call goes on with it
-        trainings.fail_training(engine, start.training_run_id, as_ended(error), provenance(), resumable=stopped)
-        raise
-    model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())
+    with kept(engine, start.lease.resource):
+        try:
+            with progress(f"train {architecture}") as tell:
+                trained = training.train(
+                    _by_content(image_refs(engine, dataset_id, "train")),
+                    _by_content(image_refs(engine, dataset_id, "validation")),
+                    recipe,
+                    architecture,
+                    folders=work_folders(home()),
+                    run_id=start.training_run_id,
+                    on_epoch=on_epoch,
+                    progress=tell,
+                    tensorboard=tensorboard,
+                )
+        except LeaseLost:  # another process has written its end, and may have gone on with it
+            raise
+        except BaseException as error:  # a signal, a cancelled run too
+            stopped = not isinstance(error, Exception)  # the same call goes on with it
+            trainings.fail_training(engine, start.training_run_id, as_ended(error), provenance(), resumable=stopped)
+            raise
+        model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())
     best = trained.history[trained.best_epoch - 1]
     log.info(
         "%s: %d epochs in %.0f s, best epoch %d (validation loss %.3f): %s.",

@@ -13,6 +13,7 @@ from db.engine import open_catalogue
 from db.home import home, tuned_recipe_file, work_folders
 from db.image_refs import image_refs
 from tasks.runtime import artifacts
+from tasks.runtime.lease import held
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.recipe import Recipe, write
@@ -36,7 +37,7 @@ def search(
     def on_trial(trial: TuningTrial) -> None:
         tuning_trials.add_tuning_trial(engine, replace(trial, dataset_id=dataset_id), provenance())
 
-    with progress(f"tune {architecture}") as tell:
+    with held(f"tuning {study_name}"), progress(f"tune {architecture}") as tell:
         found = tune(
             image_refs(engine, dataset_id, "train"),
             image_refs(engine, dataset_id, "validation"),

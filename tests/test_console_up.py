@@ -205,6 +205,8 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
         return dict(found) if found["state_name"] == "Suspended" else None
 
     waiting = wait(suspended, 420)
+    recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 7"))  # an edit meanwhile changes nothing
+    stored = catalogue(wrist_up.home, "select count(*) from stage_costs")
     assert "retrain · ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
     models = catalogue(wrist_up.home, "select model_version_id, role from model_versions")
     assert [role for _, role in models] == ["challenger"]
@@ -212,9 +214,11 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
     assert "waits for a person" in console(wrist_up.home, "status").stdout
 
     answer = {"decision": "approve", "reason": "looked at the maps", "name": "Dr. Example"}
-    wrist_up.ask(f"/flow_runs/{run}/resume", {"run_input": answer})
-    ended = wrist_up.ended(run, 420)
+    with another_retrain(wrist_up.home):
+        wrist_up.ask(f"/flow_runs/{run}/resume", {"run_input": answer})
+        ended = wrist_up.ended(run, 420)
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    assert catalogue(wrist_up.home, "select count(*) from stage_costs") == stored, "costs are stored once"
     decided = catalogue(wrist_up.home, "select decision, reason, decided_by from promotions order by created_at")
     assert [row[0] for row in decided] == ["undecided", "promoted"]
     assert decided[1][1:] == ("looked at the maps", "Dr. Example")

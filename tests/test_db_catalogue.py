@@ -18,7 +18,6 @@ from db import (
     explanations,
     image_refs,
     images,
-    ingest_runs,
     known_files,
     labels,
     leak_demonstrations,
@@ -35,6 +34,7 @@ from db import metrics as stored_metrics
 from db.audit.chain import append
 from db.engine import reading, writing
 from db.schema.all_tables import AUDITED
+from db.unended_runs import end_abandoned
 from wrist_model.errors import CatalogueError, DataError, LeakError, WristError
 from wrist_model.records import StoredRecipe
 
@@ -172,12 +172,15 @@ def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: E
     recipe = StoredRecipe(RECIPE_SHA, "demo", RECIPE)
     more = {"recipe": recipe, "weights_source": "none", "facts": FACTS, "by": BY}
     first = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
+    assert not first.resumed
+    leases.release(catalogue, first.lease)
     second = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
-    assert (first.resumed, second.resumed) == (False, True)
-    assert first.training_run_id == second.training_run_id
-    assert leases.fail_unfinished(catalogue, first.training_run_id, "killed", BY)
+    assert second.resumed and first.training_run_id == second.training_run_id
+    leases.release(catalogue, second.lease)
+    assert [one.run_id for one in end_abandoned(catalogue, BY)] == [first.training_run_id]
     third = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert third.training_run_id == first.training_run_id and third.resumed
+    leases.release(catalogue, third.lease)
     train(catalogue, story.dataset_id, "resnet50", 21)
     assert len(trainings.training_history(catalogue, first.training_run_id)) == 3
 
@@ -238,27 +241,6 @@ def test_an_evaluation_with_missing_predictions_cannot_finish(catalogue: Engine)
     )
     with pytest.raises(DataError, match="10 image"):
         evaluations.finish_evaluation(catalogue, start.evaluation_id, BY)
-
-
-def test_a_lock_is_held_by_one_and_a_stale_one_is_taken_over(catalogue: Engine) -> None:
-    assert leases.acquire(catalogue, "retrain", "a") is not None
-    assert leases.acquire(catalogue, "retrain", "b") is None
-    assert leases.renew(catalogue, "retrain", "a") and not leases.renew(catalogue, "retrain", "b")
-    assert leases.acquire(catalogue, "retrain", "b", stale_after_seconds=-1) is not None
-    leases.release(catalogue, "retrain", "a")
-    held = leases.holder(catalogue, "retrain")
-    assert held is not None and held.owner == "b"
-
-
-def test_runs_without_an_end_are_listed_unless_they_beat(catalogue: Engine) -> None:
-    tell(catalogue)
-    run = ingest_runs.begin_ingest(catalogue, "mura", BY)
-    assert [one.run_id for one in leases.unfinished(catalogue, 0)] == [run]
-    leases.beat(catalogue, run)
-    assert leases.unfinished(catalogue, 60) == []
-    assert leases.fail_unfinished(catalogue, run, "killed", BY)
-    assert not leases.fail_unfinished(catalogue, run, "killed", BY)
-    assert leases.unfinished(catalogue, 0) == []
 
 
 @pytest.mark.parametrize("change", ["UPDATE {t} SET {c} = {c}", "DELETE FROM {t}"])

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
-from db import exclusions, labels
+from db import exclusions, ingest_runs, labels, leases
 from db.audit.triggers import sqlite_triggers, uniques
 from db.audit.verify import verify
 from db.home import database_url
@@ -26,6 +26,7 @@ from db.maintenance.migrate import configuration, downgrade, upgrade
 from db.query.read_only_sql import query
 from db.schema.all_tables import AUDITED, METADATA
 from db.schema.revisions import HEAD, REVISIONS
+from db.unended_runs import end_abandoned
 from wrist_model.errors import CatalogueError
 
 RELEASED = Path(__file__).parent / "schemas"
@@ -156,6 +157,25 @@ def test_a_catalogue_goes_back_to_the_first_schema_as_it_was_and_up_again(catalo
     with pytest.raises(CatalogueError, match="can't hold what 1 row"):
         downgrade(catalogue, home, "0001")
     assert shape(catalogue) == head and verify(catalogue).ok
+
+
+def test_a_catalogue_with_heartbeats_and_locks_gets_leases_and_goes_back(catalogue: Engine, home: Path) -> None:
+    head = shape(catalogue)
+    downgrade(catalogue, home, "base")
+    upgrade(catalogue, home, "0002")
+    before = shape(catalogue)
+    upgrade(catalogue, home)
+    tell(catalogue)
+    run = ingest_runs.begin_ingest(catalogue, "under way", BY)
+    assert downgrade(catalogue, home, "0002") == room.HEAD and shape(catalogue) == before
+    with catalogue.begin() as connection:
+        connection.exec_driver_sql(f"INSERT INTO heartbeat VALUES ('{run}', '2026-01-01', 'here', 1, '')")
+        connection.exec_driver_sql("INSERT INTO work_lock VALUES ('retrain', 'me', '2026-01-01', '2026-01-01')")
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    assert leases.holders(catalogue) == []
+    leases.forget(catalogue, leases.held(catalogue, f"ingest {run}"))  # the process of that time is no more
+    assert [one.run_id for one in end_abandoned(catalogue, BY)] == [run]
 
 
 def shape(engine: Engine) -> list[object]:

@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Engine, text
 
-from db import leases
 from db.audit import superseded_checks
 from db.audit.anchor_file import Found
 from db.audit.triggers import postgresql_triggers
@@ -21,6 +20,7 @@ from db.lookups import environment_sha256
 from db.maintenance.migrate import upgrade
 from db.schema import views
 from db.schema.all_tables import AUDITED, METADATA
+from db.unended_runs import unended
 
 KEPT = 20
 
@@ -259,11 +259,11 @@ def file_hash(path: Path, sha256: str, where: str) -> Iterator[Found]:
         yield "file", where, f"{path}: its content is not what was stored (hash {sha256[:12]}…)."
 
 
-def orphans(engine: Engine, older_than_seconds: float) -> Iterator[Found]:
-    """Runs without an end and without a sign of life."""
-    for run in leases.unfinished(engine, older_than_seconds):
-        yield (
-            "orphan",
-            run.run_id,
-            f"This {run.kind} began {run.since} and was never ended: `wrist status` says what to do.",
-        )
+def orphans(engine: Engine) -> Iterator[Found]:
+    """Runs without an end that nobody works on."""
+    for run in unended(engine):
+        if run.lost is not None:
+            said = (
+                f"This {run.kind} began {run.since} and was never ended ({run.lost}): `wrist status` says what to do."
+            )
+            yield "orphan", run.run_id, said

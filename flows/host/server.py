@@ -17,9 +17,11 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from db import machine
 from db.home import prefect_folder
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
@@ -118,15 +120,12 @@ def _share(users: IO[str]) -> None:
 
 def recorded(home: Path) -> str | None:
     """The URL of the server that this home recorded, if that very process lives and answers."""
-    import psutil
-
     try:
-        record = json.loads((prefect_folder(home) / RECORD).read_text())
-        process = psutil.Process(int(record["pid"]))
-        if abs(process.create_time() - float(record["created"])) > 1:
-            return None
-        url = str(record["url"])
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        said = json.loads((prefect_folder(home) / RECORD).read_text())
+        url, process = str(said["url"]), machine.Process(**said["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if machine.is_gone(process):
         return None
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -136,9 +135,13 @@ def recorded(home: Path) -> str | None:
     return None
 
 
-def _start(home: Path, port: int) -> str:
-    import psutil
+def record(home: Path, url: str, pid: int) -> None:
+    """Remember which process serves this home, and where."""
+    said = {"url": url, "process": asdict(machine.process(pid))}
+    (prefect_folder(home) / RECORD).write_text(json.dumps(said))
 
+
+def _start(home: Path, port: int) -> str:
     folder = prefect_folder(home)
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
@@ -154,13 +157,12 @@ def _start(home: Path, port: int) -> str:
             stderr=sink,
             start_new_session=True,
         )
-    record = {"url": url, "pid": process.pid, "created": psutil.Process(process.pid).create_time()}
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             raise CatalogueError(f"The Prefect server stopped while starting; {log} says why.")
         if answers(url, 1.0):
-            (folder / RECORD).write_text(json.dumps(record))
+            record(home, url, process.pid)
             return url
         time.sleep(0.2)
     process.kill()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+from tasks.runtime.lease import watch
 from wrist_model.records import Progress
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ def progress(title: str) -> Iterator[Progress]:
     """Give a `Progress` to pass to pure work; what it receives is shown until the block ends.
 
     Calls are cheap: at most a few are drawn a second. Work that takes under LINE_SECONDS writes no plain line, and
-    none shorter than ARTIFACT_SECONDS makes an artifact.
+    none shorter than ARTIFACT_SECONDS makes an artifact. A call raises LeaseLost when the work has lost its lease.
     """
-    teller = _Artifact(title)
+    teller, stop_if_lost = _Artifact(title), watch()
     with _bar(title) if sys.stderr.isatty() else _lines(title) as show:
 
         def tell(stage: str, done: int, total: int, note: str) -> None:
+            stop_if_lost()
             show(stage, done, total, note)
             teller.tell(stage, done, total, note)
 
