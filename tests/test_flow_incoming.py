@@ -60,13 +60,18 @@ class Site:
             **settings(body_part="ANY", jobs=1),
         )
 
-    def arrive(self, study: str, number: int) -> Path:
-        """One picture of a study comes in and is catalogued."""
-        file = self.incoming / study / f"image{number}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.pictures[number], file)
-        self.catalogue(self.incoming)
-        return file
+    def arrive(self, study: str, *numbers: int) -> str:
+        """A study has these pictures now, and is catalogued; gives the list that names them."""
+        folder = self.incoming / study
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = ["path,label,patient,study"]
+        for number in numbers:
+            shutil.copy2(self.pictures[number], folder / f"{number}.png")
+            lines.append(f"{number}.png,,{study},{study}")
+        manifest = folder / "manifest.csv"
+        manifest.write_text("\n".join(lines) + "\n")
+        self.catalogue(manifest)
+        return str(manifest)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,7 @@ def site(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
         base = tmp_path_factory.mktemp("site")
         patch.setenv("WRIST_HOME", str(base / "home"))
         patch.delenv("WRIST_DATABASE_URL", raising=False)
-        manifest = radiographs(base / "radiographs", 60)
+        manifest = radiographs(base / "radiographs", 40)
         engine = open_catalogue(base / "home")
         made = Site(base / "home", base / "incoming", sorted(manifest.parent.glob("*.png")), engine, "")
         made.catalogue(manifest)
@@ -92,11 +97,11 @@ def rows(study: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_study_that_arrives_in_pieces_is_scored_again_and_the_earlier_prediction_is_superseded(site: Site) -> None:
-    site.arrive("pieces", 1)
-    (first,) = score_new([str(site.incoming)], None)["studies"]
-    assert score_new([str(site.incoming)], None)["studies"] == [], "nothing has come since"
-    site.arrive("pieces", 2)
-    (second,) = score_new([str(site.incoming)], None)["studies"]
+    place = site.arrive("pieces", 1)
+    (first,) = score_new([place], None)["studies"]
+    assert score_new([place], None)["studies"] == [], "nothing has come since"
+    site.arrive("pieces", 1, 2)
+    (second,) = score_new([place], None)["studies"]
     assert (first["n_images"], second["n_images"]) == (1, 2) and first["study_uid"] == second["study_uid"]
     earlier, later = rows(first["study_uid"])
     assert earlier[0] == 1 and earlier[1] is not None and later == (2, None)
@@ -111,20 +116,20 @@ def test_a_study_that_arrives_in_pieces_is_scored_again_and_the_earlier_predicti
 
 
 def test_an_incoming_study_waits_until_no_image_has_come_for_a_while(site: Site) -> None:
-    site.arrive("quiet", 3)
-    waits = score_new([str(site.incoming / "quiet")], None, quiet_minutes=5.0)
+    place = site.arrive("quiet", 3)
+    waits = score_new([place], None, quiet_minutes=5.0)
     assert (waits["evaluation_id"], waits["waiting"], waits["studies"]) == (None, 1, [])
-    done = score_new([str(site.incoming / "quiet")], None, quiet_minutes=0.0)
+    done = score_new([place], None, quiet_minutes=0.0)
     assert (done["waiting"], len(done["studies"])) == (0, 1)
-    site.arrive("quiet", 4)
-    said = score_incoming([str(site.incoming / "quiet")], body_part="ANY", jobs=1, return_state=True).message
+    site.arrive("quiet", 3, 4)
+    said = score_incoming([place], body_part="ANY", jobs=1, return_state=True).message
     assert "0 studies scored; 1 wait" in str(said)
     assert quiet_minutes(site.home) == 10
     file = site.home / "sources.toml"
     file.write_text("[incoming]\nquiet_minutes = 0\n")
     remember(site.home, Root(str(site.incoming)))
     assert quiet_minutes(site.home) == 0, "remembering a root keeps it"
-    said = score_incoming([str(site.incoming / "quiet")], body_part="ANY", jobs=1, return_state=True).message
+    said = score_incoming([place], body_part="ANY", jobs=1, return_state=True).message
     assert said == "1 studies scored."
     file.write_text("[incoming]\nquiet_minutes = 'soon'\n")
     with pytest.raises(UsageError, match=r"sources\.toml.*quiet_minutes"):
@@ -133,27 +138,26 @@ def test_an_incoming_study_waits_until_no_image_has_come_for_a_while(site: Site)
 
 
 def test_two_scorings_at_once_score_no_study_twice(site: Site) -> None:
-    site.arrive("both", 5)
+    place = site.arrive("both", 5)
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda _: score_new([str(site.incoming / "both")], None), range(2)))
+        done = list(pool.map(lambda _: score_new([place], None), range(2)))
     assert sorted(len(one["studies"]) for one in done) == [0, 1]
     (study,) = [row["study_uid"] for one in done for row in one["studies"]]
     assert rows(study) == [(1, None)]
 
 
 def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: Site) -> None:
-    file = site.arrive("lost", 6)
-    kept = file.read_bytes()
+    place = site.arrive("lost", 6)
+    file = site.incoming / "lost" / "6.png"
     file.unlink()
     with pytest.raises(DataError):
-        score_new([str(site.incoming / "lost")], None)
+        score_new([place], None)
     with site.engine.connect() as connection:
         sql = "select status, reason from evaluation_event order by id desc limit 1"
         status, reason = connection.exec_driver_sql(sql).one()
     assert status == "failed" and reason.startswith("DataError: ")
-    file.write_bytes(kept)
-    site.catalogue(site.incoming)
-    assert len(score_new([str(site.incoming / "lost")], None)["studies"]) == 1
+    site.arrive("lost", 6)
+    assert len(score_new([place], None)["studies"]) == 1
 
 
 def test_a_training_that_a_signal_ends_is_stored_as_that_and_goes_on(site: Site) -> None:
