@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from gate_hall import ASKS, BY, RECIPE, Hall
+from prefect import flow
+from prefect.input.actions import create_flow_run_input
 
 from db import evaluations, models, promotions, recipes, reports
 from db.audit.verify import verify
 from db.query.read_only_sql import query
+from flows.approval import _question
 from tasks.evaluation_choice import models_to_evaluate
 from tasks.gate import gate
 from tasks.predict_dataset import predictions
@@ -21,6 +24,8 @@ from tasks.report import write
 from tasks.train import fit
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.recipe import EvaluationRecipe, GateRecipe, SplitRecipe
+
+ANSWER = {"decision": "approve", "reason": "looked at the maps", "name": "Dr. Example"}
 
 
 def test_after_a_reused_training_the_new_recipe_is_known_and_evaluates(hall: Hall) -> None:
@@ -171,3 +176,21 @@ def test_a_prediction_that_fails_is_stored_with_why_and_the_next_one_goes_on_wit
         reason = connection.exec_driver_sql("select reason from evaluation_event where status = 'failed'").scalar()
     assert str(reason).startswith(type(caught.value).__name__)
     assert evaluations.evaluation(hall.engine, status[1][0]).status == "failed"
+
+
+def test_an_answer_is_found_again_after_a_failure_and_an_unanswered_question_is_asked_anew(hall: Hall) -> None:
+    @flow
+    def asks() -> list[tuple[str, str | None]]:
+        seen = []
+        for kind, content in (("schema", {}), ("schema", {}), ("response", ANSWER), ("description", "read again")):
+            key, answer = _question("mv-example")
+            seen.append((key, answer.name if answer else None))
+            create_flow_run_input(f"suspended-{'gate-mv-example' if kind == 'response' else key}-{kind}", content)
+        return seen
+
+    assert asks() == [
+        ("gate-mv-example", None),
+        ("gate-mv-example-asked-2", None),
+        ("gate-mv-example-asked-3", None),
+        ("gate-mv-example", "Dr. Example"),
+    ]

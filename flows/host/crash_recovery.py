@@ -24,7 +24,7 @@ STARTING_SECONDS = 60.0  # from the worker's report that it starts a run to that
 NO_HEARTBEAT_SECONDS = 90.0  # three of Prefect's heartbeats (prefect.toml: one in 30 s)
 NEVER_RESUMED = "The flow was paused and never resumed."  # Prefect's words where an answer did not come in time
 PAUSE = "gate-"  # what the key of a pause for a person's decision begins with; the model version follows
-AGAIN = ".asked-"  # what follows in the key where a run asks once more
+AGAIN = "-asked-"  # what follows in the key where a run asks once more
 UNDER_WAY = ("RUNNING", "PENDING", "CANCELLING")
 
 
