@@ -146,18 +146,15 @@ def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up,
 def test_what_a_schedule_begins_is_written_as_done_by_the_schedule_and_what_a_person_begins_is_not(
     wrist_up: Up,
 ) -> None:
-    nightly = {
-        "deployment_id": {"any_": [wrist_up.deployment("ingest")["id"]]},
-        "state": {"type": {"any_": ["SCHEDULED"]}},
-    }
-    runs = wait(
-        lambda: wrist_up.ask("/flow_runs/filter", {"flow_runs": nightly, "sort": "EXPECTED_START_TIME_ASC"}), 120
-    )
+    ingest = wrist_up.deployment("ingest")["id"]
+    nightly = {"deployment_id": {"any_": [ingest]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    asked = {"flow_runs": nightly, "sort": "EXPECTED_START_TIME_ASC"}
+    runs = wait(lambda: wrist_up.ask("/flow_runs/filter", asked), 120)
     assert runs[0]["auto_scheduled"]
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": datetime.now(UTC).isoformat()}}
     wrist_up.ask(f"/flow_runs/{runs[0]['id']}/set_state", {"state": state, "force": True})
-    asked = wrist_up.ask(f"/deployments/{wrist_up.deployment('ingest')['id']}/create_flow_run", {})["id"]
-    for run, scheduled in ((runs[0]["id"], True), (asked, False)):
+    by_hand = wrist_up.ask(f"/deployments/{ingest}/create_flow_run", {})["id"]
+    for run, scheduled in ((runs[0]["id"], True), (by_hand, False)):
         assert wrist_up.ended(run, 300)["state_type"] == "COMPLETED"
         sql = f"select distinct actor = 'schedule' from audit_entry where prefect_flow_run_id = '{run}'"
         assert catalogue(wrist_up.home, sql) == [(int(scheduled),)]
