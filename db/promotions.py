@@ -140,4 +140,4 @@ def _decisions(connection: Connection, where: str, **values: Any) -> list[LastDe
         f"WHERE {where} ORDER BY p.id",
         **values,
     )
-    return [LastDecision(*row[:-1], bool(row[-1])) for row in map(tuple, rows)]
+    return [LastDecision(*(*row[:7], bool(row[7]))) for row in rows]
