@@ -22,6 +22,7 @@ from annotated_types import Interval
 
 from wrist_model.errors import RecipeError
 from wrist_model.network import backbone
+from wrist_model.records import StoredRecipe
 
 DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve")
 """Fields of the sections in `model_json` that are left out of it."""
@@ -156,6 +157,11 @@ class Recipe(Checked):
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()
+
+    @property
+    def as_stored(self) -> StoredRecipe:
+        """What the catalogue keeps of it."""
+        return StoredRecipe(self.sha256, self.name, self.canonical_json)
 
     @property
     def model_json(self) -> str:
