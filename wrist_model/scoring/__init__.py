@@ -1,0 +1,1 @@
+"""From networks to study probabilities and operating points."""

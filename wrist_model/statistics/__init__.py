@@ -1,0 +1,1 @@
+"""Metrics, intervals and tests on plain arrays; imports records and errors alone."""
