@@ -1,1 +1,1 @@
-"""What is measured, compared and decided from stored predictions."""
+"""What is measured on a hold-out, and what is decided from it."""

@@ -1,1 +1,1 @@
-"""From networks to study probabilities and operating points."""
+"""From a network's raw outputs to calibrated probabilities and decisions."""

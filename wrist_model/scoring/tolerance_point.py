@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from wrist_model.errors import DataError
-from wrist_model.intervals import effective_n
+from wrist_model.statistics.confidence_intervals import effective_n
 
 CONFIDENCE = 0.95
 

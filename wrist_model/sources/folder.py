@@ -6,8 +6,8 @@ import re
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from wrist_model import decode
 from wrist_model.errors import DataError, Refused
+from wrist_model.radiograph import decode
 from wrist_model.sources import mura, walk
 from wrist_model.sources.item import Item, is_junk
 
@@ -65,11 +65,11 @@ def _is_dicom(path: str) -> bool:
 
 def _referenced(index: Path, root: Path) -> Iterator[Item]:
     """The image files that a DICOMDIR names; a reference that leads nowhere or out of the folder is refused."""
-    from wrist_model import dicom
+    from wrist_model.radiograph import dicom_frames
 
     folder = index.parent
     try:
-        records = dicom.read(decode.read_whole(index)).get("DirectoryRecordSequence") or []
+        records = dicom_frames.read(decode.read_whole(index)).get("DirectoryRecordSequence") or []
     except Refused as refused:
         raise DataError(f"{index.name}: the DICOMDIR can't be read: {refused}") from None
     met: set[str] = set()

@@ -1,1 +1,1 @@
-"""Metrics, intervals and tests on plain arrays; imports records and errors alone."""
+"""Metrics, intervals and tests on arrays; knows neither networks nor files."""

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from wrist_model.errors import DataError
-from wrist_model.metrics import ECE_BINS, Table, checked_labels, checked_scores
+from wrist_model.statistics.metrics import ECE_BINS, Table, checked_labels, checked_scores
 
 Floats = NDArray[np.float64]
 HEADLINE = ("calibration_slope", "calibration_in_the_large", "observed_expected")

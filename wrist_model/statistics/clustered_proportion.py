@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wrist_model.errors import DataError
-from wrist_model.intervals import effective_n, wilson
+from wrist_model.statistics.confidence_intervals import effective_n, wilson
 
 FEWEST_ODD_PATIENTS = 10
 """With fewer patients who have a success, or who have a failure, how far the studies of one patient agree can't be

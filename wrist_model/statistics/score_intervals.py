@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from wrist_model.intervals import wilson
+from wrist_model.statistics.confidence_intervals import wilson
 
 Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)

@@ -1,0 +1,211 @@
+"""The one place that turns a file into pixels: PNG, JPEG or DICOM → uint8 (height, width), bone bright.
+
+The format is told by content. Pillow reads pictures, pydicom DICOM (wrist_model.dicom); every step is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from wrist_model.errors import DataError, Refused
+from wrist_model.radiograph import polarity, raster
+from wrist_model.records import ImageRef
+
+DEFAULT_MAX_PIXELS = 64_000_000
+"""The largest picture that is decoded: four times the largest radiography detector (about 4300 × 3500)."""
+MAX_FILE_BYTES = 1 << 30
+SNIFF_BYTES = 256
+
+Image.MAX_IMAGE_PIXELS = None  # the size is checked here, before decoding, against a limit that a setting can raise
+ImageFile.LOAD_TRUNCATED_IMAGES = False  # a picture cut short is refused, never filled up with grey
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One picture, or one frame of a DICOM object.
+
+    pixels: uint8 (height, width), bone bright. photometric: what the file says of its greys (MONOCHROME1, RGB, …).
+    inverted: whether dark and bright were swapped on the way. steps: what was applied, in order.
+    """
+
+    pixels: np.ndarray
+    format: str
+    frame: int
+    photometric: str
+    inverted: bool
+    steps: tuple[str, ...]
+    small: np.ndarray | None = None  # its thumbnail, wrist_model.polarity.thumbnail
+
+    @property
+    def pixel_sha256(self) -> str:
+        return pixel_sha256(self.pixels)
+
+
+def pixel_sha256(pixels: np.ndarray) -> str:
+    """SHA-256 of the shape and the uint8 pixels in row order."""
+    digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def sniff(head: bytes) -> str | None:
+    """png, jpeg or dicom by a file's first SNIFF_BYTES bytes (a name means nothing), or None.
+
+    DICOM is told by its preamble (PS3.10 section 7.1) or, without one, by a first data element of group 0002 or 0008.
+    """
+    if head.startswith(raster.SIGNATURE):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head[128:132] == b"DICM" or _starts_like_a_data_set(head):
+        return "dicom"
+    return None
+
+
+def _starts_like_a_data_set(head: bytes) -> bool:
+    if len(head) < 16:
+        return False
+    group, element = struct.unpack("<HH", head[:4])
+    if group not in (2, 8) or element > 0x0100:
+        return False
+    length = struct.unpack("<I", head[4:8])[0]
+    return head[4:6] in (b"UL", b"UI", b"CS", b"SH", b"DA", b"LO", b"OB", b"TM", b"DT", b"IS") or length < 256
+
+
+def decode(path: Path | str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Decoded, ...]:
+    """Every picture in a file: one, or one for each frame of a DICOM object.
+
+    Raises Refused with a reason code (docs/ingest.md lists them) when the file is not a whole radiograph.
+    """
+    data = read_whole(path)
+    kind = sniff(data[:SNIFF_BYTES])
+    if kind == "dicom":
+        from wrist_model.radiograph import dicom_frames
+
+        return tuple(dicom_frames.decode(dicom_frames.read(data), max_pixels))
+    if kind is None:
+        raise unrecognised(data[:SNIFF_BYTES])
+    return (decode_picture(data, kind, max_pixels),)
+
+
+def read_whole(path: Path | str) -> bytes:
+    """A file's bytes. Raises Refused (`unreadable`, `empty`, `too_large`)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise Refused("too_large", f"The file has {size} bytes; expected at most {MAX_FILE_BYTES}.")
+            data = file.read()
+    except OSError as error:
+        reason = error.strerror or "input/output error"
+        raise Refused("unreadable", f"The file can't be read: {reason}. Check that it is there and readable.") from None
+    if not data:
+        raise Refused("empty", "The file has no bytes; copy it again from where it came.")
+    return data
+
+
+def unrecognised(head: bytes) -> Refused:
+    return Refused("not_an_image", "The content is not PNG, JPEG or DICOM, whatever the file is called.")
+
+
+def check_size(width: int, height: int, max_pixels: int, frames: int = 1) -> None:
+    """Raises Refused `decompression_bomb` before anything is decoded."""
+    if width * height * frames > max_pixels:
+        size = f"{width} × {height}" + (f" × {frames} frames" if frames > 1 else "")
+        raise Refused(
+            "decompression_bomb",
+            f"The picture claims {size} pixels; the limit is {max_pixels / 1e6:g} megapixels (--max-megapixels).",
+        )
+
+
+def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
+    """A PNG or JPEG, in any of Pillow's modes. Raises Refused (`truncated`, `damaged`, `decompression_bomb`)."""
+    if kind == "png":
+        raster.check(data)
+    pixels, mode, steps = _grey(data, kind, max_pixels)
+    small = polarity.thumbnail(pixels)
+    inverted = polarity.is_inverted(small)
+    if inverted:
+        pixels, small = 255 - pixels, 255 - small
+        steps.append("invert (bone was dark)")
+    return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), small)
+
+
+def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, list[str]]:
+    """uint8 (height, width), the file's mode, and the steps; polarity untouched."""
+    steps: list[str] = []
+    try:
+        file = raster.inflated(data) if kind == "png" else io.BytesIO(data)
+        with Image.open(file, formats=(kind.upper(),)) as image:
+            check_size(image.width, image.height, max_pixels)
+            mode = image.mode
+            image.load()
+            if kind == "jpeg" and b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :]:
+                raise Refused("truncated", "The JPEG has no end marker: it was cut short.")
+            picture: Image.Image = image
+            if kind == "jpeg" and image.getexif().get(0x0112, 1) != 1:
+                picture = ImageOps.exif_transpose(image)
+                steps.append("turn (Exif orientation)")
+            if mode == "L" and "transparency" not in image.info:
+                return np.asarray(picture), mode, steps
+            if mode.startswith("I"):
+                return _from_sixteen_bits(np.asarray(picture), steps), mode, steps
+            if mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
+                picture = picture.convert("RGBA")
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+                steps.append("alpha over black")
+            if picture.mode != "L":
+                steps.append(f"{mode} to grey")
+            grey = picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L")
+            return np.asarray(grey), mode, steps
+    except Refused:
+        raise
+    except Exception as error:  # Pillow's readers raise a dozen kinds on damaged files
+        text = str(error).lower()
+        if "truncated" in text or "broken png" in text or "premature" in text:
+            raise Refused("truncated", f"The {kind.upper()} ends before its picture does: it was cut short.") from None
+        if isinstance(error, MemoryError):
+            raise Refused("decompression_bomb", "The picture needs more memory than there is.") from None
+        raise Refused("damaged", f"The {kind.upper()} can't be decoded: its content is damaged.") from None
+
+
+def _from_sixteen_bits(values: np.ndarray, steps: list[str]) -> np.ndarray:
+    """Scale by the number of bits in use: a 12-bit picture in a 16-bit file would else be all but black."""
+    highest = int(values.max(initial=0))
+    bits = max(8, highest.bit_length())
+    steps.append(f"scale {bits} bits to 8")
+    full = (1 << bits) - 1
+    lut = np.rint(np.arange(max(highest, 0) + 1) * (255.0 / full)).astype(np.uint8)
+    return lut[np.clip(values, 0, highest)]
+
+
+def load_pixels(ref: ImageRef) -> np.ndarray:
+    """The pixels of a catalogued image: uint8 (height, width), bone bright.
+
+    What was decided at ingest (polarity) is found again by the hash, so that a later rule changes no old image.
+    Raises DataError when the file has changed or is gone.
+    """
+    try:
+        data = read_whole(ref.file)
+        kind = sniff(data[:SNIFF_BYTES])
+        if kind not in ("png", "jpeg"):
+            raise unrecognised(data[:SNIFF_BYTES])
+        pixels, _, _ = _grey(data, kind, MAX_FILE_BYTES)
+    except Refused as refused:
+        raise DataError(f"{ref.image_uid}: its file {ref.file!r} is no longer what was catalogued: {refused}") from None
+    for candidate in (pixels, 255 - pixels):
+        if pixel_sha256(candidate) == ref.pixel_sha256:
+            return candidate
+    raise DataError(
+        f"{ref.image_uid}: {ref.file!r} has other pixels than when it was catalogued. Put the file back as it was, "
+        f"or leave the image out with `wrist exclude {ref.image_uid} --reason …`."
+    )
