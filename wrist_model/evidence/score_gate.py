@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wrist_model.statistics.paired_tests import aligned
 from wrist_model.errors import DataError
 from wrist_model.evidence.alpha_spending import Budget
 from wrist_model.evidence.promotion_gate import Decision
 from wrist_model.records import Comparison, ImagePrediction, StudyPrediction
 from wrist_model.statistics.clustered_proportion import proportion
 from wrist_model.statistics.paired_proportions import paired_difference
+from wrist_model.statistics.paired_tests import aligned
 from wrist_model.statistics.roc_area import area_interval, areas, difference_interval
 
 METRICS = ("roc_auc", "sensitivity", "specificity")

@@ -69,6 +69,12 @@ def tolerated(
     return midway(scores, float(positives[max(1, int(k * len(positives) / n)) - 1]))
 
 
+def possible(labels: ArrayLike, patients: Sequence[Any] | NDArray[Any], target: float) -> bool:
+    """Whether `tolerated` finds a threshold at all: a matter of how many positive patients there are."""
+    _, sizes = np.unique(np.asarray(patients)[np.asarray(labels) == 1], return_counts=True)
+    return len(sizes) > 0 and tolerance_rank(int(effective_n(sizes)), target) >= 1
+
+
 def tolerance_rank(n: int, target: float, confidence: float = CONFIDENCE) -> int:
     """The largest k with P(Binomial(n, 1 − target) >= k) >= confidence; 0 where there is none."""
     chance = stats.binom.sf(np.arange(n + 1) - 1, n, 1 - target)

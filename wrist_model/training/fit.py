@@ -112,7 +112,7 @@ def _fingerprint(
 ) -> str:
     """Of all that decides a run: a state of another one is not gone on with."""
     rows = [(ref.image_uid, ref.pixel_sha256, ref.label) for ref in (*train, *validation)]
-    part = {"rows": rows, "n": len(train), "recipe": recipe.canonical_json, "weights": found.sha256}
+    part = {"rows": rows, "n": len(train), "recipe": recipe.network_json, "weights": found.sha256}
     return hashlib.sha256(json.dumps(part).encode()).hexdigest()
 
 
