@@ -184,7 +184,7 @@ def lower_limits(
     for start in range(0, draws, step):
         scores = drawn(hold_out, min(step, draws - start), rng, loss)
         for name in metrics:
-            one_gap, one_low = _limits(name, scores, hold_out, alpha)
+            one_gap, one_low = limits(name, scores, hold_out, alpha)
             gap[name].append(one_gap)
             low[name].append(one_low)
     return (
@@ -206,7 +206,11 @@ def drawn(hold_out: HoldOut, draws: int, rng: np.random.Generator, loss: float =
     return found[0], found[1]
 
 
-def _limits(metric: str, scores: tuple[Floats, Floats], hold_out: HoldOut, alpha: float) -> tuple[Floats, Floats]:
+def limits(metric: str, scores: tuple[Floats, Floats], hold_out: HoldOut, alpha: float) -> tuple[Floats, Floats]:
+    """(differences, lower limits), each float64 (draws,), of the gate's rule with each patient bringing one study.
+
+    scores: as `drawn` gives them; positive from 0 on.
+    """
     pos, neg = scores
     if metric == "roc_auc":
         area, covariance = _areas(pos, neg)
