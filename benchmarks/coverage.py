@@ -102,7 +102,7 @@ def differences(patients: int, sets: int) -> list[Result]:
     return [
         _result(
             f"coverage_difference_{name}", held[name], sets,
-            f"{patients} patients, prevalence 0.4, area 0.92, correlation 0.85: p <= 0.05 in {rejected[name]} of {sets}",
+            f"{patients} patients, prevalence 0.4, area 0.92, correlation 0.85: p <= 0.05 in {rejected[name]}/{sets}",
         )
         for name in held
     ]  # fmt: skip
