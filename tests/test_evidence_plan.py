@@ -92,7 +92,7 @@ def test_shares_of_challengers_that_are_truly_worse_never_add_up_to_more_than_th
 
 
 def test_no_margin_is_widened_beyond_a_tenth() -> None:
-    with pytest.raises(DataError, match="at most 0.1"):
+    with pytest.raises(DataError, match=r"at most 0\.1"):
         hold_out_plan.plan(HoldOut(97, 140), {"sensitivity": 0.15}, 0.0125)
 
 

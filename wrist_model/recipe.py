@@ -25,7 +25,7 @@ from wrist_model.errors import RecipeError
 ARCHITECTURES = ("resnet50", "efficientnetb0")
 
 
-DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve", "evaluation.prevalence")
+DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve", "evaluation.prevalence", "training.replicates")
 """Fields of the sections in `model_json` that are left out of it."""
 
 
@@ -80,6 +80,8 @@ class TrainingRecipe(Checked):
     feature_dtype: Literal["float16", "float32"] = "float16"
     fold_constants: bool = True
     features_gib: Annotated[float, Interval(ge=0.01, le=10000.0)] = 20.0
+    # trainings of as many seeds on the same stored features; the first, the recipe's own, serves whatever the others do
+    replicates: Annotated[int, Interval(ge=1, le=100)] = later("0.2", neutral=1)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Preprocessing is part of it: a saved network takes uint8 grey (n, size, size, 1)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,11 +152,24 @@ def build(
         _keep_statistics(free, recipe)
         return Network(architecture, whole, None, whole, None, layers)
     boundary = cut(whole, free[0])
-    for layer in layers[: len(layers) - len(free)]:
-        layer.trainable = False
+    freeze(layers[: len(layers) - len(free)])
     _keep_statistics(free, recipe)
     tensor = whole.get_layer(boundary).output
     return Network(architecture, whole, keras.Model(whole.inputs, tensor), keras.Model(tensor, out), boundary, layers)
+
+
+def freeze(layers: Sequence[Any]) -> None:
+    """Make layers non-trainable, and their drop-connect none: a frozen layer gives the same in training as after it.
+
+    Frozen layers that lie above the cut run in each step, in training mode: where the first free layer is a residual
+    add, EfficientNet's dropout before it is one of them.
+    """
+    import keras
+
+    for layer in layers:
+        layer.trainable = False
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
 
 
 def _keep_statistics(free: tuple[Any, ...], recipe: NetworkRecipe) -> None:
