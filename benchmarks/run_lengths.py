@@ -9,7 +9,7 @@ from wrist_model.evidence import drift
 from wrist_model.recipe import DriftRecipe
 
 LOOKS, A_WEEK, REFERENCE = 52, 20, 1000
-WEEKLY = DriftRecipe(looks_a_year=LOOKS)
+WEEKLY = DriftRecipe(looks_a_year=LOOKS, newest_studies=200)
 Features = dict[str, list[float | str | None]]
 SHIFTS = (0.0, 0.3, 0.6)
 """Of the brightness, in standard deviations between studies."""
@@ -29,7 +29,7 @@ def studies(rng: np.random.Generator, count: int, shift: float = 0.0) -> Feature
 
 
 def weeks_to_alarm(seed: int, shift: float, onset: int) -> int | None:
-    """The look that raises the first alarm in a year of weekly looks at accumulating studies; None without one.
+    """The look that raises the first alarm in a year of weekly looks at the newest studies; None without one.
 
     shift: from the week `onset` on (0: from the first).
     """
@@ -38,7 +38,7 @@ def weeks_to_alarm(seed: int, shift: float, onset: int) -> int | None:
     current: Features = {name: [] for name in reference}
     for week in range(1, LOOKS + 1):
         for name, values in studies(rng, A_WEEK, shift if week > onset else 0.0).items():
-            current[name] += values
+            current[name] = [*current[name], *values][-WEEKLY.newest_studies :]
         if len(current["score"]) < WEEKLY.minimum_studies:
             continue
         if any(one.alert for one in drift.check(reference, current, WEEKLY)):
@@ -53,7 +53,7 @@ def run_lengths(years: int) -> list[Result]:
         for onset in (0,) if shift == 0 else (0, 26):
             some = years if shift == 0 else max(5, years // 10)
             weeks = [weeks_to_alarm(seed, shift, onset) for seed in range(some)]
-            where = f"{some} years of {LOOKS} looks, {A_WEEK} new studies a week, {REFERENCE} in the reference"
+            where = f"{some} years of {LOOKS} looks, {A_WEEK} new studies a week, the newest {WEEKLY.newest_studies} against {REFERENCE}"
             if shift == 0:
                 share = sum(week is not None for week in weeks) / some
                 spread = f"±{np.sqrt(max(share * (1 - share), 1 / some / 4) / some):.4f}"

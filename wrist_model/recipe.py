@@ -144,6 +144,8 @@ class DriftRecipe(Checked):
     minimum_studies: Annotated[int, Interval(ge=5, le=1_000_000)] = 50
     # so many since the last version start a retrain
     new_labelled_studies: Annotated[int, Interval(ge=1, le=1_000_000)] = 100
+    # of the studies since the champion was trained, so many of the newest are looked at; 0: all, which dilutes a change
+    newest_studies: Annotated[int, Interval(ge=0, le=1_000_000)] = later("0.2", neutral=0)
     # false_alarm_rate is spent over so many looks: 52 for a weekly look makes it the rate of a year
     looks_a_year: Annotated[int, Interval(ge=1, le=10_000)] = later("0.2", neutral=1)
 

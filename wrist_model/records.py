@@ -266,7 +266,7 @@ class Comparison:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
-    method: str  # "delong_score", "tango_clustered", "patient_bootstrap"; by the first rules "delong", "mcnemar"
+    method: str  # "delong_score", "tango_clustered", "patient_bootstrap_t"; the first: "delong", "mcnemar"
     n_patients: int
     p_value: float | None = None
 

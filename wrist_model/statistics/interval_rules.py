@@ -22,6 +22,8 @@ from wrist_model.statistics.metrics import METRICS, Floats, Table
 Rules = Literal["first", "second"]
 FEWEST_OF_A_CLASS = 10
 """Patients of either class below which a metric that rests on both gets no interval."""
+FEWEST_FOR_PR_AUC = 20
+"""Positive patients below which PR AUC gets none: it moves with the prevalence that so few happen to give."""
 FEWEST = 5
 """Patients of the one class, or of the one kind of call, that the other metrics rest on."""
 RESTS_ON = {"sensitivity": ("tp", "fn"), "specificity": ("tn", "fp"), "ppv": ("tp", "fp"), "npv": ("tn", "fn")}
@@ -50,8 +52,10 @@ def too_few(name: str, table: Table) -> Interval | None:
     if name in RESTS_ON:
         have = int((sum(table.per_patient(cell) for cell in RESTS_ON[name]) > 0).sum())  # type: ignore[union-attr]
         return None if have >= FEWEST else Interval(None, None, 0, f"no interval with fewer than {FEWEST} patients")
-    have = min(len(np.unique(table.codes[table.labels == label])) for label in (0, 1))
-    if have >= FEWEST_OF_A_CLASS:
+    of_class = [len(np.unique(table.codes[table.labels == label])) for label in (0, 1)]
+    if name == "pr_auc" and of_class[1] < FEWEST_FOR_PR_AUC:
+        return Interval(None, None, 0, f"no interval with fewer than {FEWEST_FOR_PR_AUC} positive patients")
+    if min(of_class) >= FEWEST_OF_A_CLASS:
         return None
     return Interval(None, None, 0, f"no interval with fewer than {FEWEST_OF_A_CLASS} patients of a class")
 

@@ -23,11 +23,12 @@ def pr_auc_interval(value: float, positives: float, alpha: float = 0.025) -> tup
     """Limits of the average precision, each with one-sided error alpha; positives: effective number of patients.
 
     On the logit scale with the variance of a share of the positives (Boyd, Eng & Page 2013, ECML PKDD, 451–466);
-    Wilson's at 0 and 1. value in [0, 1], positives > 0. Needs no resample and covers too often rather than too seldom.
+    Student's t with the positives less one; Wilson's at 0 and 1. value in [0, 1], positives > 0. Needs no resample and
+    covers too often rather than too seldom.
     """
     if value <= 1e-12 or value >= 1 - 1e-12:
         return wilson(round(value), positives, 1 - 2 * alpha)
-    half = float(stats.norm.isf(alpha)) / np.sqrt(positives * value * (1 - value))
+    half = float(stats.t.isf(alpha, max(1.0, positives - 1))) / np.sqrt(positives * value * (1 - value))
     centre = special.logit(value)
     return float(special.expit(centre - half)), float(special.expit(centre + half))
 
