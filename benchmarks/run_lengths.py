@@ -53,7 +53,7 @@ def run_lengths(years: int) -> list[Result]:
         for onset in (0,) if shift == 0 else (0, 26):
             some = years if shift == 0 else max(5, years // 10)
             weeks = [weeks_to_alarm(seed, shift, onset) for seed in range(some)]
-            where = f"{some} years of {LOOKS} looks, {A_WEEK} new studies a week, the newest {WEEKLY.newest_studies} against {REFERENCE}"
+            where = f"{some} years of {LOOKS} looks, {A_WEEK} new studies a week, the newest {WEEKLY.newest_studies}"
             if shift == 0:
                 share = sum(week is not None for week in weeks) / some
                 spread = f"±{np.sqrt(max(share * (1 - share), 1 / some / 4) / some):.4f}"

@@ -1,11 +1,11 @@
 """Drift: do new studies look like those that the champion learnt from? One two-sample test a feature, corrected.
 
 Numbers: Kolmogorov–Smirnov. Words: chi-squared, rare ones pooled. Corrected for many features by Holm (1979), so that
-the chance of any false alarm over the whole family stays at or under the rate of a look. Looks repeat, on studies
-that are mostly the same: the recipe's rate is spent evenly over the looks of a year, so that the chance of any false alarm in a year
-is at most the rate however the looks depend on each other, and a false alarm comes once in 1/rate years at most.
-Beside it the population stability index, less what chance alone gives it at that size: how large a shift is where the
-test says only that there is one. The unit is the study.
+the chance of any false alarm over the whole family stays at or under the rate of a look. Looks repeat, on studies that
+are mostly the same: the recipe's rate is spent evenly over the looks of a year, so that the chance of any false alarm
+in a year is at most the rate however the looks depend on each other, and false alarms are 1/rate years apart at least
+on average. Beside it the population stability index, less what chance alone gives it at that size: how large a shift is
+where the test says only that there is one. The unit is the study.
 """
 
 from __future__ import annotations
