@@ -8,6 +8,8 @@ import json
 import sys
 from dataclasses import asdict
 
+from wrist_model.network import backbone
+
 MODULES = {
     "ingest_first": "benchmarks.ingest",
     "ingest_unchanged": "benchmarks.ingest",
@@ -15,8 +17,7 @@ MODULES = {
     "multi_view": "benchmarks.pixels",
     "near_duplicates": "benchmarks.pixels",
     "frozen_part": "benchmarks.training",
-    "train_resnet50": "benchmarks.training",
-    "train_efficientnetb0": "benchmarks.training",
+    **{f"train_{name}": "benchmarks.training" for name in backbone.names()},
     "train_memory": "benchmarks.training",
     "views_per_image": "benchmarks.views",
     "tune": "benchmarks.training",

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.result import Result, spread
+from db.home import explanation_folder
 from wrist_model.radiograph import decode
 from wrist_model.records import ImageRef
 from wrist_model.statistics.confidence_intervals import intervals
@@ -23,7 +24,7 @@ BOOTSTRAP_SECONDS = 5.0
 def gradcam(quick: bool = False) -> list[Result]:
     """From files to overlays on disk: decode, Grad-CAM, the same with shuffled weights, verdict, colour, PNG."""
     from wrist_model.explanation import grad_cam as subject
-    from wrist_model.network import assemble
+    from wrist_model.network import assemble, backbone
     from wrist_model.recipe import NetworkRecipe
 
     n, runs = (64, 2) if quick else (128, 5)
@@ -31,18 +32,18 @@ def gradcam(quick: bool = False) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         refs = _radiographs(home, n)
-        for architecture in ("efficientnetb0", "resnet50"):
+        for architecture in backbone.by_default():
             network = assemble.build(architecture, NetworkRecipe(weights="none"), seed=0, free_all=True).whole
             path = home / f"{architecture}.keras"
             network.save(path)
             opened = subject.open_network(path, architecture)
-            subject.explain(path, architecture, refs[:32], home, explainer=opened)
+            subject.explain(path, architecture, refs[:32], explanation_folder(home), explainer=opened)
             rates = []
             for _ in range(runs):
-                for old in (home / "explanations").iterdir():
+                for old in explanation_folder(home).iterdir():
                     old.unlink()
                 start = time.perf_counter()
-                subject.explain(path, architecture, refs, home, explainer=opened)
+                subject.explain(path, architecture, refs, explanation_folder(home), explainer=opened)
                 rates.append(n / (time.perf_counter() - start))
             ours = float(np.median(rates))
             setup = f"{architecture}, {n} PNG of 512×400 → checked overlays on disk, 224×224 network, open already"

@@ -19,7 +19,8 @@ from benchmarks.bare import read_hash_decode
 from benchmarks.result import Result, in_a_fresh_process, spread
 from db.engine import open_catalogue
 from tasks.compute import decode_pool
-from tasks.ingest_files import Ingested, catalogue_files
+from tasks.ingest_files import Decoding, catalogue_files
+from tasks.ingest_ledger import Ingested
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
 from wrist_model.synthetic.cohort_plan import plan
@@ -72,7 +73,13 @@ def _ingest(home: Path, tree: Path, progress: Progress | None = None) -> Ingeste
     by, engine = Provenance("benchmark"), open_catalogue(home)
     try:
         return catalogue_files(
-            [tree], home=home, engine=engine, rule=SplitRecipe(), provenance=by, jobs=JOBS, progress=progress
+            [tree],
+            home=home,
+            engine=engine,
+            rule=SplitRecipe(),
+            provenance=by,
+            decoding=Decoding(JOBS),
+            progress=progress,
         )
     finally:
         engine.dispose()

@@ -26,6 +26,7 @@ from wrist_model.records import (
     OperatingPoint,
     Provenance,
     Split,
+    StoredRecipe,
     StudyPrediction,
     TrainedModel,
 )
@@ -99,9 +100,7 @@ def made(home: Path, images: int) -> tuple[Engine, str, str]:
         dataset_id=dataset_id,
         architecture="resnet50",
         seed=1,
-        recipe_sha256=hashlib.sha256(recipe.encode()).hexdigest(),
-        recipe_json=recipe,
-        recipe_name="generated",
+        recipe=StoredRecipe(hashlib.sha256(recipe.encode()).hexdigest(), "generated", recipe),
         weights_source="none",
         facts=FACTS,
         by=BY,

@@ -21,12 +21,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.result import Result, in_a_fresh_process, spread
+from db.home import work_folders
+from wrist_model.network import backbone
 from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
 
 MURA_TRAIN, MURA_VALIDATION, EPOCHS, SIZE, BATCH = 9752, 2090, 10, 224, 64
 MEMORY = 4.0  # GiB
-WORDS = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0"}
 
 
 @contextmanager
@@ -55,9 +56,7 @@ def _backbone(folder: Path, architecture: str) -> str:
     path = folder / f"{architecture}.keras"
     if not path.exists():
         keras.utils.set_random_seed(0)
-        getattr(keras.applications, WORDS[architecture])(
-            include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)
-        ).save(path)
+        backbone.row(architecture).builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)).save(path)
     return str(path)
 
 
@@ -108,7 +107,7 @@ def frozen_part(*, quick: bool) -> list[Result]:
     results, runs = [], 2 if quick else 5
     pictures = np.random.default_rng(0).integers(0, 256, (96, SIZE, SIZE, 1)).astype(np.uint8)
     with tempfile.TemporaryDirectory() as name:
-        for architecture in WORDS:
+        for architecture in backbone.by_default():
             keras.backend.clear_session()
             recipe = _recipe(_backbone(Path(name), architecture))
             policy = frozen_features.policy(recipe, architecture)
@@ -145,7 +144,15 @@ def _ours(refs: list[ImageRef], recipe: Recipe, architecture: str, folder: Path)
     cut = n - max(n * MURA_VALIDATION // (MURA_TRAIN + MURA_VALIDATION), 2)
 
     def run() -> None:
-        fit.train(refs[:cut], refs[cut:], recipe, architecture, home=home, run_id="r", on_epoch=lambda _: None)
+        fit.train(
+            refs[:cut],
+            refs[cut:],
+            recipe,
+            architecture,
+            folders=work_folders(home),
+            run_id="r",
+            on_epoch=lambda _: None,
+        )
 
     return _timed(run)
 
@@ -160,16 +167,15 @@ def _plain(refs: list[ImageRef], architecture: str, epochs: int, batch: int) -> 
 
     def run() -> None:
         keras.backend.clear_session()
-        base = getattr(keras.applications, WORDS[architecture])(
-            include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)
-        )
+        row = backbone.row(architecture)
+        base = row.builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
         for layer in base.layers[:-10]:
             layer.trainable = False
         x = keras.layers.GlobalAveragePooling2D()(base.output)
         x = keras.layers.Dropout(0.3)(keras.layers.Dense(64, activation="relu")(x))
         model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(x))
         model.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy", metrics=["accuracy"])
-        ready = keras.applications.resnet.preprocess_input if architecture == "resnet50" else None
+        ready = getattr(keras.applications, row.keras_module).preprocess_input
         augmenting = ImageDataGenerator(
             rotation_range=20, shear_range=0.2, brightness_range=(0.5, 1.5), preprocessing_function=ready
         )
@@ -237,19 +243,19 @@ def _trained(architecture: str, quick: bool) -> list[Result]:
     return results
 
 
-def train_resnet50(*, quick: bool) -> list[Result]:
-    return _trained("resnet50", quick)
-
-
-def train_efficientnetb0(*, quick: bool) -> list[Result]:
-    return _trained("efficientnetb0", quick)
+def __getattr__(name: str) -> Callable[..., list[Result]]:
+    """train_<network>, for each network there is."""
+    architecture = name.removeprefix("train_")
+    if name == architecture or architecture not in backbone.names():
+        raise AttributeError(name)
+    return lambda *, quick: _trained(architecture, quick)
 
 
 def train_memory(*, quick: bool) -> list[Result]:
     """Peak memory of a training of MURA's size (its wrists): two epochs from three stored views, in a fresh process."""
     n = 400 if quick else MURA_TRAIN + MURA_VALIDATION
     results = []
-    for architecture in list(WORDS)[1:] if quick else WORDS:
+    for architecture in backbone.by_default()[1:] if quick else backbone.by_default():
         with _ground(n) as (folder, refs):
             peak, seconds = in_a_fresh_process(_peak, folder, refs, architecture)
         setup = f"{n} images, three views, two epochs, {seconds:.0f} s"
@@ -279,7 +285,7 @@ def tune(*, quick: bool) -> list[Result]:
             refs[cut:],
             recipe,
             architecture,
-            home=folder,
+            folders=work_folders(folder),
             study_name="bench",
             trials=trials,
             on_trial=lambda _: None,
@@ -302,7 +308,7 @@ def predict(*, quick: bool) -> list[Result]:
 
     results, n = [], 96 if quick else 256
     with _ground(n) as (folder, refs):
-        for architecture in WORDS:
+        for architecture in backbone.by_default():
             keras.backend.clear_session()
             spec = _backbone(folder, architecture)
             network = fit.prepared(
@@ -310,7 +316,7 @@ def predict(*, quick: bool) -> list[Result]:
             )
             sha256 = keras_file.save(network, network.free.get_weights(), folder / "models", "scratch")
             path = folder / "models" / f"{sha256}.keras"
-            ours = [_timed(partial(inference.predict, path, refs, home=folder)) for _ in range(2)]
+            ours = [_timed(partial(inference.predict, path, refs)) for _ in range(2)]
             table = pandas.DataFrame({"filename": [ref.file for ref in refs]})
 
             def plain(path: Path = path, table: pandas.DataFrame = table) -> None:

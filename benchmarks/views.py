@@ -21,6 +21,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from benchmarks.pixels import REAL, block, manifest
 from benchmarks.result import Result, spread
+from db.home import work_folders
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
@@ -51,10 +52,16 @@ def views_per_image(*, quick: bool) -> list[Result]:
                 home = Path(tempfile.mkdtemp(dir=folder))  # no mode finds another's features
                 begun = time.perf_counter()
                 made = fit.train(
-                    train, validation, recipe, architecture, home=home, run_id="r", on_epoch=lambda _: None
+                    train,
+                    validation,
+                    recipe,
+                    architecture,
+                    folders=work_folders(home),
+                    run_id="r",
+                    on_epoch=lambda _: None,
                 )
                 seconds = time.perf_counter() - begun
-                p = inference.predict(home / "models" / f"{made.artifact_sha256}.keras", validation, home=home)
+                p = inference.predict(home / "models" / f"{made.artifact_sha256}.keras", validation)
                 labels = [ref.label for ref in validation]
                 name = "online" if mode == "online" else f"{views} view{'s' * (views > 1)}"
                 found.setdefault(name, []).append((roc_auc_score(labels, p), log_loss(labels, p), seconds))
@@ -110,7 +117,9 @@ def _pretrained(pictures: Pictures, architecture: str, home: Path, epochs: int) 
         "views",
     )
     begun = time.perf_counter()
-    made = fit.train(told[cut:], told[:cut], recipe, architecture, home=home, run_id="p", on_epoch=lambda _: None)
+    made = fit.train(
+        told[cut:], told[:cut], recipe, architecture, folders=work_folders(home), run_id="p", on_epoch=lambda _: None
+    )
     best = max(epoch.val_accuracy for epoch in made.history)
     seconds = time.perf_counter() - begun
     print(f"… pretrained {architecture}: accuracy {best:.2f} on views, {seconds:.0f} s", file=sys.stderr, flush=True)

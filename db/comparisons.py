@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row, looks_at
 from db.lookups import every, new_id, row_id
 from wrist_model.records import (
@@ -19,7 +17,7 @@ from wrist_model.records import (
 
 
 def add_comparisons(
-    engine: Engine, evaluation_id: str, comparisons: Sequence[Comparison], by: Provenance
+    engine: Catalogue, evaluation_id: str, comparisons: Sequence[Comparison], by: Provenance
 ) -> tuple[str, ...]:
     """Store paired comparisons (challenger and reference are model version ids); returns their ids, in order.
 
@@ -53,7 +51,7 @@ def add_comparisons(
     return tuple(ids)
 
 
-def comparisons(engine: Engine, evaluation_id: str) -> list[tuple[str, Comparison, int]]:
+def comparisons(engine: Catalogue, evaluation_id: str) -> list[tuple[str, Comparison, int]]:
     """(comparison_id, comparison, looks at the hold-out by then), in the order in which they were stored."""
     with reading(engine) as connection:
         rows = every(

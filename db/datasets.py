@@ -1,36 +1,22 @@
-"""Frozen data-set versions: who is in, who is out and why, and what training needs of each image."""
+"""Frozen data-set versions: which image is in, which is left out and why, and what could be frozen now."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append, append_rows
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.labels import current_version
-from db.lookups import every, one, row_id
+from db.lookups import among, every, one, row_id
+from db.schema.views import EXCLUDED, LABEL_NOW
 from wrist_model.errors import DataError, LeakError
-from wrist_model.records import Candidate, ImageRef, Member, Provenance, Split
-
-_LATEST_LABEL = """
-SELECT l.study_id, l.label FROM label l
-JOIN (SELECT study_id, max(label_version) AS version FROM label GROUP BY study_id) n
-  ON n.study_id = l.study_id AND n.version = l.label_version
-"""
-_REF = """
-SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
-  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.study_id,
-  (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
-FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
-LEFT JOIN image_location l ON l.image_id = i.id
-"""
+from wrist_model.records import Candidate, Member, Provenance, Split
 
 
 @dataclass(frozen=True)
@@ -48,42 +34,23 @@ class DatasetVersion:
     frozen_at: str
 
 
-def candidates(engine: Engine) -> tuple[Candidate, ...]:
+def candidates(engine: Catalogue) -> tuple[Candidate, ...]:
     """Every catalogued image with its patient's split, its study's label now, and why a person left it out, if so."""
+    left_out = ", ".join(
+        EXCLUDED.format(kind=kind, row=row) for kind, row in (("image", "i"), ("study", "s"), ("patient", "p"))
+    )
     with reading(engine) as connection:
-        labels = dict(tuple(row) for row in every(connection, _LATEST_LABEL))
-        left_out: dict[str, dict[int, str | None]] = {"image_id": {}, "study_id": {}, "patient_id": {}}
-        for row in every(
-            connection, "SELECT image_id, study_id, patient_id, reason, undone FROM exclusion ORDER BY id"
-        ):
-            for name, reasons in left_out.items():
-                if (number := getattr(row, name)) is not None:
-                    reasons[number] = None if row.undone else row.reason
         rows = every(
             connection,
-            "SELECT i.id, i.image_uid, i.study_id, s.study_uid, i.patient_id, p.patient_key, p.split, i.pixel_sha256, "
-            "i.perceptual_hash FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id "
-            "ORDER BY i.image_uid",
+            f"SELECT i.image_uid, s.study_uid, p.patient_key, p.split, {LABEL_NOW.format(study='s')} AS label, "
+            f"i.pixel_sha256, i.perceptual_hash, coalesce({left_out}) AS excluded_reason FROM image i "
+            "JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id ORDER BY i.image_uid",
         )
-    return tuple(
-        Candidate(
-            row.image_uid,
-            row.study_uid,
-            row.patient_key,
-            row.split,
-            labels.get(row.study_id),
-            row.pixel_sha256,
-            row.perceptual_hash,
-            left_out["image_id"].get(row.id)
-            or left_out["study_id"].get(row.study_id)
-            or left_out["patient_id"].get(row.patient_id),
-        )
-        for row in rows
-    )
+    return tuple(Candidate(*row) for row in rows)
 
 
 def add_dataset(
-    engine: Engine, members: Sequence[Member], by: Provenance, guard_status: str = "clean", guard: str = ""
+    engine: Catalogue, members: Sequence[Member], by: Provenance, guard_status: str = "clean", guard: str = ""
 ) -> str:
     """Freeze a version; returns its dataset_id. The same manifest again writes nothing and gives the same id.
 
@@ -91,7 +58,7 @@ def add_dataset(
     for an image that is not catalogued. Then nothing is written.
     """
     with writing(engine) as connection:
-        known = _images(connection)
+        known = _images(connection, [member.image_uid for member in members])
         for member in members:
             row = known.get(member.image_uid)
             if row is None or (row.study_uid, row.patient_key) != (member.study_uid, member.patient_key):
@@ -143,22 +110,33 @@ def manifest_sha256(members: Iterable[Member], pixels: dict[str, str], label_ver
     return digest.hexdigest()
 
 
-def dataset(engine: Engine, dataset_id: str | None = None) -> DatasetVersion:
+def dataset(engine: Catalogue, dataset_id: str | None = None) -> DatasetVersion:
     """One version, or the newest. Raises DataError when there is none."""
-    found = _datasets(engine, dataset_id)
-    if not found:
+    found = latest_dataset(engine) if dataset_id is None else _dataset(engine, "d.dataset_id = :id", id=dataset_id)
+    if found is None:
         what = f"No data-set version {dataset_id!r}" if dataset_id else "No data-set version is frozen yet"
         raise DataError(f"{what}. Freeze one with `wrist split --freeze`.")
-    return found[-1]
+    return found
 
 
-def latest_dataset(engine: Engine) -> DatasetVersion | None:
+def latest_dataset(engine: Catalogue) -> DatasetVersion | None:
     """The newest version, or None."""
-    found = _datasets(engine, None)
-    return found[-1] if found else None
+    return _dataset(engine, "d.id = (SELECT max(id) FROM dataset_version)")
 
 
-def members(engine: Engine, dataset_id: str) -> tuple[Member, ...]:
+def training_dataset(engine: Catalogue, model_version_id: str) -> DatasetVersion | None:
+    """The version that a model version was trained on (an ensemble: its first member); None without a training run."""
+    return _dataset(
+        engine,
+        "d.id = (SELECT t.dataset_version_id FROM model_version m "
+        "LEFT JOIN model_member k ON k.model_version_id = m.id "
+        "JOIN model_version o ON o.id = coalesce(k.member_id, m.id) JOIN training_run t ON t.id = o.training_run_id "
+        "WHERE m.model_version_id = :model ORDER BY k.id LIMIT 1)",
+        model=model_version_id,
+    )
+
+
+def members(engine: Catalogue, dataset_id: str) -> tuple[Member, ...]:
     """All members of a version, left-out ones too, by image_uid."""
     with reading(engine) as connection:
         rows = every(
@@ -171,62 +149,57 @@ def members(engine: Engine, dataset_id: str) -> tuple[Member, ...]:
     return tuple(Member(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in rows)
 
 
-def image_refs(engine: Engine, dataset_id: str, split: Split | None = None) -> list[ImageRef]:
-    """What is included in a version (in one split of it), by image_uid, with the version's labels."""
-    with reading(engine) as connection:
-        version = row_id(connection, "dataset_version", "dataset_id", dataset_id)
-        sql = _REF.format(columns="m.split, m.label", tables="dataset_member m JOIN image i ON i.id = m.image_id")
-        sql += "WHERE m.dataset_version_id = :version AND m.included = 1"
-        values: dict[str, Any] = {"version": version}
-        if split is not None:
-            sql, values = sql + " AND m.split = :split", {**values, "split": split}
-        rows = every(connection, sql + " ORDER BY i.image_uid", **values)
-    return _refs(engine, rows)
-
-
-def refs_to_score(engine: Engine, study_uids: Iterable[str] | None = None) -> list[ImageRef]:
-    """The images of these studies, or of all studies without a label, by image_uid; split None."""
-    wanted = None if study_uids is None else set(study_uids)
-    with reading(engine) as connection:
-        labels = dict(tuple(row) for row in every(connection, _LATEST_LABEL))
-        sql = _REF.format(columns="NULL AS split, NULL AS label", tables="image i") + "ORDER BY i.image_uid"
-        rows = every(connection, sql)
-    if wanted is None:
-        return _refs(engine, [row for row in rows if labels.get(row.study_id) is None])
-    rows = [row for row in rows if row.study_uid in wanted]
-    if missing := sorted(wanted - {row.study_uid for row in rows}):
-        raise DataError(f"Study {missing[0]} is not in the catalogue.")
-    return _refs(engine, rows)
-
-
-def new_labelled_studies(engine: Engine) -> int:
+def new_labelled_studies(engine: Catalogue) -> int:
     """How many labelled studies are in no data-set version yet."""
     with reading(engine) as connection:
-        labelled = {row.study_id for row in every(connection, _LATEST_LABEL) if row.label is not None}
-        decided = every(
+        row = one(
             connection,
-            "SELECT DISTINCT study_id FROM dataset_member WHERE included = 1 OR excluded_reason <> 'unlabelled'",
+            f"SELECT count(*) AS n FROM study s WHERE {LABEL_NOW.format(study='s')} IS NOT NULL AND NOT EXISTS "
+            "(SELECT 1 FROM dataset_member m WHERE m.study_id = s.id "
+            "AND (m.included = 1 OR m.excluded_reason <> 'unlabelled'))",
         )
-    return len(labelled - {row.study_id for row in decided})
+    return int(row.n)
 
 
-def _datasets(engine: Engine, dataset_id: str | None) -> list[DatasetVersion]:
+def patients_known(engine: Catalogue, dataset_id: str) -> bool:
+    """Whether the source names a patient for every included image of this version."""
+    sql = (
+        "SELECT min(p.patient_known) AS known FROM dataset_version d "
+        "JOIN dataset_member m ON m.dataset_version_id = d.id JOIN patient p ON p.id = m.patient_id "
+        "WHERE d.dataset_id = :id AND m.included = 1"
+    )
     with reading(engine) as connection:
-        rows = every(
+        return bool(one(connection, sql, id=dataset_id).known)
+
+
+def sources(engine: Catalogue, dataset_id: str) -> tuple[str, ...]:
+    """The sources of this version's studies, sorted."""
+    sql = (
+        "SELECT DISTINCT s.source FROM dataset_version d JOIN dataset_member m ON m.dataset_version_id = d.id "
+        "JOIN study s ON s.id = m.study_id WHERE d.dataset_id = :id ORDER BY s.source"
+    )
+    with reading(engine) as connection:
+        return tuple(row.source for row in every(connection, sql, id=dataset_id))
+
+
+def _dataset(engine: Catalogue, where: str, **values: Any) -> DatasetVersion | None:
+    with reading(engine) as connection:
+        row = one(
             connection,
             "SELECT d.dataset_id, d.manifest_sha256, d.label_version, d.n_patients, d.n_studies, d.n_images, "
-            "d.guard_status, d.guard, a.at FROM dataset_version d JOIN audit_entry a ON a.seq = d.entry "
-            "WHERE :id IS NULL OR d.dataset_id = :id ORDER BY d.id".replace(":id IS NULL", "CAST(:id AS TEXT) IS NULL"),
-            id=dataset_id,
+            f"d.guard_status, d.guard, a.at FROM dataset_version d JOIN audit_entry a ON a.seq = d.entry WHERE {where}",
+            **values,
         )
-    return [DatasetVersion(*row) for row in rows]
+    return DatasetVersion(*row) if row else None
 
 
-def _images(connection: Connection) -> dict[str, Any]:
-    rows = every(
+def _images(connection: Connection, image_uids: Iterable[str]) -> dict[str, Any]:
+    rows = among(
         connection,
         "SELECT i.id, i.image_uid, i.study_id, i.patient_id, s.study_uid, p.patient_key, p.split, i.pixel_sha256 "
-        "FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id",
+        "FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id "
+        "WHERE i.image_uid IN :values",
+        image_uids,
     )
     return {row.image_uid: row for row in rows}
 
@@ -286,39 +259,3 @@ def _add_members(
             + (member.excluded_reason, guard)
         )
     append_rows(connection, "dataset_member", (*names, "pixel_guard"), sorted(values, key=lambda one: one[1]), by)
-
-
-def _refs(engine: Engine, rows: Iterable[Any]) -> list[ImageRef]:
-    home = Path(engine.get_execution_options()["wrist_home"])
-    refs = []
-    for row in rows:
-        if row.format == "dicom":
-            file = home / "pixels" / row.pixel_sha256[:2] / f"{row.pixel_sha256}.png"
-        else:
-            file = Path(row.root or "") / (row.path or "")
-        groups: dict[str, str] = defaultdict(str, source=row.source, body_part=row.body_part)
-        groups["n_views"] = str(row.n_views) if row.n_views < 4 else "4+"
-        for name in ("view", "sex"):
-            if (value := getattr(row, name)) is not None:
-                groups[name] = str(value)
-        for name in ("hardware", "inverted", "multi_view", "burned_in"):
-            if (value := getattr(row, name)) is not None:
-                groups[name] = str(value)
-        if row.age is not None:
-            groups["age_band"] = next(band for limit, band in AGE_BANDS if row.age < limit)
-        refs.append(
-            ImageRef(
-                row.image_uid,
-                row.study_uid,
-                row.patient_key,
-                str(file),
-                row.pixel_sha256,
-                row.label,
-                row.split,
-                tuple(sorted(groups.items())),
-            )
-        )
-    return refs
-
-
-AGE_BANDS = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (1000, "65+"))

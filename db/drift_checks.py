@@ -1,39 +1,30 @@
-"""Drift checks: stored looks at whether new studies differ from those that the champion learnt from."""
+"""Stored drift checks: whether new studies differ from those that the champion was trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every, new_id, row_id
+from wrist_model.evidence_records import DriftCheck
 from wrist_model.records import Provenance
 
 
 @dataclass(frozen=True)
-class DriftCheck:
-    feature: str
-    statistic: float | None
-    p_value: float | None
-    p_adjusted: float | None
-    psi: float | None
-    alert: bool
-    n_reference: int
-    n_current: int
-
-
-@dataclass(frozen=True)
 class StoredDrift:
+    """One check of new studies, with a row a feature; model_version_id: the model that served then."""
+
     drift_id: str
     model_version_id: str | None
     created_at: str
     checks: tuple[DriftCheck, ...]
 
 
-def add_drift_checks(engine: Engine, checks: Sequence[DriftCheck], model_version_id: str | None, by: Provenance) -> str:
+def add_drift_checks(
+    engine: Catalogue, checks: Sequence[DriftCheck], model_version_id: str | None, by: Provenance
+) -> str:
     """Write one check of new studies, a row a feature; returns drift_id."""
     drift_id = new_id("dr")
     with writing(engine) as connection:
@@ -43,7 +34,7 @@ def add_drift_checks(engine: Engine, checks: Sequence[DriftCheck], model_version
     return drift_id
 
 
-def drift_checks(engine: Engine, last: int = 1) -> list[StoredDrift]:
+def drift_checks(engine: Catalogue, last: int = 1) -> list[StoredDrift]:
     """The newest checks, newest first."""
     names = ", ".join(DriftCheck.__dataclass_fields__)
     with reading(engine) as connection:

@@ -1,41 +1,47 @@
-"""Where the catalogue is, and how it is opened: the only place that reads WRIST_HOME and WRIST_DATABASE_URL.
+"""How the catalogue is opened: one engine a process and database, transactions, and a database's errors in plain words.
 
 SQLAlchemy and Alembic are imported only where they are used, so that `wrist sql` starts at once.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from db import home as places
+from db.schema.revisions import HEAD, stored_revision
 from wrist_model.errors import CatalogueError, WristError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
-from db.home import _default_home, database_url, sqlite_file
+    from typing_extensions import TypeIs
 
-HEAD = "0002"
-"""The schema's revision that this code writes: the head of db/migrations."""
-
-REVISIONS = ("0001", "0002")
-
+Catalogue: TypeAlias = "Engine | Connection"
+"""Where a function of db reads and writes: in a transaction of its own, or in the open one that it is handed."""
 BUSY_SECONDS = 60
 
-_opening = threading.Lock()
+_lock = threading.Lock()
+_engines: dict[str, Engine] = {}
+"""URL → this process's engine, made at its first use."""
+_opened: dict[str, tuple[int, int] | None] = {}
+"""SQLite file → which file it was when it was last connected to."""
+_pools_before_fork: list[Any] = []
 
 
 def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engine:
     """The catalogue, made or migrated to this code's schema where needed, under a lock.
 
-    existing: it has to be there already, for what only looks: in the wrong folder all would seem well.
+    All calls of a process for one database share one engine and its connections, from any thread and after a fork.
+    existing: it has to be there already, for commands that only read: in a wrong folder they would find an empty one.
     Raises CatalogueError: unwritable home, unreachable or unsuitable database, a schema newer than this code.
     """
-    home = (home or _default_home()).absolute()
-    url = database_url(home)
+    home = (home or places.home()).absolute()
     if existing and not is_there(home):
         raise CatalogueError(
             f"{home}: no catalogue there. Set WRIST_HOME, or go to the folder that holds its wrist-home; "
@@ -47,24 +53,56 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
         raise CatalogueError(
             f"{home}: can't make the home folder ({error.strerror}). Set WRIST_HOME to a folder that can be written."
         ) from None
-    engine = make_engine(url).execution_options(wrist_home=str(home))
-    with _opening, plain_errors(engine):
-        revision = stored_revision(engine)
-        if revision != HEAD:
-            from db.maintenance.migrate import upgrade
+    with _lock:
+        engine = _engine_of(home)
+        if engine.url.database and _identity(engine.url.database) != _opened.get(engine.url.database):
+            engine.dispose()  # its connections are to a file that was deleted or replaced since
+        with plain_errors(engine):
+            if stored_revision(engine) != HEAD:
+                from db.maintenance.migrate import upgrade
 
-            upgrade(engine, home)
+                upgrade(engine, home)
     return engine
+
+
+def engine_of(home: Path) -> Engine:
+    """This process's engine for the catalogue of a home, whatever its schema is, even none."""
+    with _lock:
+        return _engine_of(home.absolute())
+
+
+def _engine_of(home: Path) -> Engine:
+    url = places.database_url(home)
+    file = places.sqlite_file(url)
+    url = f"sqlite:///{file}" if file else url
+    if url not in _engines:
+        _engines[url] = make_engine(url)
+    return _engines[url].execution_options(wrist_home=str(home))
+
+
+def _renew_after_fork() -> None:
+    """A forked child makes connections of its own. Its parent's are kept, unused: closing them here would end them."""
+    global _lock
+    _lock = threading.Lock()
+    for engine in _engines.values():
+        _pools_before_fork.append(engine.pool)
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 def is_there(home: Path | None = None) -> bool:
     """Whether the catalogue's file is there. A database on a server counts as there."""
-    file = sqlite_file(database_url(home))
+    file = places.sqlite_file(places.database_url(home))
     return file is None or file.exists()
 
 
 def make_engine(url: str) -> Engine:
-    """An engine without looking at the schema. SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync."""
+    """An engine of its own, for a backup or a database being built; the catalogue's own is `open_catalogue`'s.
+
+    SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync.
+    """
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import ArgumentError
 
@@ -72,13 +110,27 @@ def make_engine(url: str) -> Engine:
         raise CatalogueError("WRIST_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
     try:
         if not url.startswith("sqlite"):
-            return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+            return create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args={"connect_timeout": 10})
+        engine = create_engine(
+            url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+        )  # max_overflow −1: as many connections as threads ask for at once; five are kept
     except ArgumentError:
         raise CatalogueError("WRIST_DATABASE_URL can't be read as a database address.") from None
+    file = str(engine.url.database)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
+        for _ in range(3):  # until the file that was opened is known: one can be put in its place at that moment
+            before = _identity(file)
+            connection = dialect.connect(*arguments, **named)
+            record.info["wrist_file"] = _identity(file)
+            if before in (None, record.info["wrist_file"]):
+                break
+            connection.close()
+        return connection
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
         for pragma in (
             f"busy_timeout = {BUSY_SECONDS * 1000}",
             "journal_mode = WAL",
@@ -89,6 +141,12 @@ def make_engine(url: str) -> Engine:
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        _opened[file] = record.info["wrist_file"]
+
+    @event.listens_for(engine, "checkout")
+    def same_file(_connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:
+        if record.info["wrist_file"] != _identity(file):
+            raise _replaced(file)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -98,9 +156,21 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
+def _identity(file: str) -> tuple[int, int] | None:
+    """Which file stands at a path (device and inode), None where none does."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """One consistent view of the catalogue; nothing is written."""
+def reading(engine: Catalogue) -> Iterator[Connection]:
+    """One consistent view of the catalogue; nothing is written. A connection, whose transaction is open, is joined."""
+    if _is_connection(engine):
+        yield engine
+        return
     with plain_errors(engine), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -109,41 +179,59 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine, *, chained: bool = True) -> Iterator[Connection]:
+def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> Iterator[Connection]:
     """One transaction, committed at the end of the block and rolled back by any exception; waits for other writers.
 
-    chained: rows of audited tables will be added; on PostgreSQL such transactions follow one another.
+    What is read in it holds until it ends: writers of audited rows follow one another. So a task decides and writes in
+    one such block: it hands the block's connection to the functions that read and write, and they join it.
+    chained: rows of audited tables will be added. fenced: raises LeaseLost where what this context works on was taken
+    over (db.fencing), CatalogueError where the file was replaced.
     """
-    with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
-        if chained and connection.dialect.name == "postgresql":
-            from db.audit.chain import ADVISORY_LOCK
+    if _is_connection(engine):
+        if not engine.get_execution_options().get("wrist_writes"):
+            raise CatalogueError(
+                "A transaction that only reads can't be joined by one that writes: begin with writing()."
+            )
+        yield engine
+        return
+    from db import fencing
 
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
-        yield connection
+    with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection:
+        connection.info.pop("wrist_leases", None)
+        begun = time.monotonic()
+        with connection.begin():
+            if chained and connection.dialect.name == "postgresql":
+                from db.audit.chain import ADVISORY_LOCK
+
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+            refuse_replaced(connection)
+            if fenced:
+                fencing.check(connection)
+            yield connection
+            if fenced and time.monotonic() - begun > fencing.RENEW_SECONDS:
+                fencing.refresh(connection)
+        fencing.settle(connection)
 
 
-def stored_revision(engine: Engine) -> str | None:
-    """The revision that the database is at, None for an empty one."""
-    from sqlalchemy import text
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    with engine.connect() as connection:
-        try:
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        except (OperationalError, ProgrammingError) as error:
-            if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
-                return None
-            raise
-    return None if found is None else str(found)
+def refuse_replaced(connection: Connection) -> None:
+    """Raises CatalogueError when another file stands where this connection's SQLite file was opened."""
+    engine, opened = connection.engine, connection.info.get("wrist_file")
+    if opened is not None and opened != _identity(str(engine.url.database)):
+        engine.dispose()
+        raise _replaced(str(engine.url.database))
 
 
-def refuse_newer(revision: str | None) -> None:
-    """Raises CatalogueError when the database was written by a newer Wrist than this."""
-    if revision is not None and revision not in REVISIONS:
-        raise CatalogueError(
-            f"The catalogue's schema {revision} is newer than this Wrist knows ({HEAD}). "
-            "Use the Wrist that wrote it, or restore a backup made before the upgrade."
-        )
+def _replaced(file: str) -> CatalogueError:
+    return CatalogueError(
+        f"{file}: this file was deleted, moved or replaced (a restore?) since this command began. Nothing of "
+        "this step was stored; what was stored before is in the file that was there. Run the same command again."
+    )
+
+
+def _is_connection(engine: Catalogue) -> TypeIs[Connection]:
+    from sqlalchemy import Connection
+
+    return isinstance(engine, Connection)
 
 
 @contextmanager

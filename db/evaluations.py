@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
+from db import fencing
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
+from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import (
     LineageFacts,
@@ -19,6 +21,9 @@ from wrist_model.records import (
 )
 
 Purpose = Literal["evaluation", "prospective"]
+_LAST_EVENT = (
+    "LEFT JOIN evaluation_event v ON v.id = (SELECT max(x.id) FROM evaluation_event x WHERE x.evaluation_id = e.id)"
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,16 @@ class EvaluationRow:
     status: str
     created_at: str
 
+    @property
+    def frozen_dataset_id(self) -> str:
+        """The data-set version. Raises DataError for an evaluation of new studies, which has none."""
+        if self.dataset_id is None:
+            raise DataError(f"{self.evaluation_id} scored new studies: it has no data-set version to measure on.")
+        return self.dataset_id
+
 
 def begin_evaluation(
-    engine: Engine,
+    engine: Catalogue,
     *,
     model_version_id: str,
     dataset_id: str | None,
@@ -71,20 +83,23 @@ def begin_evaluation(
                 connection,
                 "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
                 "LEFT JOIN recipe r ON r.id = e.recipe_id "
-                "LEFT JOIN evaluation_event v ON v.id = (SELECT max(id) FROM evaluation_event "
-                "WHERE evaluation_id = e.id) WHERE e.model_version_id = :model "
+                f"{_LAST_EVENT} WHERE e.model_version_id = :model "
                 "AND e.dataset_version_id = :dataset AND e.purpose = 'evaluation' ORDER BY e.id DESC",
                 model=model,
                 dataset=dataset,
             ):
                 if _of_evaluation(row.content) != wanted:
                     continue
-                if row.status == "failed":
+                if row.status == "finished":
+                    return EvaluationStart(row.evaluation_id, True, True)
+                ended = fail_if_abandoned(connection, "evaluation", row.evaluation_id, by)
+                fencing.take(connection, resource("evaluation", row.evaluation_id), by.prefect_flow_run_id)
+                if ended or row.status == "failed":
                     number = row_id(connection, "evaluation", "evaluation_id", row.evaluation_id)
                     counts = {"n_image_predictions": 0, "n_study_predictions": 0}
                     event = {"evaluation_id": number, "status": "resumed", "reason": None, **counts}
                     append(connection, "evaluation_event", [event], by)
-                return EvaluationStart(row.evaluation_id, True, row.status == "finished")
+                return EvaluationStart(row.evaluation_id, True, False)
         version = (
             one(connection, "SELECT label_version AS v FROM dataset_version WHERE id = :id", id=dataset).v
             if dataset
@@ -100,6 +115,7 @@ def begin_evaluation(
             "environment_id": environment(connection, facts, by),
         }
         append(connection, "evaluation", [row], by)
+        fencing.take(connection, resource("evaluation", str(row["evaluation_id"])), by.prefect_flow_run_id)
     return EvaluationStart(str(row["evaluation_id"]), False, False)
 
 
@@ -109,7 +125,7 @@ def _of_evaluation(recipe_json: str | None) -> Any:
 
 
 def finish_evaluation(
-    engine: Engine,
+    engine: Catalogue,
     evaluation_id: str,
     by: Provenance,
     status: Literal["finished", "failed"] = "finished",
@@ -119,6 +135,7 @@ def finish_evaluation(
     or test images or studies have no prediction."""
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
+        fencing.require(connection, resource("evaluation", evaluation_id))
         if status == "finished" and run.dataset_version_id is not None:
             _refuse_incomplete(connection, run)
         counts = {
@@ -129,42 +146,51 @@ def finish_evaluation(
         }
         row = {"evaluation_id": run.id, "status": status, "reason": reason, **counts}
         append(connection, "evaluation_event", [row], by)
+        fencing.give_back(connection, resource("evaluation", evaluation_id))
 
 
-def holdout_looks(engine: Engine, dataset_id: str) -> int:
+def holdout_looks(engine: Catalogue, dataset_id: str) -> int:
     """How often the most often looked-at test patient of this version was scored; one session is one look."""
     with reading(engine) as connection:
         return looks_at(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id))
 
 
-def evaluation(engine: Engine, evaluation_id: str) -> EvaluationRow:
+def evaluation(engine: Catalogue, evaluation_id: str) -> EvaluationRow:
     """One evaluation. Raises DataError when there is none of that id."""
-    found = [row for row in evaluations(engine) if row.evaluation_id == evaluation_id]
+    found = _rows(engine, "e.evaluation_id = :id", id=evaluation_id)
     if not found:
         raise DataError(f"No evaluation {evaluation_id!r} in the catalogue.")
     return found[0]
 
 
-def evaluations(
-    engine: Engine, dataset_id: str | None = None, model_version_id: str | None = None
-) -> list[EvaluationRow]:
-    """All evaluations (of a version, of a model), oldest first."""
+def newest_finished(engine: Catalogue, dataset_id: str) -> list[EvaluationRow]:
+    """The newest finished evaluation of each model version on a data-set version, models in the order in which they
+    were first evaluated on it."""
+    rows = _rows(
+        engine,
+        "d.dataset_id = :dataset AND e.purpose = 'evaluation' AND v.status = 'finished'",
+        dataset=dataset_id,
+    )
+    return list({row.model_version_id: row for row in rows}.values())
+
+
+def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:
+    """Evaluations, oldest first. where: of e (evaluation), m (model_version), d (dataset_version), v (last event)."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT v.evaluation_id, v.purpose, v.model_version_id, v.architecture, v.dataset_id, v.label_version, "
-            "v.status, v.started_at FROM evaluations v JOIN evaluation e ON e.evaluation_id = v.evaluation_id "
-            "ORDER BY e.id",
+            "SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version, "
+            "coalesce(v.status, 'running') AS status, a.at FROM evaluation e "
+            "JOIN model_version m ON m.id = e.model_version_id JOIN audit_entry a ON a.seq = e.entry "
+            "LEFT JOIN dataset_version d ON d.id = e.dataset_version_id "
+            f"{_LAST_EVENT} WHERE {where} ORDER BY e.id",
+            **values,
         )
-    found = [EvaluationRow(*row) for row in rows]
-    return [
-        row
-        for row in found
-        if dataset_id in (None, row.dataset_id) and model_version_id in (None, row.model_version_id)
-    ]
+    return [EvaluationRow(*row) for row in rows]
 
 
 def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
+    """(id, model_version_id, dataset_version_id) of an evaluation. Raises DataError when there is none of that id."""
     found = one(
         connection,
         "SELECT id, model_version_id, dataset_version_id FROM evaluation WHERE evaluation_id = :id",
@@ -176,6 +202,7 @@ def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
 
 
 def looks_at(connection: Connection, dataset: int) -> int:
+    """`holdout_looks` by the version's row."""
     found = one(
         connection,
         "SELECT coalesce(max(n), 0) AS n FROM (SELECT t.patient_id, count(DISTINCT h.session) AS n FROM holdout_look h "

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
-from db.lookups import every, new_id, one, row_ids
+from db.lookups import among, every, new_id
 from wrist_model.errors import DataError
 from wrist_model.records import (
     Explanation,
@@ -19,33 +17,38 @@ from wrist_model.records import (
 
 
 def add_explanations(
-    engine: Engine, evaluation_id: str, explanations: Sequence[Explanation], by: Provenance
+    engine: Catalogue, evaluation_id: str, explanations: Sequence[Explanation], by: Provenance
 ) -> tuple[str, ...]:
     """Store heat maps of an evaluation's image predictions; the same file again stays one row. Returns their ids."""
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
-        images = row_ids(connection, "image", "image_uid", [one_.image_uid for one_ in explanations])
         predictions = {
-            row.image_id: row.id
-            for row in every(
-                connection, "SELECT id, image_id FROM image_prediction WHERE evaluation_id = :id", id=run.id
+            row.image_uid: row.id
+            for row in among(
+                connection,
+                "SELECT p.id, i.image_uid FROM image i JOIN image_prediction p ON p.image_id = i.id "
+                "WHERE i.image_uid IN :values AND p.evaluation_id = :run",
+                [one_.image_uid for one_ in explanations],
+                run=run.id,
+            )
+        }
+        stored = {
+            (row.image_prediction_id, row.method, row.file_sha256): row.explanation_id
+            for row in among(
+                connection,
+                "SELECT image_prediction_id, method, file_sha256, explanation_id FROM explanation "
+                "WHERE image_prediction_id IN :values",
+                predictions.values(),
             )
         }
         ids, rows = [], []
         for one_ in explanations:
-            prediction = predictions.get(images.get(one_.image_uid, 0))
+            prediction = predictions.get(one_.image_uid)
             if prediction is None:
                 raise DataError(f"{evaluation_id} has no prediction of {one_.image_uid} to explain.")
-            found = one(
-                connection,
-                "SELECT explanation_id AS id FROM explanation WHERE image_prediction_id = :prediction "
-                "AND method = :method AND file_sha256 = :sha",
-                prediction=prediction,
-                method=one_.method,
-                sha=one_.file_sha256,
-            )
-            ids.append(found.id if found else new_id("ex"))
-            if not found:
+            found = stored.get((prediction, one_.method, one_.file_sha256))
+            ids.append(found or new_id("ex"))
+            if found is None:
                 values = asdict(one_)
                 del values["image_uid"]
                 rows.append({"explanation_id": ids[-1], "image_prediction_id": prediction, **values})
@@ -54,7 +57,7 @@ def add_explanations(
     return tuple(ids)
 
 
-def explanations(engine: Engine, evaluation_id: str) -> list[Explanation]:
+def explanations(engine: Catalogue, evaluation_id: str) -> list[Explanation]:
     """The stored heat maps of an evaluation."""
     with reading(engine) as connection:
         rows = every(

@@ -1,13 +1,14 @@
-"""Where the catalogue is: the only place that reads WRIST_HOME and WRIST_DATABASE_URL."""
+"""Every path below WRIST_HOME: the only place that reads WRIST_HOME and WRIST_DATABASE_URL and names what lies there.
+
+What lies inside a store (a training's checkpoint, the feature store, the pixel store) is its module's own.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from wrist_model.records import WorkFolders, network_file, pixel_file
 
 
 def home() -> Path:
@@ -15,9 +16,9 @@ def home() -> Path:
     return Path(os.environ.get("WRIST_HOME") or "wrist-home").expanduser().absolute()
 
 
-def database_url(home: Path | None = None) -> str:
+def database_url(place: Path | None = None) -> str:
     """WRIST_DATABASE_URL, or SQLite in the home. Never shown: it may hold a password."""
-    return os.environ.get("WRIST_DATABASE_URL") or f"sqlite:///{(home or _default_home()) / 'catalogue.sqlite'}"
+    return os.environ.get("WRIST_DATABASE_URL") or f"sqlite:///{catalogue_file(place or home())}"
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -25,4 +26,82 @@ def sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")).absolute() if url.startswith("sqlite:///") else None
 
 
-_default_home = home
+def catalogue_file(home: Path) -> Path:
+    """The SQLite catalogue, unless WRIST_DATABASE_URL names another database."""
+    return home / "catalogue.sqlite"
+
+
+def model_file(home: Path, artifact_sha256: str) -> Path:
+    """The saved network of that hash."""
+    return network_file(home / "models", artifact_sha256)
+
+
+def stored_pixels(home: Path, pixel_sha256: str) -> Path:
+    """The PNG of a decoded DICOM frame."""
+    return pixel_file(pixel_folder(home), pixel_sha256)
+
+
+def work_folders(home: Path) -> WorkFolders:
+    """What trainings and tunings write."""
+    return WorkFolders(
+        models=home / "models",
+        runs=home / "runs",
+        features=home / "features",
+        tensorboard=home / "tensorboard",
+        tuning=home / "tuning",
+    )
+
+
+def pixel_folder(home: Path) -> Path:
+    """The pixel store: decoded DICOM frames."""
+    return home / "pixels"
+
+
+def explanation_folder(home: Path) -> Path:
+    """Heat maps, `<sha256>.png`."""
+    return home / "explanations"
+
+
+def report_file(home: Path, dataset_id: str, evaluation_id: str) -> Path:
+    """The HTML report of an evaluation; its other documents lie beside it."""
+    return home / "reports" / f"{dataset_id}-{evaluation_id}.html"
+
+
+def tuned_recipe_file(home: Path, name: str) -> Path:
+    """The best recipe of a tuning."""
+    return home / "recipes" / f"{name}.toml"
+
+
+def leak_folder(home: Path, architecture: str) -> Path:
+    """Where a leak demonstration works; emptied when it ends."""
+    return home / "leak" / architecture
+
+
+def demo_data_folder(home: Path) -> Path:
+    """The synthetic data set of `wrist demo`."""
+    return home / "demo-data"
+
+
+def prefect_folder(home: Path) -> Path:
+    """The Prefect server's database, record and logs."""
+    return home / "prefect"
+
+
+def identity_key_file(home: Path) -> Path:
+    """The key of the pseudonyms, mode 0600."""
+    return home / "identity.key"
+
+
+def sources_file(home: Path) -> Path:
+    """The remembered roots."""
+    return home / "sources.toml"
+
+
+def browse_folder(home: Path) -> Path:
+    """What `wrist browse` writes for Datasette."""
+    return home / "browse"
+
+
+def restoring_file(home: Path) -> Path:
+    """The copy of a backup that `wrist db restore` checks before it takes the catalogue's place."""
+    return home / "restoring.sqlite"

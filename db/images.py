@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from db.audit.chain import append
-from db.engine import writing
+from db.engine import Catalogue, reading, writing
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
-from db.lookups import among, row_ids
-from db.studies import add_studies
+from db.lookups import among, every, row_ids
+from db.patients import add_studies
 from wrist_model.records import ImageRecord, Provenance
 
 _AS_THEY_ARE = (
@@ -26,7 +26,7 @@ _FLAGS = ("inverted", "multi_view", "hardware", "burned_in")
 
 
 def add_images(
-    engine: Engine, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
+    engine: Catalogue, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
 ) -> dict[str, Outcome]:
     """Catalogue images with their patients, studies and first labels; image_uid → outcome. One transaction.
 
@@ -67,6 +67,29 @@ def add_images(
             append(connection, "image", [_image_row(record, run, *studies[record.study_uid]) for record in fresh], by)
         _place(connection, places)
     return outcomes
+
+
+def sources(engine: Catalogue) -> tuple[str, ...]:
+    """The sources of all catalogued studies, sorted."""
+    with reading(engine) as connection:
+        return tuple(row.source for row in every(connection, "SELECT DISTINCT source FROM study ORDER BY source"))
+
+
+def studies_of_images(engine: Catalogue, image_uids: Iterable[str]) -> dict[str, str]:
+    """image_uid → its study, of those of these that are catalogued."""
+    sql = "SELECT i.image_uid, s.study_uid FROM image i JOIN study s ON s.id = i.study_id WHERE i.image_uid IN :values"
+    with reading(engine) as connection:
+        return dict(among(connection, sql, image_uids))
+
+
+def studies_at_paths(engine: Catalogue, paths: Iterable[str]) -> dict[str, set[str]]:
+    """Stored path → the studies of the images that were catalogued under it, below whatever root."""
+    sql = "SELECT DISTINCT i.path, s.study_uid FROM image i JOIN study s ON s.id = i.study_id WHERE i.path IN :values"
+    found: dict[str, set[str]] = {}
+    with reading(engine) as connection:
+        for row in among(connection, sql, paths):
+            found.setdefault(row.path, set()).add(row.study_uid)
+    return found
 
 
 def _known_images(connection: Connection, image_uids: Sequence[str]) -> dict[str, tuple[str, str]]:

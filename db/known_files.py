@@ -1,15 +1,16 @@
-"""Files that an ingest has seen before: sizes and times that let it pass over what is unchanged."""
+"""Files that an ingest has seen: where they lie, and the sizes and times that let it pass over what is unchanged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from db.engine import reading
-from db.lookups import every
+from db.engine import Catalogue, reading
+from db.lookups import among, every, one
+from wrist_model.errors import DataError
 from wrist_model.records import ImageRecord, QuarantinedFile
 
 Outcome = Literal["new", "unchanged", "changed", "taken"]
@@ -25,7 +26,7 @@ class KnownFile:
     reason_code: str | None
 
 
-def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
+def known_files(engine: Catalogue, root: str) -> dict[str, KnownFile]:
     """path → what is known, for all catalogued and refused files below one root."""
     with reading(engine) as connection:
         rows = every(
@@ -34,10 +35,53 @@ def known_files(engine: Engine, root: str) -> dict[str, KnownFile]:
     return {row[0]: KnownFile(row[1], row[2], row[3], row[4]) for row in rows}
 
 
-def roots(engine: Engine) -> set[str]:
-    """The folders below which files were looked at."""
+def roots(engine: Catalogue) -> set[str]:
+    """The folders below which files were examined."""
     with reading(engine) as connection:
         return {row.root for row in every(connection, "SELECT DISTINCT root FROM file")}
+
+
+def studies_at(engine: Catalogue, root: str, paths: Iterable[str]) -> dict[str, list[str]]:
+    """study_uid → the stored paths of its images, of those that lie below a root at one of these stored paths. A DICOM
+    instance may lie at several."""
+    sql = (
+        "SELECT s.study_uid, l.path FROM image_location l JOIN image i ON i.id = l.image_id "
+        "JOIN study s ON s.id = i.study_id WHERE l.root = :root AND l.path IN :values "
+        "UNION SELECT s.study_uid, f.path FROM file f JOIN image i ON i.file_sha256 = f.file_sha256 "
+        "JOIN study s ON s.id = i.study_id WHERE f.root = :root AND f.path IN :values AND i.format = 'dicom' "
+        "ORDER BY 1, 2"
+    )
+    found: dict[str, list[str]] = {}
+    with reading(engine) as connection:
+        for row in among(connection, sql, paths, root=root):
+            found.setdefault(row.study_uid, []).append(row.path)
+    return found
+
+
+def stored_file(engine: Catalogue, target: str) -> tuple[str, str | None]:
+    """(stored path, file hash) of an image's id (im-…), or of the stored path of an image or a refused file.
+
+    Raises DataError for anything else.
+    """
+    sql = (
+        "SELECT path, file_sha256 FROM image WHERE image_uid = :target OR path = :target "
+        "UNION SELECT path, file_sha256 FROM quarantined_file WHERE path = :target ORDER BY 1, 2"
+    )
+    with reading(engine) as connection:
+        row = one(connection, sql, target=target)
+    if row is None:
+        raise DataError(f"{target}: no image or refused file; expected an image's id (im-…) or a stored path (pa-…).")
+    return str(row.path), row.file_sha256
+
+
+def files_seen(engine: Catalogue) -> int:
+    """How many files are known: catalogued (frames of one file counted once) and quarantined."""
+    sql = (
+        "SELECT (SELECT count(*) FROM (SELECT DISTINCT root, path FROM image_location) AS a) "
+        "+ (SELECT count(DISTINCT path) FROM quarantined_file) AS n"
+    )
+    with reading(engine) as connection:
+        return int(one(connection, sql).n)
 
 
 def remember_files(connection: Connection, files: Sequence[tuple[ImageRecord | QuarantinedFile, str | None]]) -> None:

@@ -1,51 +1,84 @@
-"""Figures of the leaky protocol, stored beside the honest ones."""
+"""Figures of the leaky protocol, stored beside the honest ones; apart from all evaluations."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every, row_id
-from wrist_model.records import (
-    Provenance,
-)
+from wrist_model.evidence_records import LeakDemonstration
+from wrist_model.records import Provenance
 
 
-@dataclass(frozen=True)
-class LeakDemonstration:
-    """protocol: image_split (the leaky one) or patient_split."""
-
-    dataset_id: str
-    architecture: str
-    protocol: str
-    metric: str
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n_images: int
-    n_patients: int
-    recipe_sha256: str | None = None
-    note: str = ""
-
-
-def add_leak_demonstration(engine: Engine, shown: LeakDemonstration, by: Provenance) -> None:
-    """Write one number of the leaky protocol or of the honest one beside it; stands apart from all evaluations."""
+def add_leak_demonstration(
+    engine: Catalogue,
+    dataset_id: str,
+    shown: LeakDemonstration,
+    by: Provenance,
+    *,
+    recipe_sha256: str | None = None,
+    honest_evaluation_id: str | None = None,
+) -> None:
+    """Write the leaky figure (protocol image_split) and, where honest_evaluation_id names the evaluation that it comes
+    from, the honest one (patient_split)."""
     with writing(engine) as connection:
-        row = asdict(shown)
-        row["dataset_version_id"] = row_id(connection, "dataset_version", "dataset_id", row.pop("dataset_id"))
-        append(connection, "leak_demonstration", [row], by)
+        head = {
+            "dataset_version_id": row_id(connection, "dataset_version", "dataset_id", dataset_id),
+            "recipe_sha256": recipe_sha256,
+            "architecture": shown.architecture,
+            "metric": shown.metric,
+        }
+        leaky = {
+            "protocol": "image_split",
+            "value": shown.leaky,
+            "ci_low": shown.leaky_ci[0],
+            "ci_high": shown.leaky_ci[1],
+            "n_images": shown.n_leaky_images,
+            "n_patients": shown.n_leaky_patients,
+            "note": f"{shown.share_with_sibling:.4f} of the test images have a copy or a sibling in train",
+        }
+        append(connection, "leak_demonstration", [{**head, **leaky}], by)
+        if honest_evaluation_id is not None:
+            honest = {
+                "protocol": "patient_split",
+                "value": shown.honest,
+                "ci_low": shown.honest_ci[0],
+                "ci_high": shown.honest_ci[1],
+                "n_images": shown.n_honest_images,
+                "n_patients": shown.n_honest_patients,
+                "note": f"the honest figure, of {honest_evaluation_id}",
+            }
+            append(connection, "leak_demonstration", [{**head, **honest}], by)
 
 
-def leak_demonstrations(engine: Engine, dataset_id: str) -> list[LeakDemonstration]:
-    """The stored demonstrations on a version, in order."""
-    names = ", ".join(LeakDemonstration.__dataclass_fields__)
+def leak_demonstrations(engine: Catalogue, dataset_id: str) -> tuple[LeakDemonstration, ...]:
+    """The newest leaky figure of each network and metric on a data-set version, with the newest honest one."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            f"SELECT {names} FROM leak_demonstrations WHERE dataset_id = :id ORDER BY created_at",
+            "SELECT k.architecture, k.metric, k.protocol, k.value, k.ci_low, k.ci_high, k.n_images, k.n_patients, "
+            "k.note FROM leak_demonstration k JOIN dataset_version d ON d.id = k.dataset_version_id "
+            "WHERE d.dataset_id = :id ORDER BY k.id",
             id=dataset_id,
         )
-    return [LeakDemonstration(*row) for row in rows]
+    newest = {(row.architecture, row.metric, row.protocol): row for row in rows}
+    found = []
+    for (architecture, metric, protocol), leaky in newest.items():
+        if protocol != "image_split":
+            continue
+        honest = newest.get((architecture, metric, "patient_split"))
+        found.append(
+            LeakDemonstration(
+                architecture,
+                metric,
+                leaky.value,
+                honest.value if honest else None,
+                leaky.n_images,
+                float(leaky.note.split(" ", 1)[0]) if leaky.note[:1].isdigit() else 0.0,
+                (leaky.ci_low, leaky.ci_high),
+                leaky.n_patients,
+                (honest.ci_low, honest.ci_high) if honest else (None, None),
+                honest.n_images if honest else 0,
+                honest.n_patients if honest else 0,
+            )
+        )
+    return tuple(found)

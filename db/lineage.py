@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from db.engine import reading
+from db.engine import Catalogue, reading
+from db.home import model_file
 from wrist_model.errors import DataError
 
 _PREDICTION = """
@@ -35,7 +36,7 @@ JOIN ingest_run n ON n.id = i.ingest_run_id JOIN audit_entry a ON a.seq = i.entr
 """
 
 
-def explain_prediction(engine: Engine, prediction_id: str) -> dict[str, Any]:
+def explain_prediction(engine: Catalogue, prediction_id: str) -> dict[str, Any]:
     """prediction → models → trainings (weights, recipe, code, libraries, machine) → data-set version → images.
 
     prediction_id: `ip-…` (of an image) or `sp-…` (of a study), as in the views. Raises DataError for an unknown one.
@@ -87,7 +88,7 @@ def _model(connection: Connection, number: int, home: Path) -> dict[str, Any]:
     ).scalars()
     if inside := [_model(connection, member, home) for member in members.all()]:
         return {**found, "members": inside}
-    file = home / "models" / f"{row['artifact_sha256']}.keras"
+    file = model_file(home, row["artifact_sha256"])
     return {
         **found,
         "file": f"models/{file.name}",
@@ -160,11 +161,11 @@ def _image(connection: Connection, row: Any) -> dict[str, Any]:
 
 def lines(explained: dict[str, Any]) -> list[str]:
     """The same for people: one line a link, from the prediction to the machine."""
-    told = explained["prediction"]
+    made = explained["prediction"]
     shown = [
-        f"prediction {told['prediction_id']}: {_number(told['probability'])} (raw {_number(told['raw_probability'])}), "
-        f"decided {told['predicted_label']} at {told['operating_point']} {_number(told['threshold'])}, "
-        f"label {told['label']}, split {told['split']}",
+        f"prediction {made['prediction_id']}: {_number(made['probability'])} (raw {_number(made['raw_probability'])}), "
+        f"decided {made['predicted_label']} at {made['operating_point']} {_number(made['threshold'])}, "
+        f"label {made['label']}, split {made['split']}",
         f"  written {explained['written']['at']} by {explained['written']['by']}, audit link "
         f"{explained['written']['audit_link']}",
     ]

@@ -46,14 +46,17 @@ def row_ids(connection: Connection, table: str, column: str, values: Iterable[st
     return dict(among(connection, sql, values))
 
 
-def among(connection: Connection, sql: str, values: Iterable[Any]) -> list[Any]:
-    """All rows of `sql`, which holds `IN :values`, for any number of texts or integers, passed as one list."""
+def among(connection: Connection, sql: str, values: Iterable[Any], **more: Any) -> list[Any]:
+    """All rows of `sql`, which holds `IN :values`, for any number of texts or integers, passed as one list.
+
+    more: its other parameters.
+    """
     wanted: Any = list(values)
     if connection.dialect.name == "sqlite":
         one_list, wanted = "IN (SELECT value FROM json_each(:values))", json.dumps(wanted)
     else:
         one_list = "= ANY(:values)"
-    return list(connection.execute(text(sql.replace("IN :values", one_list)), {"values": wanted}).all())
+    return list(connection.execute(text(sql.replace("IN :values", one_list)), {"values": wanted, **more}).all())
 
 
 def environment(connection: Connection, facts: LineageFacts, by: Provenance) -> int:
@@ -73,13 +76,3 @@ def environment_sha256(row: dict[str, Any]) -> str:
     """The hash of git_commit, git_dirty, libraries and machine as sorted JSON."""
     content = {name: row[name] for name in ("git_commit", "git_dirty", "libraries", "machine")}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def recipe(connection: Connection, sha256: str, name: str, content: str, by: Provenance) -> int:
-    """The row of this recipe, added when it is new. Raises DataError when the hash is not the content's."""
-    if hashlib.sha256(content.encode()).hexdigest() != sha256:
-        raise DataError(f"Recipe {name}: its hash is not of the content given. Pass Recipe.sha256 and canonical_json.")
-    found = one(connection, "SELECT id FROM recipe WHERE recipe_sha256 = :sha", sha=sha256)
-    if found:
-        return int(found.id)
-    return append(connection, "recipe", [{"recipe_sha256": sha256, "name": name, "content": content}], by)

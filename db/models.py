@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
-from db.lookups import every, one, row_id, row_ids
+from db.engine import Catalogue, reading, writing
+from db.lookups import among, every, one, row_id, row_ids
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import ENSEMBLE, OperatingPoint, Provenance
+
+LAST_PROMOTION = "(SELECT max(id) FROM promotion WHERE decision IN ('promoted', 'rolled_back'))"
+"""The decision that made the champion what it is: the newest that lets a model serve."""
+SERVES = f"m.id = (SELECT model_version_id FROM promotion WHERE id = {LAST_PROMOTION})"
 
 
 @dataclass(frozen=True)
@@ -29,17 +34,17 @@ class ModelVersion:
     created_at: str
 
 
-def add_ensemble(engine: Engine, model_version_ids: Sequence[str], by: Provenance) -> str:
+def add_ensemble(engine: Catalogue, model_version_ids: Sequence[str], by: Provenance) -> str:
     """The model version whose probability is the mean of these; the same members give the same id."""
     with writing(engine) as connection:
         ids = row_ids(connection, "model_version", "model_version_id", model_version_ids)
         if len(ids) < 2 or len(ids) != len(model_version_ids):
             raise DataError(f"An ensemble needs at least two different stored models; got {list(model_version_ids)}.")
         members = sorted(ids)
-        hashes = [
-            one(connection, "SELECT artifact_sha256 AS sha FROM model_version WHERE id = :id", id=ids[member]).sha
-            for member in members
-        ]
+        by_id = dict(
+            among(connection, "SELECT id, artifact_sha256 FROM model_version WHERE id IN :values", ids.values())
+        )
+        hashes = [by_id[ids[member]] for member in members]
         name = "mv-" + hashlib.sha256("\n".join(members).encode()).hexdigest()[:12]
         if one(connection, "SELECT id FROM model_version WHERE model_version_id = :name", name=name):
             return name
@@ -56,7 +61,7 @@ def add_ensemble(engine: Engine, model_version_ids: Sequence[str], by: Provenanc
 
 
 def add_operating_points(
-    engine: Engine, model_version_id: str, points: Sequence[OperatingPoint], by: Provenance
+    engine: Catalogue, model_version_id: str, points: Sequence[OperatingPoint], by: Provenance
 ) -> None:
     """Lock a model's operating points. The same again: nothing. Raises CatalogueError for others: they are locked."""
     with writing(engine) as connection:
@@ -74,43 +79,39 @@ def add_operating_points(
         append(connection, "operating_point", [{"model_version_id": model_id, **asdict(point)} for point in points], by)
 
 
-def operating_points(engine: Engine, model_version_id: str) -> tuple[OperatingPoint, ...]:
+def operating_points(engine: Catalogue, model_version_id: str) -> tuple[OperatingPoint, ...]:
     """The locked operating points, in the order in which they were stored; empty before that."""
     with reading(engine) as connection:
         return _points(connection, model_version_id)
 
 
-def model(engine: Engine, name: str | None = None) -> ModelVersion:
+def model(engine: Catalogue, name: str | None = None) -> ModelVersion:
     """A model version by its id, `champion`, `challenger` (the newest), an architecture (its newest); None: champion.
 
     Raises DataError when there is none.
     """
-    known = models(engine)
     wanted = name or "champion"
-    found = [one_ for one_ in known if wanted in (one_.model_version_id, one_.role, one_.architecture)]
+    with reading(engine) as connection:
+        if wanted == "champion":
+            found = select_models(connection, SERVES)
+        else:
+            found = select_models(connection, "v.model_version_id = :id", id=wanted) or select_models(
+                connection, "v.role = :name OR v.architecture = :name", name=wanted
+            )
     if not found:
         listed = 'wrist sql "select model_version_id, architecture, role from model_versions"'
         raise DataError(f"No model {wanted!r}. `{listed}` lists those that are stored; `wrist retrain` trains one.")
     return found[-1]
 
 
-def models(engine: Engine) -> tuple[ModelVersion, ...]:
-    """All model versions, oldest first."""
+def models_by_role(engine: Catalogue) -> dict[str, int]:
+    """Role → how many model versions."""
     with reading(engine) as connection:
-        rows = every(
-            connection,
-            "SELECT v.model_version_id, v.architecture, v.training_run_id, v.artifact_sha256, v.members, v.role, "
-            "t.recipe_sha256, v.created_at FROM model_versions v JOIN model_version m "
-            "ON m.model_version_id = v.model_version_id "
-            "LEFT JOIN training_runs t ON t.training_run_id = v.training_run_id ORDER BY m.id",
-        )
-    return tuple(
-        ModelVersion(row[0], row[1], row[2], row[3], tuple((row[4] or "").split(",")) if row[4] else (), *row[5:])
-        for row in rows
-    )
+        rows = every(connection, "SELECT role, count(*) AS n FROM model_versions GROUP BY role ORDER BY role")
+        return {row.role: int(row.n) for row in rows}
 
 
-def trained_patients(engine: Engine, model_version_id: str) -> set[str]:
+def trained_patients(engine: Catalogue, model_version_id: str) -> set[str]:
     """The train and validation patients of a model and of its members: those it must not be tested on."""
     with reading(engine) as connection:
         number = row_id(connection, "model_version", "model_version_id", model_version_id)
@@ -123,6 +124,22 @@ def trained_patients(engine: Engine, model_version_id: str) -> set[str]:
             id=number,
         )
     return {row.patient_key for row in rows}
+
+
+def select_models(connection: Connection, where: str, **values: Any) -> tuple[ModelVersion, ...]:
+    """Model versions, oldest first. where: of m (model_version) and v (its view)."""
+    rows = every(
+        connection,
+        "SELECT v.model_version_id, v.architecture, v.training_run_id, v.artifact_sha256, v.members, v.role, "
+        "r.recipe_sha256, v.created_at FROM model_version m JOIN model_versions v "
+        "ON v.model_version_id = m.model_version_id LEFT JOIN training_run t ON t.id = m.training_run_id "
+        f"LEFT JOIN recipe r ON r.id = t.recipe_id WHERE {where} ORDER BY m.id",
+        **values,
+    )
+    return tuple(
+        ModelVersion(row[0], row[1], row[2], row[3], tuple((row[4] or "").split(",")) if row[4] else (), *row[5:])
+        for row in rows
+    )
 
 
 def _points(connection: Connection, model_version_id: str) -> tuple[OperatingPoint, ...]:

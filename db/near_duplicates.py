@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
-from db.lookups import every, row_ids
+from db.engine import Catalogue, reading, writing
+from db.lookups import among, every, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -23,8 +21,8 @@ class NearDuplicate:
     confirmed: bool
 
 
-def add_near_duplicates(engine: Engine, pairs: Sequence[NearDuplicate], by: Provenance) -> int:
-    """Write looked-at pairs; a pair that is there already stays as it is. Returns the new ones."""
+def add_near_duplicates(engine: Catalogue, pairs: Sequence[NearDuplicate], by: Provenance) -> int:
+    """Write compared pairs; a pair that is there already stays as it is. Returns the new ones."""
     with writing(engine) as connection:
         ids = row_ids(connection, "image", "image_uid", [uid for pair in pairs for uid in (pair.image_a, pair.image_b)])
         rows = {}
@@ -34,15 +32,20 @@ def add_near_duplicates(engine: Engine, pairs: Sequence[NearDuplicate], by: Prov
             low, high = sorted((ids[pair.image_a], ids[pair.image_b]))
             values = {"distance": pair.distance, "correlation": pair.correlation, "confirmed": int(pair.confirmed)}
             rows[low, high] = {"image_a_id": low, "image_b_id": high, **values}
-        stored = {tuple(row) for row in every(connection, "SELECT image_a_id, image_b_id FROM near_duplicate")}
+        sql = "SELECT image_a_id, image_b_id FROM near_duplicate WHERE image_a_id IN :values"
+        stored = {tuple(row) for row in among(connection, sql, {low for low, _ in rows})}
         fresh = [row for key, row in sorted(rows.items()) if key not in stored]
         if fresh:
             append(connection, "near_duplicate", fresh, by)
     return len(fresh)
 
 
-def near_duplicates(engine: Engine, confirmed: bool = True) -> list[tuple[str, str]]:
-    """Pairs of image_uids; confirmed ones, or all that were looked at."""
+def near_duplicates(engine: Catalogue, confirmed: bool = True) -> list[tuple[str, str]]:
+    """Pairs of image_uids; confirmed ones, or all that were compared."""
+    sql = (
+        "SELECT i.image_uid AS image_a, j.image_uid AS image_b FROM near_duplicate n "
+        "JOIN image i ON i.id = n.image_a_id JOIN image j ON j.id = n.image_b_id "
+        "WHERE n.confirmed >= :least ORDER BY 1, 2"
+    )
     with reading(engine) as connection:
-        rows = every(connection, "SELECT image_a, image_b, confirmed FROM near_duplicates ORDER BY image_a, image_b")
-    return [(row.image_a, row.image_b) for row in rows if row.confirmed or not confirmed]
+        return [(row.image_a, row.image_b) for row in every(connection, sql, least=int(confirmed))]

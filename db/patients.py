@@ -1,52 +1,71 @@
-"""Patients: the identity key's fingerprint, the split rule of a catalogue, and where each patient stands."""
+"""Patients and their studies, as they are first seen, with the labels that the source states."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import reading, writing
-from db.lookups import among, one
-from wrist_model.errors import CatalogueError
-from wrist_model.records import Provenance, Split
+from db.known_files import Outcome
+from db.lookups import among, one, row_ids
+from wrist_model.errors import DataError
+from wrist_model.records import ImageRecord, Provenance
 
 
-def remember_key(engine: Engine, fingerprint: str, by: Provenance) -> None:
-    """Bind the catalogue to its identity key. Raises CatalogueError when it was made with another."""
-    if _fact(engine, "identity_key_fingerprint", fingerprint, by) != fingerprint:
-        raise CatalogueError(
-            "This catalogue was made with another identity.key: its pseudonyms would not match. "
-            "Put the key it was made with into WRIST_HOME, or use another WRIST_HOME."
-        )
+def add_studies(
+    connection: Connection, records: Sequence[ImageRecord], outcomes: Mapping[str, Outcome], by: Provenance
+) -> dict[str, tuple[int, int]]:
+    """study_uid → (study row, patient row), adding patients, studies and first labels that are new."""
+    records = [record for record in records if outcomes[record.image_uid] in ("new", "unchanged")]
+    if not records:
+        return {}
+    patients = row_ids(connection, "patient", "patient_key", [record.patient_key for record in records])
+    fresh = {record.patient_key: record for record in reversed(records) if record.patient_key not in patients}
+    rows = [
+        {"patient_key": key, "patient_known": int(fresh[key].patient_known), "split": fresh[key].split}
+        for key in reversed(fresh)
+    ]
+    if rows:
+        first = append(connection, "patient", rows, by)
+        patients.update({str(row["patient_key"]): first + n for n, row in enumerate(rows)})
+    studies = row_ids(connection, "study", "study_uid", [record.study_uid for record in records])
+    by_study = {record.study_uid: record for record in reversed(records)}
+    rows = [
+        {
+            "study_uid": uid,
+            "patient_id": patients[by_study[uid].patient_key],
+            "source": by_study[uid].source,
+            "body_part": by_study[uid].body_part,
+        }
+        for uid in reversed(by_study)
+        if uid not in studies
+    ]
+    if rows:
+        first = append(connection, "study", rows, by)
+        studies.update({str(row["study_uid"]): first + n for n, row in enumerate(rows)})
+    owners = dict(among(connection, "SELECT id, patient_id FROM study WHERE id IN :values", studies.values()))
+    for record in records:
+        if owners[studies[record.study_uid]] != patients[record.patient_key]:
+            raise DataError(f"Study {record.study_uid} belongs to another patient than {record.patient_key}.")
+    _first_labels(connection, records, studies, by)
+    return {uid: (number, owners[number]) for uid, number in studies.items()}
 
 
-def remember_split_rule(engine: Engine, rule: Mapping[str, float | int], by: Provenance) -> None:
-    """Bind the catalogue to its split rule. Raises CatalogueError when it was begun with another."""
-    wanted = json.dumps(dict(rule), sort_keys=True)
-    if (stored := _fact(engine, "split_rule", wanted, by)) != wanted:
-        raise CatalogueError(
-            f"This catalogue splits its patients by {stored}; the recipe says {wanted}. A patient never moves: "
-            "use a recipe with the catalogue's split, or another WRIST_HOME."
-        )
-
-
-def _fact(engine: Engine, name: str, value: str, by: Provenance) -> str:
-    with reading(engine) as connection:
-        found = one(connection, "SELECT value FROM fact WHERE name = :name", name=name)
-    if found:
-        return str(found.value)
-    with writing(engine) as connection:
-        found = one(connection, "SELECT value FROM fact WHERE name = :name", name=name)
-        if found is None:
-            append(connection, "fact", [{"name": name, "value": value}], by)
-        return str(found.value) if found else value
-
-
-def patient_splits(engine: Engine, patient_keys: Iterable[str]) -> dict[str, Split]:
-    """Where patients stand that are known already."""
-    with reading(engine) as connection:
-        sql = "SELECT patient_key, split FROM patient WHERE patient_key IN :values"
-        return dict(among(connection, sql, patient_keys))
+def _first_labels(
+    connection: Connection, records: Sequence[ImageRecord], studies: Mapping[str, int], by: Provenance
+) -> None:
+    if one(connection, "SELECT id FROM label_version WHERE version = 1") is None:
+        append(connection, "label_version", [{"version": 1, "note": "as the sources state them"}], by)
+    labels: dict[int, int] = {}
+    for record in records:
+        if record.label is not None:
+            labels.setdefault(studies[record.study_uid], record.label)
+    labelled = {row[0] for row in among(connection, "SELECT study_id FROM label WHERE study_id IN :values", labels)}
+    rows = [
+        {"label_version": 1, "study_id": study, "label": label}
+        for study, label in labels.items()
+        if study not in labelled
+    ]
+    if rows:
+        append(connection, "label", rows, by)

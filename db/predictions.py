@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
+from db import fencing
 from db.audit.chain import append, append_rows
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
-from db.lookups import every, one, row_ids
+from db.lookups import among, every, one, row_ids
+from db.unended_runs import resource
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import (
     ImagePrediction,
@@ -21,7 +23,7 @@ from wrist_model.records import (
 
 
 def add_predictions(
-    engine: Engine,
+    engine: Catalogue,
     evaluation_id: str,
     images: Sequence[ImagePrediction],
     studies: Sequence[StudyPrediction],
@@ -36,6 +38,7 @@ def add_predictions(
     both: list[Any] = [*images, *studies]
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
+        fencing.require(connection, resource("evaluation", evaluation_id))
         points = {
             (row.level, row.name): (row.id, row.threshold)
             for row in every(
@@ -59,7 +62,7 @@ def add_predictions(
     return added
 
 
-def image_predictions(engine: Engine, evaluation_id: str, split: Split | None = None) -> list[ImagePrediction]:
+def image_predictions(engine: Catalogue, evaluation_id: str, split: Split | None = None) -> list[ImagePrediction]:
     """The stored rows of an evaluation (of one split), by image_uid."""
     columns = "image_uid, study_uid, patient_key, split, label, raw_probability, probability, operating_point, "
     return [
@@ -68,13 +71,28 @@ def image_predictions(engine: Engine, evaluation_id: str, split: Split | None = 
     ]
 
 
-def study_predictions(engine: Engine, evaluation_id: str, split: Split | None = None) -> list[StudyPrediction]:
+def study_predictions(engine: Catalogue, evaluation_id: str, split: Split | None = None) -> list[StudyPrediction]:
     """The stored rows of an evaluation (of one split), by study_uid."""
     columns = "study_uid, patient_key, split, label, n_images, raw_probability, probability, operating_point, "
     return [
         StudyPrediction(*row)
         for row in _stored(engine, "study", columns + "threshold, predicted_label", evaluation_id, split)
     ]
+
+
+def scored_before(engine: Catalogue, model_version_id: str, study_uids: Iterable[str]) -> set[str]:
+    """Of these studies those that a model version has scored as new ones."""
+    with reading(engine) as connection:
+        rows = among(
+            connection,
+            # CROSS JOIN: SQLite begins with the studies, and doesn't go through all evaluations of the model.
+            "SELECT DISTINCT s.study_uid FROM study s CROSS JOIN study_prediction p CROSS JOIN evaluation e "
+            "CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id AND e.id = p.evaluation_id "
+            "AND e.purpose = 'prospective' AND m.id = e.model_version_id AND m.model_version_id = :model",
+            study_uids,
+            model=model_version_id,
+        )
+    return {row.study_uid for row in rows}
 
 
 def _store(
@@ -124,7 +142,7 @@ def _store(
     return len(rows)
 
 
-def _stored(engine: Engine, level: str, columns: str, evaluation_id: str, split: str | None) -> Sequence[Any]:
+def _stored(engine: Catalogue, level: str, columns: str, evaluation_id: str, split: str | None) -> Sequence[Any]:
     condition = "" if split is None else "AND split = :split "
     values = {"id": evaluation_id} if split is None else {"id": evaluation_id, "split": split}
     with reading(engine) as connection:

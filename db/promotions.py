@@ -1,35 +1,48 @@
-"""Promotions: who serves, who served, and why."""
+"""Promotions: who serves, who served, what was decided about a model version, by whom and why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import writing
-from db.lookups import new_id, one, row_id
-from db.models import ModelVersion, models
+from db.engine import Catalogue, reading, writing
+from db.lookups import every, new_id, one, row_id
+from db.models import LAST_PROMOTION, SERVES, ModelVersion, select_models
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
 Decision = Literal["promoted", "refused", "undecided", "rolled_back"]
-_SERVING = "SELECT max(id) AS id FROM promotion WHERE decision IN ('promoted', 'rolled_back')"
 
 
-def champion(engine: Engine) -> ModelVersion | None:
+@dataclass(frozen=True)
+class LastDecision:
+    """The newest promotion row of a model version."""
+
+    model_version_id: str
+    decision: str
+    reason: str
+    decided_by: str
+    created_at: str
+
+
+def champion(engine: Catalogue) -> ModelVersion | None:
     """The model that serves, or None."""
-    return next((one_ for one_ in models(engine) if one_.role == "champion"), None)
+    with reading(engine) as connection:
+        return next(iter(select_models(connection, SERVES)), None)
 
 
-def earlier_champions(engine: Engine) -> tuple[ModelVersion, ...]:
+def earlier_champions(engine: Catalogue) -> tuple[ModelVersion, ...]:
     """Those that served before, oldest first."""
-    return tuple(one_ for one_ in models(engine) if one_.role == "retired")
+    with reading(engine) as connection:
+        return select_models(connection, "v.role = 'retired'")
 
 
 def add_promotion(
-    engine: Engine,
+    engine: Catalogue,
     model_version_id: str,
     decision: Decision,
     reason: str,
@@ -49,7 +62,7 @@ def add_promotion(
             "decision": decision,
             "reason": reason,
             "decided_by": decided_by or by.actor,
-            "corrects_id": one(connection, _SERVING).id if decision == "rolled_back" else None,
+            "corrects_id": one(connection, f"SELECT {LAST_PROMOTION} AS id").id if decision == "rolled_back" else None,
         }
         number = append(connection, "promotion", [row], by)
         links = [
@@ -59,3 +72,29 @@ def add_promotion(
         if links:
             append(connection, "promotion_comparison", links, by)
     return str(row["promotion_id"])
+
+
+def last_decision(engine: Catalogue, model_version_id: str) -> LastDecision | None:
+    """What was last decided about a model version, or None."""
+    with reading(engine) as connection:
+        found = _last_decisions(connection, "m.model_version_id = :id", id=model_version_id)
+    return found[0] if found else None
+
+
+def undecided(engine: Catalogue) -> list[LastDecision]:
+    """What waits for a person: last decisions that are `undecided` and newer than the champion's, oldest first."""
+    with reading(engine) as connection:
+        return _last_decisions(connection, f"p.decision = 'undecided' AND p.id > coalesce({LAST_PROMOTION}, 0)")
+
+
+def _last_decisions(connection: Connection, where: str, **values: Any) -> list[LastDecision]:
+    """The last decision of each model version, oldest first. where: of p (promotion) and m (model_version)."""
+    rows = every(
+        connection,
+        "SELECT m.model_version_id, p.decision, p.reason, p.decided_by, a.at FROM promotion p "
+        "JOIN model_version m ON m.id = p.model_version_id JOIN audit_entry a ON a.seq = p.entry "
+        "WHERE p.id = (SELECT max(q.id) FROM promotion q WHERE q.model_version_id = p.model_version_id) "
+        f"AND {where} ORDER BY p.id",
+        **values,
+    )
+    return [LastDecision(*row) for row in rows]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import writing
+from db.engine import Catalogue, writing
 from db.lookups import new_id, row_id
 from wrist_model.records import (
     Provenance,
@@ -16,7 +14,7 @@ from wrist_model.records import (
 
 
 def add_report(
-    engine: Engine,
+    engine: Catalogue,
     *,
     path: str,
     file_sha256: str,

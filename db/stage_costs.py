@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every
 from wrist_model.records import Provenance
 
@@ -35,21 +33,22 @@ class StoredCost:
     created_at: str
 
 
-def add_stage_cost(engine: Engine, cost: StageCost, by: Provenance) -> None:
+def add_stage_cost(engine: Catalogue, cost: StageCost, by: Provenance) -> None:
     """Write what a stage took."""
     with writing(engine) as connection:
         append(connection, "stage_cost", [asdict(cost)], by)
 
 
-def stage_costs(engine: Engine, flow: str, last: int = 6) -> list[StoredCost]:
+def stage_costs(engine: Catalogue, flow: str, last: int = 6) -> list[StoredCost]:
     """The costs of the last runs of a flow, oldest first; `last` counts runs, not rows."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT flow, run_id, stage, wall_seconds, cpu_seconds, peak_bytes, created_at FROM stage_costs "
-            "WHERE flow = :flow ORDER BY created_at",
+            "SELECT c.flow, c.run_id, c.stage, c.wall_seconds, c.cpu_seconds, c.peak_bytes, a.at FROM stage_cost c "
+            "JOIN audit_entry a ON a.seq = c.entry WHERE c.flow = :flow AND coalesce(c.run_id, '') IN "
+            "(SELECT coalesce(run_id, '') FROM stage_cost WHERE flow = :flow GROUP BY run_id "
+            "ORDER BY min(id) DESC LIMIT :last) ORDER BY c.id",
             flow=flow,
+            last=last,
         )
-    found = [StoredCost(*row) for row in rows]
-    runs = list(dict.fromkeys(cost.run_id for cost in found))[-last:]
-    return [cost for cost in found if cost.run_id in runs]
+    return [StoredCost(*row) for row in rows]

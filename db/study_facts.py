@@ -1,13 +1,12 @@
-"""What drift is looked for in: one row of plain facts a study, of a frozen version and of what came after it."""
+"""One row of plain facts a study, of a frozen version and of what was catalogued after it: what drift is tested on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
-from db.engine import reading
-from db.lookups import every
+from db.engine import Catalogue, reading
+from db.lookups import every, row_id
+from db.schema.views import LABEL_NOW
 
 
 @dataclass(frozen=True)
@@ -26,31 +25,32 @@ class StudyFacts:
     score: float | None
 
 
-def study_facts(engine: Engine, dataset_id: str, model_version_id: str) -> list[StudyFacts]:
+def study_facts(engine: Catalogue, dataset_id: str, model_version_id: str) -> list[StudyFacts]:
     """All studies that are in this version, or first seen after it was frozen, oldest first.
 
     Scores of the version's studies are those of its own validation and test; of later ones the newest.
     """
+    held = "FROM dataset_member m WHERE m.study_id = s.id AND m.dataset_version_id = :version AND m.included = 1"
     with reading(engine) as connection:
+        version = row_id(connection, "dataset_version", "dataset_id", dataset_id)
         rows = every(
             connection,
             "SELECT s.study_uid, count(*) AS n, avg(i.mean_intensity) AS mean, avg(i.rows) AS height, "
             "avg(i.columns) AS width, max(i.inverted) AS inverted, max(i.manufacturer_key) AS scanner, "
-            "max(v.label) AS label, max(v.first_seen_at) AS seen, max(m.split) AS split "
-            "FROM image i JOIN study s ON s.id = i.study_id JOIN studies v ON v.study_uid = s.study_uid "
-            "LEFT JOIN (SELECT DISTINCT study_uid, split FROM dataset_members "
-            "WHERE dataset_id = :dataset AND included = 1) m ON m.study_uid = s.study_uid "
-            "WHERE m.split IS NOT NULL OR v.first_seen_at > "
-            "(SELECT frozen_at FROM dataset_versions WHERE dataset_id = :dataset) "
-            "GROUP BY s.study_uid ORDER BY seen, s.study_uid",
-            dataset=dataset_id,
+            f"{LABEL_NOW.format(study='s')} AS label, (SELECT max(m.split) {held}) AS split "
+            f"FROM study s JOIN image i ON i.study_id = s.id WHERE EXISTS (SELECT 1 {held}) "
+            "OR s.entry > (SELECT entry FROM dataset_version WHERE id = :version) "
+            "GROUP BY s.id, s.study_uid, s.entry ORDER BY s.entry, s.study_uid",
+            version=version,
         )
         scored = every(
             connection,
-            "SELECT study_uid, probability FROM study_predictions WHERE model_version_id = :model "
-            "AND (dataset_id = :dataset OR purpose = 'prospective') ORDER BY created_at",
+            "SELECT s.study_uid, p.probability FROM model_version m JOIN evaluation e ON e.model_version_id = m.id "
+            "JOIN study_prediction p ON p.evaluation_id = e.id JOIN study s ON s.id = p.study_id "
+            "WHERE m.model_version_id = :model AND (e.dataset_version_id = :version OR e.purpose = 'prospective') "
+            "ORDER BY p.id",
             model=model_version_id,
-            dataset=dataset_id,
+            version=version,
         )
     scores = {row.study_uid: row.probability for row in scored}
     return [

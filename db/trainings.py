@@ -7,49 +7,81 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
+from db import fencing
 from db.audit.chain import append
-from db.engine import reading, writing
-from db.lookups import environment, every, new_id, one, recipe, row_id
+from db.engine import Catalogue, reading, writing
+from db.lookups import environment, every, new_id, one, row_id
+from db.recipes import add_recipe
+from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
-from wrist_model.records import Epoch, LineageFacts, Provenance, TrainedModel
+from wrist_model.records import Epoch, LineageFacts, Provenance, StoredRecipe, TrainedModel
 
 _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM training_event WHERE training_run_id = t.id)"
 
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """resumed: the run was begun before and not ended."""
+    """resumed: the run was begun before and not ended. lease: by which the caller holds the run until its end."""
 
     training_run_id: str
     resumed: bool
+    lease: fencing.Lease
 
 
 @dataclass(frozen=True)
 class FinishedTraining:
+    """A finished run, its model version, and the canonical JSON of its recipe."""
+
     training_run_id: str
     model_version_id: str
     recipe_json: str
 
 
+@dataclass(frozen=True)
+class TrainingRun:
+    """How a training run began and ended; best_epoch and seconds are None until it has. status: running, finished or
+    failed."""
+
+    training_run_id: str
+    architecture: str
+    dataset_id: str
+    weights_source: str
+    seed: int
+    status: str
+    epochs_run: int
+    best_epoch: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class FailedTraining:
+    training_run_id: str
+    architecture: str
+    finished_at: str
+    reason: str | None
+
+
 def begin_training(
-    engine: Engine,
+    engine: Catalogue,
     *,
     dataset_id: str,
     architecture: str,
     seed: int,
-    recipe_sha256: str,
-    recipe_json: str,
-    recipe_name: str,
+    recipe: StoredRecipe,
     weights_source: str,
     facts: LineageFacts,
     by: Provenance,
 ) -> TrainingStart:
-    """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed."""
+    """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed.
+
+    The caller's context holds the run's lease from then on; what writes to the run checks it. Raises LeaseHeld when
+    somebody else is at work on that run.
+    """
     with writing(engine) as connection:
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id)
-        recipe_id = recipe(connection, recipe_sha256, recipe_name, recipe_json, by)
+        recipe_id = add_recipe(connection, recipe, by)
         found = one(
             connection,
             f"SELECT t.id, t.training_run_id, e.status FROM training_run t {_LAST_EVENT} "
@@ -61,9 +93,11 @@ def begin_training(
             seed=seed,
         )
         if found:
-            if found.status == "failed":
+            ended = fail_if_abandoned(connection, "training", found.training_run_id, by)
+            lease = fencing.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
+            if ended or found.status == "failed":
                 append(connection, "training_event", [_event(found.id, "resumed")], by)
-            return TrainingStart(found.training_run_id, True)
+            return TrainingStart(found.training_run_id, True, lease)
         row = {
             "training_run_id": new_id("tr"),
             "dataset_version_id": dataset,
@@ -74,38 +108,64 @@ def begin_training(
             "weights_source": weights_source,
         }
         append(connection, "training_run", [row], by)
-    return TrainingStart(str(row["training_run_id"]), False)
+        lease = fencing.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
+    return TrainingStart(str(row["training_run_id"]), False, lease)
 
 
-def finished_trainings(engine: Engine, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
+def finished_trainings(engine: Catalogue, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
     """The finished trainings of a network on a data-set version with their recipes, newest first."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT t.training_run_id, m.model_version_id, r.content FROM training_runs t "
-            "JOIN model_versions m ON m.training_run_id = t.training_run_id "
-            "JOIN recipe r ON r.recipe_sha256 = t.recipe_sha256 "
-            "WHERE t.dataset_id = :dataset AND t.architecture = :architecture AND t.status = 'finished' "
-            "ORDER BY t.started_at DESC, t.training_run_id",
+            "SELECT t.training_run_id, m.model_version_id, r.content FROM dataset_version d "
+            "JOIN training_run t ON t.dataset_version_id = d.id JOIN model_version m ON m.training_run_id = t.id "
+            f"JOIN recipe r ON r.id = t.recipe_id {_LAST_EVENT} WHERE d.dataset_id = :dataset "
+            "AND t.architecture = :architecture AND e.status = 'finished' ORDER BY t.id DESC",
             dataset=dataset_id,
             architecture=architecture,
         )
     return tuple(FinishedTraining(*row) for row in rows)
 
 
-def add_epoch(engine: Engine, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
+def failed_trainings(engine: Catalogue, dataset_id: str) -> tuple[FailedTraining, ...]:
+    """Networks whose newest training on a data-set version failed, in the order in which they were first trained."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT t.training_run_id, t.architecture, b.at, e.reason, e.status FROM dataset_version d "
+            f"JOIN training_run t ON t.dataset_version_id = d.id {_LAST_EVENT} "
+            "LEFT JOIN audit_entry b ON b.seq = e.entry WHERE d.dataset_id = :dataset ORDER BY t.id",
+            dataset=dataset_id,
+        )
+    newest = {row.architecture: row for row in rows}
+    return tuple(FailedTraining(*row[:4]) for row in newest.values() if row.status == "failed")
+
+
+def training_run(engine: Catalogue, training_run_id: str) -> TrainingRun:
+    """One training run. Raises DataError when there is none of this id."""
+    names = ", ".join(TrainingRun.__dataclass_fields__)
+    with reading(engine) as connection:
+        row = one(connection, f"SELECT {names} FROM training_runs WHERE training_run_id = :id", id=training_run_id)
+    if row is None:
+        raise DataError(f"No training run {training_run_id!r} in the catalogue.")
+    return TrainingRun(*row)
+
+
+def add_epoch(engine: Catalogue, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
     """Write one epoch as it ends; an epoch that is there already stays as it is."""
     with writing(engine) as connection:
+        fencing.require(connection, resource("training", training_run_id))
         _add_epochs(connection, row_id(connection, "training_run", "training_run_id", training_run_id), [epoch], by)
 
 
-def finish_training(engine: Engine, training_run_id: str, trained: TrainedModel, by: Provenance) -> str:
+def finish_training(engine: Catalogue, training_run_id: str, trained: TrainedModel, by: Provenance) -> str:
     """Write the end, epochs not yet stored, and the model version; returns its id. Again: the same id, nothing new."""
     with writing(engine) as connection:
         run = row_id(connection, "training_run", "training_run_id", training_run_id)
         found = one(connection, "SELECT model_version_id FROM model_version WHERE training_run_id = :run", run=run)
         if found:
             return str(found.model_version_id)
+        fencing.require(connection, resource("training", training_run_id))
         if trained.history:
             _add_epochs(connection, run, trained.history, by)
         event = _event(run, "finished")
@@ -124,29 +184,23 @@ def finish_training(engine: Engine, training_run_id: str, trained: TrainedModel,
             "artifact_sha256": trained.artifact_sha256,
         }
         append(connection, "model_version", [row], by)
+        fencing.give_back(connection, resource("training", training_run_id))
     return str(row["model_version_id"])
 
 
 def fail_training(
-    engine: Engine, training_run_id: str, reason: str, by: Provenance, *, resumable: bool = False
+    engine: Catalogue, training_run_id: str, reason: str, by: Provenance, *, resumable: bool = False
 ) -> None:
     """Write that a training failed, and why. resumable: `begin_training` may go on with it."""
     with writing(engine) as connection:
         run = row_id(connection, "training_run", "training_run_id", training_run_id)
+        fencing.require(connection, resource("training", training_run_id))
         event = {**_event(run, "failed"), "reason": reason, "resumable": int(resumable)}
         append(connection, "training_event", [event], by)
+        fencing.give_back(connection, resource("training", training_run_id))
 
 
-def recipe_json(engine: Engine, recipe_sha256: str) -> str:
-    """The canonical JSON of a stored recipe."""
-    with reading(engine) as connection:
-        found = one(connection, "SELECT content FROM recipe WHERE recipe_sha256 = :sha", sha=recipe_sha256)
-    if found is None:
-        raise DataError(f"No recipe {recipe_sha256[:12]} in the catalogue.")
-    return str(found.content)
-
-
-def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
+def training_history(engine: Catalogue, training_run_id: str) -> tuple[Epoch, ...]:
     """The stored epochs, in order."""
     with reading(engine) as connection:
         rows = every(
@@ -156,17 +210,6 @@ def training_history(engine: Engine, training_run_id: str) -> tuple[Epoch, ...]:
             run=training_run_id,
         )
     return tuple(Epoch(*row) for row in rows)
-
-
-def training_dataset(engine: Engine, training_run_id: str) -> str:
-    """The data-set version that a training run learnt from."""
-    with reading(engine) as connection:
-        found = one(
-            connection, "SELECT dataset_id FROM training_runs WHERE training_run_id = :run", run=training_run_id
-        )
-    if found is None:
-        raise DataError(f"No training run {training_run_id!r} in the catalogue.")
-    return str(found.dataset_id)
 
 
 def _event(run: int, status: str) -> dict[str, Any]:

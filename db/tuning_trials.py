@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from sqlalchemy import Engine
-
 from db.audit.chain import append
-from db.engine import reading, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import every, one, row_id
 from wrist_model.records import Provenance, TuningTrial
 
 
-def add_tuning_trial(engine: Engine, trial: TuningTrial, by: Provenance) -> None:
+def add_tuning_trial(engine: Catalogue, trial: TuningTrial, by: Provenance) -> None:
     """Write a trial's outcome; the same study, trial and state again: nothing."""
     with writing(engine) as connection:
         row = asdict(trial)
@@ -29,14 +27,16 @@ def add_tuning_trial(engine: Engine, trial: TuningTrial, by: Provenance) -> None
         append(connection, "tuning_trial", [row], by)
 
 
-def tuning_trials(engine: Engine, dataset_id: str) -> tuple[TuningTrial, ...]:
-    """The stored trials on a data-set version, a study after the other, in order."""
+def tuning_trials(engine: Catalogue, dataset_id: str, study_name: str | None = None) -> tuple[TuningTrial, ...]:
+    """The stored trials on a data-set version (of one study), a study after the other, in order."""
+    of_study = "" if study_name is None else "AND t.study_name = :study "
+    values = {"dataset": dataset_id, **({} if study_name is None else {"study": study_name})}
     with reading(engine) as connection:
         rows = every(
             connection,
             "SELECT t.study_name, t.trial, t.architecture, t.learning_rate, t.batch_size, t.value, t.state, t.seconds, "
             "t.parameters, d.dataset_id FROM tuning_trial t JOIN dataset_version d ON d.id = t.dataset_version_id "
-            "WHERE d.dataset_id = :dataset ORDER BY t.study_name, t.trial, t.id",
-            dataset=dataset_id,
+            f"WHERE d.dataset_id = :dataset {of_study}ORDER BY t.study_name, t.trial, t.id",
+            **values,
         )
     return tuple(TuningTrial(*(*row[:8], tuple(json.loads(row[8]).items()), row[9])) for row in rows)

@@ -12,7 +12,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from flows.host.crash_recovery import PAUSE
-from tasks.gate import record
+from tasks.promote import record
 
 LONGEST_DAYS = 14.0
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.parameters import Models
-from tasks.evaluate import compare_networks, ensemble_of, newest, predict, score
+from tasks.compare import compare_networks
+from tasks.evaluation_choice import ensemble_of, models_to_evaluate
+from tasks.measure import score
+from tasks.predict_dataset import predict
 from tasks.runtime.run_names import of_training
 from wrist_model.recipe import load
 
@@ -22,7 +25,7 @@ def evaluate(
     Without ids: the newest data-set version, and the model versions that this recipe has trained on it.
     """
     chosen = load(recipe, models)
-    dataset_id, versions = newest(dataset_id, chosen, model_versions)
+    dataset_id, versions = models_to_evaluate(dataset_id, chosen, model_versions)
     networks = [predict(version, dataset_id, chosen) for version in versions]
     found = list(networks)
     if len(networks) > 1:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.evaluate import latest, served
-from tasks.explain import explain as explain_one
+from tasks.evaluation_choice import evaluation_to_serve, latest
+from tasks.explain import explain as explain_evaluation
 from wrist_model.recipe import load
 
 
@@ -14,5 +14,5 @@ def explain(evaluations: list[str] | None = None, recipe: str = "report") -> int
     """Gives how many maps there are. Without ids: the newest evaluations, one a model version."""
     chosen = load(recipe)
     evaluations = evaluations or latest()
-    by = served(evaluations, chosen)
-    return sum(len(explain_one(one, by, chosen.explain.gallery)) for one in evaluations)
+    by = evaluation_to_serve(evaluations, chosen)
+    return sum(len(explain_evaluation(one, by, chosen.explain.gallery)) for one in evaluations)

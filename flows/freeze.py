@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.freeze import freeze as task
+from tasks.freeze import freeze as freeze_dataset
 
 
 @flow(name="freeze", flow_run_name="freeze", description=__doc__)
 def freeze() -> str:
     """Gives the data-set version's id; it may lack a class, as a catalogue that grows does."""
-    return task(need_both_classes=False)
+    return freeze_dataset(need_both_classes=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from wrist_model.recipe import ARCHITECTURES
+from wrist_model.network import backbone
 
 BODY_PARTS = ("WRIST", "ANY")
 
@@ -20,6 +20,6 @@ def body_part(word: str) -> str:
 
 # An `enum` makes a list to choose from in the run form.
 BodyPart = Annotated[str, AfterValidator(body_part), Field(json_schema_extra={"enum": list(BODY_PARTS)})]
-Model = Annotated[str, Field(json_schema_extra={"enum": list(ARCHITECTURES)})]
+Model = Annotated[str, Field(json_schema_extra={"enum": list(backbone.names())})]
 Models = list[Model] | None
 Jobs = Annotated[int, Field(ge=1, le=256)] | None

@@ -1,4 +1,4 @@
-"""Flow `score`: predict new studies with the model that serves; stored like any other prediction."""
+"""Flow `predict`: predict new studies with the model that serves; stored like any other prediction."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flows.ingest import ingest
 from tasks.predict import score_new
 
 
-@flow(name="score", flow_run_name="score", description=__doc__)
-def score(
+@flow(name="predict", flow_run_name="predict", description=__doc__)
+def predict(
     paths: list[str] | None = None,
     model: str | None = None,
     source: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.evaluate import latest
+from tasks.evaluation_choice import latest
 from tasks.report import write
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from db.fencing import RETRAIN
 from flows.approval import LONGEST_DAYS, ask
 from flows.evaluate import evaluate
 from flows.explain import explain
@@ -16,9 +17,9 @@ from flows.report import report
 from flows.train import train
 from tasks.freeze import freeze
 from tasks.gate import gate
-from tasks.report import summary
+from tasks.report_summary import summary
 from tasks.runtime import stage_costs
-from tasks.runtime.lease import only_one
+from tasks.runtime.lease import held
 from tasks.runtime.run_names import rename, short
 from wrist_model.recipe import load
 
@@ -46,12 +47,12 @@ def retrain(
         source: Name space of the identifiers; none: by the place.
         body_part: WRIST or ANY.
         recipe: A name in recipes/, or the path of a TOML file.
-        models: These networks only: resnet50, efficientnetb0.
+        models: These networks only.
         jobs: Processes that decode; none: all cores.
         answer_days: How long a suspended run waits for a person's answer.
     """
     chosen = load(recipe, models)
-    with only_one(NAME):
+    with held(RETRAIN):
         with stage_costs.stage(NAME, "ingest"):
             counts = ingest(paths, labels, source, body_part, recipe, jobs)
         with stage_costs.stage(NAME, "freeze"):
@@ -68,7 +69,7 @@ def retrain(
         with stage_costs.stage(NAME, "report"):
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
-        stage_costs.tell(NAME)
+        stage_costs.show_costs(NAME)
     decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided

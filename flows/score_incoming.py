@@ -11,7 +11,7 @@ from db import promotions
 from db.engine import open_catalogue
 from db.home import home
 from flows.parameters import BodyPart, Jobs
-from flows.predict import score
+from flows.predict import predict
 from tasks import remembered_roots
 
 
@@ -34,5 +34,5 @@ def score_incoming(
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
     if not paths and not remembered_roots.read(home()):
         return Completed(name="Skipped", message="No root is remembered: nothing was scored.")
-    done = score(paths, None, None, body_part, jobs, cluster)
+    done = predict(paths, None, None, body_part, jobs, cluster)
     return Completed(message=f"{len(done['studies'])} studies scored.", data=done)

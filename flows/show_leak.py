@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from prefect import flow
 
-from db import evaluations as stored
 from db.engine import open_catalogue
+from db.evaluations import evaluation
 from flows.parameters import Models
-from tasks.evaluate import frozen
-from tasks.leak_demonstration import LeakReport, show_leak
+from tasks.leak_demonstration import show_leak as leak_of
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.recipe import load
 
 
 @flow(name="show-leak", flow_run_name="show the leak · {recipe}", description=__doc__)
-def show(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakReport]:
+def show_leak(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakDemonstration]:
     """Gives the leaky and the honest numbers. evaluations: the honest, finished ones, of one data-set version."""
     chosen = load(recipe, models)
     engine = open_catalogue()
-    found: list[LeakReport] = []
-    for row in (stored.evaluation(engine, one) for one in evaluations):
+    found: list[LeakDemonstration] = []
+    for row in (evaluation(engine, one) for one in evaluations):
         if row.architecture in chosen.network.architectures:
-            found += show_leak(frozen(row), chosen, row.architecture, row.evaluation_id)
+            found += leak_of(row.frozen_dataset_id, chosen, row.architecture, row.evaluation_id)
     return found

@@ -23,7 +23,7 @@ def train(
     Args:
         dataset_id: A frozen version; none: freeze one now.
         recipe: A name in recipes/, or the path of a TOML file.
-        models: These networks only: resnet50, efficientnetb0.
+        models: These networks only.
         tensorboard: Write TensorBoard logs too, below tensorboard/ in the home.
     """
     chosen = load(recipe, models)

@@ -26,7 +26,7 @@ def tune(
     Args:
         dataset_id: A frozen version; none: freeze one now.
         recipe: A name in recipes/, or the path of a TOML file.
-        models: These networks only: resnet50, efficientnetb0.
+        models: These networks only.
         trials: How many; none: the recipe's.
         processes: How many trials run at once.
     """

@@ -7,13 +7,13 @@ from typing import Any
 from prefect import State, flow
 from prefect.states import Completed, Failed
 
-from tasks.verify import verify as look
+from tasks.verify import verify as verify_catalogue
 
 
 @flow(name="verify", flow_run_name="verify", description=__doc__, timeout_seconds=6 * 3600)
 def verify() -> State[Any]:
     """Ends as `Broken`, of type failed, with the first finding; the others are in the run's artifact."""
-    found = look()
+    found = verify_catalogue()
     if found["ok"]:
         return Completed(message=found["said"], data=found)
     return Failed(name="Broken", message=found["said"])

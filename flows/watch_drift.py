@@ -8,7 +8,7 @@ from prefect import State, flow
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
-from tasks.drift import EVENT, look
+from tasks.drift import EVENT, check_drift
 from wrist_model.recipe import load
 
 
@@ -21,7 +21,7 @@ def watch_drift(
     Args:
         recipe: Its [drift] says how sure to be, and of how many studies.
     """
-    found = look(load(recipe))
+    found = check_drift(load(recipe))
     if not found["alerts"]:
         return Completed(message=found["said"], data=found)
     emit_event(

@@ -1,4 +1,4 @@
-"""Look for drift: new studies against those that the champion learnt from; stored, drawn, and told to a person."""
+"""Check new studies for drift from those that the champion was trained on; stored, and drawn in the run's pages."""
 
 from __future__ import annotations
 
@@ -10,69 +10,66 @@ from typing import Any
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import datasets, drift_checks, models, promotions, trainings
+from db import datasets, drift_checks, promotions
 from db.engine import open_catalogue
+from db.image_refs import image_refs, refs_of_studies
 from db.study_facts import StudyFacts, study_facts
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
 from wrist_model.evidence import drift
+from wrist_model.evidence_records import DriftCheck
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
 from wrist_model.records import ImageRef
 
-MOST_PICTURES = 400  # opened a side for their histograms
+MOST_IMAGES = 400  # read for their histograms, of reference and of new studies each
 EVENT = "wrist.drift"
 Features = dict[str, list[float | str | None]]
 
 
 @task(name="look for drift", task_run_name="look for drift", tags=["drift"])
-def look(recipe: Recipe) -> dict[str, Any]:
+def check_drift(recipe: Recipe) -> dict[str, Any]:
     """Writes one drift check, a row a feature; gives drift_id, n_current, alerts (names) and a sentence.
 
     The reference is the training split of the version that the champion was trained on (its scores: validation and
-    test, which it has not learnt by heart). Current are all studies first seen since. Below
+    test, which it was not trained on). Current are all studies first seen since. Below
     `drift.minimum_studies` of them nothing is tested. Raises DataError without a champion.
     """
     engine, log = open_catalogue(), get_run_logger()
     champion = promotions.champion(engine)
     if champion is None:
         raise DataError("No model serves yet, so there is nothing to drift from: `wrist retrain` first.")
-    dataset_id = _dataset_of(engine, champion)
+    trained_on = datasets.training_dataset(engine, champion.model_version_id)
+    if trained_on is None:
+        raise DataError(f"{champion.model_version_id} has no training run, so no data to drift from.")
+    dataset_id = trained_on.dataset_id
     studies = study_facts(engine, dataset_id, champion.model_version_id)
     new = [one for one in studies if one.split is None]
     if len(new) < recipe.drift.minimum_studies:
-        told = f"{len(new)} new studies since {dataset_id}; drift.minimum_studies is {recipe.drift.minimum_studies}."
-        log.info("Drift: %s", told)
-        return {"drift_id": None, "n_current": len(new), "alerts": [], "said": told}
+        said = f"{len(new)} new studies since {dataset_id}; drift.minimum_studies is {recipe.drift.minimum_studies}."
+        log.info("Drift: %s", said)
+        return {"drift_id": None, "n_current": len(new), "alerts": [], "said": said}
     reference, current = _features(engine, dataset_id, studies)
     checks = drift.check(reference, current, recipe.drift)
-    stored = [drift_checks.DriftCheck(**vars(one)) for one in checks]
-    drift_id = drift_checks.add_drift_checks(engine, stored, champion.model_version_id, provenance())
+    drift_id = drift_checks.add_drift_checks(engine, checks, champion.model_version_id, provenance())
     alerts = [one.feature for one in checks if one.alert]
-    told = f"{len(new)} new studies against {dataset_id}: " + (
+    said = f"{len(new)} new studies against {dataset_id}: " + (
         f"drift in {', '.join(alerts)}" if alerts else "no drift"
     )
-    artifacts.markdown("drift", told, _page(told, checks, reference, current, recipe))
-    log.info("Drift: %s.", told)
-    return {"drift_id": drift_id, "n_current": len(new), "alerts": alerts, "said": told}
-
-
-def _dataset_of(engine: Engine, model: models.ModelVersion) -> str:
-    member = models.model(engine, model.members[0]) if model.members else model
-    if member.training_run_id is None:
-        raise DataError(f"{model.model_version_id} has no training run, so no data to drift from.")
-    return trainings.training_dataset(engine, member.training_run_id)
+    artifacts.markdown("drift", said, _page(said, checks, reference, current, recipe))
+    log.info("Drift: %s.", said)
+    return {"drift_id": drift_id, "n_current": len(new), "alerts": alerts, "said": said}
 
 
 def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) -> tuple[Features, Features]:
-    learnt = [one for one in studies if one.split == "train"]
-    held = [one for one in studies if one.split in ("validation", "test")]
+    trained = [one for one in studies if one.split == "train"]
+    held_out = [one for one in studies if one.split in ("validation", "test")]
     new = [one for one in studies if one.split is None]
-    pictures = _histograms(engine, dataset_id, learnt, new)
+    known = _histograms(engine, dataset_id, trained, new)
     sides = []
-    for side, scored in ((learnt, held), (new, new)):
+    for side, scored in ((trained, held_out), (new, new)):
         values: Features = {
             "score": [one.score for one in scored],
             "mean intensity": [one.mean_intensity for one in side],
@@ -84,34 +81,34 @@ def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) ->
             "positives": [None if one.label is None else str(one.label) for one in side],
         }
         for place, name in enumerate(drift.PERCENTILES):
-            values[f"intensity, {name}"] = [pictures[u][place] for u in (s.study_uid for s in side) if u in pictures]
+            values[f"intensity, {name}"] = [known[u][place] for u in (s.study_uid for s in side) if u in known]
         sides.append(values)
     return sides[0], sides[1]
 
 
 def _histograms(
-    engine: Engine, dataset_id: str, learnt: Sequence[StudyFacts], new: Sequence[StudyFacts]
+    engine: Engine, dataset_id: str, trained: Sequence[StudyFacts], new: Sequence[StudyFacts]
 ) -> dict[str, tuple[float, ...]]:
-    """study_uid → its first picture's percentiles, of at most MOST_PICTURES studies a side, evenly chosen."""
-    wanted = {s.study_uid for side in (learnt, new) for s in side[:: max(1, -(-len(side) // MOST_PICTURES))]}
+    """study_uid → percentiles of its first image, of at most MOST_IMAGES reference and new studies each."""
+    wanted = {s.study_uid for side in (trained, new) for s in side[:: max(1, -(-len(side) // MOST_IMAGES))]}
     first: dict[str, ImageRef] = {}
-    for ref in (*datasets.image_refs(engine, dataset_id, "train"), *datasets.refs_to_score(engine, wanted)):
+    for ref in (*image_refs(engine, dataset_id, "train"), *refs_of_studies(engine, wanted)):
         if ref.study_uid in wanted:
             first.setdefault(ref.study_uid, ref)
     found = {}
-    with progress("look at the pictures") as tell:
+    with progress("read pixels") as tell:
         for done, (uid, ref) in enumerate(first.items()):
-            tell("look at the pictures", done, len(first), "")
+            tell("read pixels", done, len(first), "")
             try:
                 found[uid] = drift.intensities(decode.load_pixels(ref))
-            except DataError:  # a file that is gone says nothing of drift; ingest and verify name it
+            except DataError:  # a missing file is no sign of drift; ingest and verify name it
                 continue
     return found
 
 
-def _page(told: str, checks: Sequence[drift.Check], reference: Features, current: Features, recipe: Recipe) -> str:
+def _page(said: str, checks: Sequence[DriftCheck], reference: Features, current: Features, recipe: Recipe) -> str:
     lines = [
-        f"# Drift: {told}",
+        f"# Drift: {said}",
         "",
         "| feature | reference | new | p, corrected | PSI | |",
         "|---|---|---|---|---|---|",
@@ -132,7 +129,7 @@ def _page(told: str, checks: Sequence[drift.Check], reference: Features, current
     return "\n".join([*lines, f"![distributions](data:image/png;base64,{picture})", ""])
 
 
-def _chart(checks: Sequence[drift.Check], reference: Features, current: Features) -> bytes:
+def _chart(checks: Sequence[DriftCheck], reference: Features, current: Features) -> bytes:
     """Reference (filled) and new (line) of each tested feature, as shares."""
     from matplotlib.figure import Figure
 

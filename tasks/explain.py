@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import datasets, evaluations, explanations, models, predictions
+from db import evaluations, explanations, models, predictions
 from db.engine import open_catalogue
-from db.home import home
-from tasks.evaluate import frozen
+from db.home import explanation_folder, home, model_file
+from db.image_refs import image_refs
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.network.tensorflow_setup import load_tensorflow
@@ -39,12 +39,16 @@ def explain(evaluation_id: str, chosen_by: str, count: int) -> Sequence[str]:
         return ()
     wanted = {one.image_uid for one in cases(engine, chosen_by, count)}
     wanted -= {one.image_uid for one in explanations.explanations(engine, evaluation_id)}
-    refs = [ref for ref in datasets.image_refs(engine, frozen(row), "test") if ref.image_uid in wanted]
+    refs = [ref for ref in image_refs(engine, row.frozen_dataset_id, "test") if ref.image_uid in wanted]
     if not refs:
         return ()
     with progress(f"explain {model.architecture}") as tell:
         maps = grad_cam.explain(
-            home() / "models" / f"{model.artifact_sha256}.keras", model.architecture, refs, home(), progress=tell
+            model_file(home(), model.artifact_sha256),
+            model.architecture,
+            refs,
+            explanation_folder(home()),
+            progress=tell,
         )
     stored = explanations.add_explanations(engine, evaluation_id, maps, provenance())
     withheld = sum(one.withheld for one in maps)

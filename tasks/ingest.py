@@ -14,10 +14,10 @@ from db.home import home
 from tasks import remembered_roots
 from tasks.compute import decode_pool
 from tasks.compute.dask_decode import examined as on_cluster
-from tasks.ingest_files import catalogue_files
+from tasks.ingest_files import Decoding, Reading, catalogue_files
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
-from tasks.runtime.retry_policy import DELAYS, if_the_world_hiccuped
+from tasks.runtime.retry_policy import DELAYS, on_transient_errors
 from wrist_model.errors import UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.recipe import Recipe, SplitRecipe
@@ -29,7 +29,7 @@ from wrist_model.recipe import Recipe, SplitRecipe
     tags=["catalogue"],
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
-    retry_condition_fn=if_the_world_hiccuped,
+    retry_condition_fn=on_transient_errors,
 )
 def catalogue(
     places: list[remembered_roots.Root],
@@ -41,6 +41,7 @@ def catalogue(
     """Writes images, quarantined files and one ingest run a place; gives the counts by outcome and by reason."""
     if cluster is None:
         decode_pool.warm()
+    examiner = partial(on_cluster, address=cluster) if cluster else decode_pool.examined
     engine = open_catalogue()
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}
@@ -52,13 +53,9 @@ def catalogue(
                 engine=engine,
                 rule=rule,
                 provenance=provenance(),
-                source=place.source,
-                labels=place.labels,
-                body_part=place.body_part.upper(),
-                jobs=jobs,
-                max_pixels=max_pixels,
+                reading=Reading(place.source, place.labels, place.body_part.upper()),
+                decoding=Decoding(jobs, max_pixels, examiner),
                 progress=tell,
-                examiner=partial(on_cluster, address=cluster) if cluster else decode_pool.examined,
             )
         for name, number in {**asdict(done.counts), "seen": done.counts.seen}.items():
             total[name] = total.get(name, 0) + number

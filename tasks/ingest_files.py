@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-from db import ingest_runs, known_files, patients, quarantine, studies
+from db import catalogue_facts, ingest_runs, known_files
 from db import labels as labelling
-from db.images import add_images
+from db.home import identity_key_file, pixel_folder
+from db.unended_runs import resource
 from tasks.compute import decode_pool
-from tasks.runtime.heartbeat import alive
+from tasks.ingest_ledger import Ingested, Ledger
+from tasks.runtime.lease import kept
 from wrist_model.errors import DataError
 from wrist_model.intake.examine_file import (
-    CHANGED,
-    FILTERED,
-    IGNORED,
-    IMAGES,
-    UNCHANGED,
     Context,
     Examined,
     Task,
@@ -34,12 +29,12 @@ from wrist_model.intake.examine_file import (
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
+from wrist_model.records import Progress, Provenance
 from wrist_model.sources.item import Item
 from wrist_model.sources.plan import Labels, Plan, find, settle, within
 
 AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken"})
-"""Reasons for which a quarantined file is looked at again though it hasn't changed: a setting or the place may have."""
+"""Reasons for which a quarantined file is examined again though it hasn't changed: a setting or the place may have."""
 
 BATCH = 128
 HOLD_SECONDS = 0.5
@@ -48,16 +43,23 @@ HOLD_SECONDS = 0.5
 Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...]]]
 
 
-@dataclass
-class Ingested:
-    """What an ingest did: counts over all paths, how many files each reason quarantined, and which files changed."""
+@dataclass(frozen=True)
+class Reading:
+    """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV."""
 
-    counts: IngestCounts = field(default_factory=IngestCounts)
-    reasons: Counter[str] = field(default_factory=Counter)
-    changed: list[str] = field(default_factory=list)
-    ingest_run_ids: list[str] = field(default_factory=list)
-    labelled_later: int = 0  # studies that had never had a label, and that the source labels now
-    seconds: float = 0.0
+    source: str | None = None
+    labels: Path | str | None = None
+    body_part: str = "WRIST"
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How files are decoded. jobs: processes, none: all cores; pictures of more than max_pixels are refused undecoded;
+    examiner: where it is done, in a pool of processes here or by `tasks.compute.dask_decode.examined`."""
+
+    jobs: int | None = None
+    max_pixels: int = decode.DEFAULT_MAX_PIXELS
+    examiner: Examiner = decode_pool.examined
 
 
 def catalogue_files(
@@ -67,33 +69,42 @@ def catalogue_files(
     engine: Engine,
     rule: SplitRecipe,
     provenance: Provenance,
-    source: str | None = None,
-    labels: Path | str | None = None,
-    body_part: str = "WRIST",
-    jobs: int | None = None,
-    max_pixels: int = decode.DEFAULT_MAX_PIXELS,
+    reading: Reading = Reading(),
+    decoding: Decoding = Decoding(),
     progress: Progress | None = None,
-    examiner: Examiner = decode_pool.examined,
 ) -> Ingested:
     """Catalogue everything at paths; every file seen ends in one of the counts.
 
     Safe to kill and to run again: each batch of files is one transaction, and a file that is catalogued costs a stat.
-    examiner: where files are examined: a pool of `jobs` processes here, or tasks.cluster.examined.
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written.
     """
     begun = time.monotonic()
-    key = IdentityKey.load_or_make(home)
-    patients.remember_key(engine, key.fingerprint, provenance)
-    patients.remember_split_rule(engine, asdict(rule), provenance)
-    plans = _placed(engine, paths, source=source, body_part=body_part, labels=labels)
+    key = IdentityKey.load_or_make(identity_key_file(home))
+    catalogue_facts.remember_key(engine, key.fingerprint, provenance)
+    catalogue_facts.remember_split_rule(engine, asdict(rule), provenance)
+    plans = _placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
     done = Ingested()
     for plan in plans:
-        _one(
-            plan, key, home, engine, rule, provenance, jobs or decode_pool.cores(), max_pixels, progress, examiner, done
+        known = known_files.known_files(engine, str(plan.root))
+        plan = settle(plan, known, any(map(is_pseudonym, known)))
+        context = Context(
+            key=key,
+            rule=rule,
+            pixels=str(pixel_folder(home)),
+            root=str(plan.root),
+            source=plan.source,
+            body_part=plan.body_part,
+            private=plan.private,
+            max_pixels=decoding.max_pixels,
+            labels=plan.labels,
         )
+        run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
+        done.ingest_run_ids.append(run_id)
+        ledger = Ledger(engine, run_id, done, progress, sum(1 for _ in plan.items()) if progress else 0)
+        _catalogue_place(plan, known, context, decoding, ledger, provenance)
     done.seconds = time.monotonic() - begun
     return done
 
@@ -111,56 +122,37 @@ def studies_at(
     engine: Engine, home: Path, paths: Sequence[Path | str], source: str | None = None
 ) -> dict[str, list[str]]:
     """study_uid → stored paths of the catalogued images that lie at these paths, below them, or in these lists."""
-    key = IdentityKey.load_or_make(home)
+    key = IdentityKey.load_or_make(identity_key_file(home))
     found: dict[str, list[str]] = {}
     for plan in _placed(engine, paths, source=source):
         names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
-        for study, stored in studies.studies_at(engine, str(plan.root), names).items():
+        for study, stored in known_files.studies_at(engine, str(plan.root), names).items():
             found.setdefault(study, []).extend(stored)
     return found
 
 
-def _one(
+def _catalogue_place(
     plan: Plan,
-    key: IdentityKey,
-    home: Path,
-    engine: Engine,
-    rule: SplitRecipe,
-    provenance: Provenance,
-    jobs: int,
-    max_pixels: int,
-    progress: Progress | None,
-    examiner: Examiner,
-    done: Ingested,
+    known: dict[str, known_files.KnownFile],
+    context: Context,
+    decoding: Decoding,
+    ledger: Ledger,
+    by: Provenance,
 ) -> None:
-    begun = time.monotonic()
-    known = known_files.known_files(engine, str(plan.root))
-    plan = settle(plan, known, any(map(is_pseudonym, known)))
-    context = Context(
-        key=key,
-        rule=rule,
-        home=str(home),
-        root=str(plan.root),
-        source=plan.source,
-        body_part=plan.body_part,
-        private=plan.private,
-        max_pixels=max_pixels,
-        labels=plan.labels,
-    )
-    run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
-    done.ingest_run_ids.append(run_id)
-    ledger = _Ledger(engine, run_id, context, done, progress, sum(1 for _ in plan.items()) if progress else 0)
+    """One ingest run, from its first file to its stored end."""
+    begun, engine, done = time.monotonic(), ledger.engine, ledger.done
     status: Literal["finished", "failed"] = "failed"
-    try:
-        with alive(run_id, engine):
-            for results in _batches(examiner(_pending(plan.items(), known, context, ledger), context, jobs)):
+    with kept(engine, resource("ingest", ledger.run_id)):
+        try:
+            pending = _pending(plan.items(), known, context, ledger)
+            for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                 ledger.write(results)
-            done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, provenance)
-        ledger.tell("catalogued")
-        status = "finished"
-    finally:
-        done.counts += ledger.counts
-        ingest_runs.finish_ingest(engine, run_id, ledger.counts, time.monotonic() - begun, status)
+            done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
+            ledger.report("catalogued")
+            status = "finished"
+        finally:
+            done.counts += ledger.counts
+            ingest_runs.finish_ingest(engine, ledger.run_id, ledger.counts, time.monotonic() - begun, status)
 
 
 def _batches(parts: Iterable[tuple[Examined, ...]]) -> Iterator[list[Examined]]:
@@ -177,7 +169,7 @@ def _batches(parts: Iterable[tuple[Examined, ...]]) -> Iterator[list[Examined]]:
 
 
 def _pending(
-    items: Iterable[Item], known: dict[str, known_files.KnownFile], context: Context, ledger: _Ledger
+    items: Iterable[Item], known: dict[str, known_files.KnownFile], context: Context, ledger: Ledger
 ) -> Iterator[Task]:
     """The files that have to be opened; all others are counted on the way."""
     for item in items:
@@ -210,10 +202,8 @@ def _label_later(engine: Engine, stated: Labels, context: Context, by: Provenanc
     """
     if not stated:
         return 0
-    never = labelling.never_labelled(engine)
-    if not never:
-        return 0
     named = {context.key.study(context.source, raw): label for raw, label in stated.items() if label in (0, 1)}
+    never = labelling.never_labelled(engine, named)
     now = {uid: label for uid, label in named.items() if uid in never}
     if now:
         labelling.relabel(engine, now, "stated by the source after it was first catalogued", by)
@@ -233,80 +223,3 @@ def _is_same(item: Item, was: known_files.KnownFile) -> bool:
     except (OSError, ValueError):
         return False
     return (facts.st_size, facts.st_mtime_ns) == (was.size, was.mtime_ns)
-
-
-class _Ledger:
-    """The single writer: one transaction a batch, and the counts."""
-
-    def __init__(
-        self, engine: Engine, run_id: str, context: Context, done: Ingested, progress: Progress | None, total: int
-    ) -> None:
-        self.engine, self.run_id, self.context, self.done = engine, run_id, context, done
-        self.counts, self.progress, self.total = IngestCounts(), progress, total
-        self.reasons = done.reasons
-        self.stated: Labels = {}
-        self._told, self.begun = 0.0, time.monotonic()
-
-    def count(self, **more: int) -> None:
-        self.counts = replace(self.counts, **{name: getattr(self.counts, name) + n for name, n in more.items()})
-        self._maybe_tell()
-
-    def write(self, results: Sequence[Examined]) -> None:
-        """Write a batch's images and refusals; count each file once, by what the catalogue made of it."""
-        images = [image for result in results for image in result.images]
-        refused = [result.quarantined for result in results if result.quarantined is not None]
-        outcomes = add_images(self.engine, self.run_id, images) if images else {}
-        totals: Counter[str] = Counter()
-        for result in results:
-            if result.outcome == IMAGES:
-                found = {outcomes[image.image_uid] for image in result.images}
-                name = next(name for name in ("taken", "changed", "new", "unchanged") if name in found)
-                if name == "taken":
-                    refused.append(_taken(result))
-                totals["quarantined" if name == "taken" else name] += 1
-            else:
-                totals[result.outcome] += 1
-            if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
-                self.done.changed.append(result.path)
-        if refused:
-            quarantine.add_quarantined(self.engine, self.run_id, refused)
-        self.reasons.update(row.reason_code for row in refused)
-        self.count(
-            new=totals["new"],
-            unchanged=totals[UNCHANGED],
-            changed=totals[CHANGED],
-            filtered=totals[FILTERED],
-            ignored=totals[IGNORED],
-            quarantined=totals["quarantined"],
-        )
-
-    def _maybe_tell(self) -> None:
-        now = time.monotonic()
-        if now - self._told > 0.2:
-            self._told = now
-            self.tell()
-
-    def tell(self, note: str = "") -> None:
-        if self.progress is not None:
-            counts = self.counts
-            parts = [f"{getattr(counts, name)} {name}" for name in counts.__dataclass_fields__ if getattr(counts, name)]
-            seconds = max(time.monotonic() - self.begun, 1e-3)
-            parts.append(f"{counts.seen / seconds:,.0f} files/s")
-            if 0 < counts.seen < self.total:
-                left = timedelta(seconds=round(seconds / counts.seen * (self.total - counts.seen)))
-                parts.append(f"{left} left")
-            self.progress("ingest", counts.seen, max(self.total, counts.seen), ", ".join(filter(None, [*parts, note])))
-
-
-def _taken(result: Examined) -> QuarantinedFile:
-    image = result.images[0]
-    return QuarantinedFile(
-        image.root,
-        image.path,
-        image.file_sha256,
-        image.file_size,
-        image.file_mtime_ns,
-        "name_taken",
-        f"The source {image.source!r} already has another file of this name from another folder; "
-        "give this folder a source name of its own with --source.",
-    )

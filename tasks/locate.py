@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from db.home import home
-from db.query import read_only_sql
+from db.engine import open_catalogue
+from db.home import home, identity_key_file
+from db.known_files import stored_file
 from wrist_model.errors import DataError, Refused, UsageError
 from wrist_model.intake.examine_file import is_pseudonym, printable
 from wrist_model.radiograph import decode
@@ -23,8 +24,8 @@ def locate(target: str, folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
-    path, sha256 = _stored(target)
-    key = IdentityKey.load_or_make(home())
+    path, sha256 = stored_file(open_catalogue(existing=True), target)
+    key = IdentityKey.load_or_make(identity_key_file(home()))
     files = list(walk.files(absolute(folder)))
     for file, relative in files:
         if (key.path(relative) if is_pseudonym(path) else printable(relative)) == path:
@@ -36,15 +37,3 @@ def locate(target: str, folder: Path) -> Path:
         except Refused:
             continue
     raise DataError(f"{target}: no file below the folder given is it. Give the folder that was ingested.")
-
-
-def _stored(target: str) -> tuple[str, str | None]:
-    """A target's path and hash as the catalogue keeps them."""
-    literal = "'" + target.replace("'", "''") + "'"
-    rows = read_only_sql.query(
-        f"SELECT path, file_sha256 FROM images WHERE image_uid = {literal} OR path = {literal} "
-        f"UNION SELECT path, file_sha256 FROM quarantined_files WHERE path = {literal}"
-    ).rows
-    if not rows:
-        raise DataError(f"{target}: no image or refused file; expected an image's id (im-…) or a stored path (pa-…).")
-    return str(rows[0][0]), rows[0][1]

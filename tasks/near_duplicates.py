@@ -1,4 +1,4 @@
-"""Look for near-duplicates across splits and store what was found, before a version is frozen."""
+"""Find near-duplicates across splits and store each compared pair, before a version is frozen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from db import datasets
 from db import near_duplicates as stored
+from db.image_refs import refs_of_studies
 from db.near_duplicates import NearDuplicate
 from wrist_model.cohort import near_duplicates
 from wrist_model.cohort.near_duplicates import Link
@@ -16,9 +17,9 @@ BATCH = 64
 
 
 def link_near_duplicates(engine: Engine, by: Provenance, progress: Progress | None = None) -> int:
-    """Look at each proposed pair of labelled images in two splits once; returns how many new pairs are confirmed.
+    """Compare each proposed pair of labelled images in two splits once; returns how many new pairs are confirmed.
 
-    Only such pairs can leak. Pairs are stored, confirmed or not, as they are looked at: an interrupted search goes on
+    Only such pairs can leak. Pairs are stored, confirmed or not, as they are compared: an interrupted search goes on
     where it was. Raises DataError when a picture has changed or is gone.
     """
     found = {one.image_uid: one for one in datasets.candidates(engine) if one.label is not None}
@@ -37,7 +38,7 @@ def link_near_duplicates(engine: Engine, by: Provenance, progress: Progress | No
         return 0
     images = {uid for first, second, _ in pairs for uid in (first, second)}
     studies = {usable[uid].study_uid for uid in images}
-    refs = {ref.image_uid: ref for ref in datasets.refs_to_score(engine, studies) if ref.image_uid in images}
+    refs = {ref.image_uid: ref for ref in refs_of_studies(engine, studies) if ref.image_uid in images}
     confirmed, batch = 0, []
     for number, link in enumerate(near_duplicates.links(pairs, lambda uid: load_pixels(refs[uid])), start=1):
         confirmed += link.confirmed

@@ -6,14 +6,20 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
-from db import datasets, evaluations, models, predictions
+from db import evaluations, models, predictions
 from db.engine import open_catalogue
+from db.fencing import SCORING
 from db.home import home
-from tasks.evaluate import scored
+from db.image_refs import refs_of_studies, refs_of_unlabelled
+from db.unended_runs import resource
 from tasks.ingest_files import studies_at
+from tasks.raw_scores import raw_scores
+from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
 from wrist_model.errors import DataError
 from wrist_model.scoring import operating_points, study_aggregation
+
+WAIT_SECONDS = 1800.0  # for another process that scores: what it has scored is not scored again
 
 
 @task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
@@ -26,25 +32,24 @@ def score_new(
     paths: only studies with a file at or below one of these; without any, all that have no label.
     cluster: a Dask scheduler whose workers compute. Raises DataError when no model serves.
     """
+    with held(SCORING, WAIT_SECONDS):
+        return _score_new(paths, model, source, cluster)
+
+
+def _score_new(paths: list[str] | None, model: str | None, source: str | None, cluster: str | None) -> dict[str, Any]:
     engine, by = open_catalogue(), provenance()
     chosen = models.model(engine, model)
     points = models.operating_points(engine, chosen.model_version_id)
     if not points:
         raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
     places = studies_at(engine, home(), paths or (), source)
-    done = {
-        row.study_uid
-        for one in evaluations.evaluations(engine, model_version_id=chosen.model_version_id)
-        if one.purpose == "prospective"
-        for row in predictions.study_predictions(engine, one.evaluation_id)
-    }
-    found = datasets.refs_to_score(engine, places if paths else None)
+    found = refs_of_studies(engine, places) if paths else refs_of_unlabelled(engine)
+    done = predictions.scored_before(engine, chosen.model_version_id, {ref.study_uid for ref in found})
     refs = [ref for ref in found if ref.study_uid not in done]
-    before = len({ref.study_uid for ref in found} & done)
     if not refs:
         get_run_logger().info("Nothing new to score with %s.", chosen.model_version_id)
-        return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": [], "before": before}
-    rows = scored(engine, chosen, refs, cluster)
+        return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": [], "before": len(done)}
+    rows = raw_scores(engine, chosen, refs, cluster)
     images = operating_points.apply(points, rows)
     studies = operating_points.apply(points, study_aggregation.by_study(rows))
     start = evaluations.begin_evaluation(
@@ -55,13 +60,14 @@ def score_new(
         facts=facts(),
         by=by,
     )
-    predictions.add_predictions(engine, start.evaluation_id, images, studies, by)
-    evaluations.finish_evaluation(engine, start.evaluation_id, by)
+    with kept(engine, resource("evaluation", start.evaluation_id)):
+        predictions.add_predictions(engine, start.evaluation_id, images, studies, by)
+        evaluations.finish_evaluation(engine, start.evaluation_id, by)
     get_run_logger().info("Scored %d studies with %s.", len(studies), chosen.model_version_id)
     return {
         "evaluation_id": start.evaluation_id,
         "model_version_id": chosen.model_version_id,
-        "before": before,
+        "before": len(done),
         "studies": [
             {
                 "study_uid": row.study_uid,

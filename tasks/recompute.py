@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db import datasets, evaluations, metrics, models, predictions
-from db import report_queries as facts_of
+from db import datasets, evaluations, metrics, models, predictions, recipes
 from db.engine import open_catalogue
-from tasks.evaluate import HOLD_OUT, TUNING_SPLIT, frozen, latest
-from wrist_model import recipe as recipes
+from db.image_refs import image_refs
+from tasks.evaluation_choice import latest
 from wrist_model.evidence.recompute import Difference, recompute
+from wrist_model.recipe import stored as stored_recipe
+from wrist_model.records import EVALUATED_SPLITS
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ def recomputed(evaluation_ids: Sequence[str] | None = None) -> tuple[Recomputed,
     found = []
     for evaluation_id in evaluation_ids or latest():
         row = evaluations.evaluation(engine, evaluation_id)
-        dataset_id = frozen(row)
-        recipe = recipes.stored(*facts_of.recipe_of_evaluation(engine, evaluation_id))
+        dataset_id = row.frozen_dataset_id
+        used = recipes.recipe_of_evaluation(engine, evaluation_id)
+        recipe = stored_recipe(used.canonical_json, used.name)
         stored = metrics.metrics(engine, evaluation_id)
         differences: list[Difference] = []
-        for split in (TUNING_SPLIT, HOLD_OUT):
-            refs = datasets.image_refs(engine, dataset_id, split)
+        for split in EVALUATED_SPLITS:
+            refs = image_refs(engine, dataset_id, split)
             differences += recompute(
                 predictions.image_predictions(engine, evaluation_id, split),
                 predictions.study_predictions(engine, evaluation_id, split),
@@ -43,7 +45,7 @@ def recomputed(evaluation_ids: Sequence[str] | None = None) -> tuple[Recomputed,
                 recipe.evaluation,
                 split,
                 {ref.image_uid: ref.subgroups for ref in refs},
-                patients_known=facts_of.patients_known(engine, dataset_id),
+                patients_known=datasets.patients_known(engine, dataset_id),
             )
         found.append(Recomputed(evaluation_id, row.architecture, len(stored), tuple(differences)))
     return tuple(found)

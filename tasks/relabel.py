@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import Engine
+
+from db import images
 from db import labels as labelling
 from db.engine import open_catalogue
-from db.home import home
-from db.query import read_only_sql
+from db.home import home, identity_key_file
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -22,46 +25,39 @@ def relabel(file: Path) -> dict[str, int]:
     """
     listed = label_corrections.read(file)
     engine = open_catalogue(existing=True)
-    before = labelling.study_labels(engine)
-    named = _Namer(IdentityKey.load_or_make(home()), before)
     changes: dict[str, int | None] = {}
     unknown = 0
-    for one in listed:
-        uid = named(one)
+    key = IdentityKey.load_or_make(identity_key_file(home()))
+    for one, uid in zip(listed, _studies_named(engine, key, listed), strict=True):
         if uid is None:
             unknown += 1
         elif changes.setdefault(uid, one.label) != one.label:
             raise DataError(f"{file}: {one.where} gives a study another label than an earlier row; keep one of them.")
     if not changes:
         raise DataError(f"{file}: none of its {len(listed)} studies is catalogued. Ingest them first.")
+    before = labelling.study_labels(engine, changes)
     version = labelling.relabel(engine, changes, file.name, provenance())
     changed = sum(before[uid] != label for uid, label in changes.items())
     return {"label_version": version, "n_listed": len(listed), "n_changed": changed, "n_unknown": unknown}
 
 
-class _Namer:
-    """Gives the catalogue's id of the study that a row names, or None."""
-
-    def __init__(self, key: IdentityKey, known: dict[str, int | None]) -> None:
-        self.key, self.known = key, known
-        self.sources = [
-            row[0] for row in read_only_sql.query("SELECT DISTINCT source FROM studies ORDER BY source").rows
-        ]
-        images = read_only_sql.query("SELECT path, image_uid, study_uid FROM images").rows
-        self.by_path: dict[str, set[str]] = {}
-        self.by_image = {image: study for _, image, study in images}
-        for path, _, study in images:
-            self.by_path.setdefault(path, set()).add(study)
-
-    def __call__(self, one: Correction) -> str | None:
-        if one.name in self.known:
-            return one.name
-        if one.name in self.by_image:
-            return self.by_image[one.name]
-        for raw in one.studies:
-            for source in self.sources:
-                uid = self.key.study(source, raw)
-                if uid in self.known:
-                    return uid
-        found = self.by_path.get(one.name, set())
-        return next(iter(found)) if len(found) == 1 else None
+def _studies_named(engine: Engine, key: IdentityKey, listed: Sequence[Correction]) -> list[str | None]:
+    """The catalogue's id of the study that each row names: by that id, by an image's id, by the source's name of the
+    study, or by a stored path that only one study has; else None."""
+    sources = images.sources(engine)
+    pseudonyms = {raw: [key.study(source, raw) for source in sources] for one in listed for raw in one.studies}
+    names = {one.name for one in listed}
+    wanted = names.union(*pseudonyms.values())
+    known = set(labelling.study_labels(engine, wanted))
+    by_image, by_path = images.studies_of_images(engine, names), images.studies_at_paths(engine, names)
+    found: list[str | None] = []
+    for one in listed:
+        if one.name in known:
+            found.append(one.name)
+        elif one.name in by_image:
+            found.append(by_image[one.name])
+        else:
+            named = [uid for raw in one.studies for uid in pseudonyms[raw] if uid in known]
+            at_path = by_path.get(one.name, set())
+            found.append(named[0] if named else next(iter(at_path)) if len(at_path) == 1 else None)
+    return found

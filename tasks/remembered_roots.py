@@ -7,9 +7,8 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from db.home import sources_file
 from wrist_model.errors import UsageError
-
-FILE = "sources.toml"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Root:
 
 def read(home: Path) -> tuple[Root, ...]:
     """The remembered roots, in the order in which they were added; none where there is no file."""
-    file = home / FILE
+    file = sources_file(home)
     if not file.exists():
         return ()
     try:
@@ -42,6 +41,7 @@ def remember(home: Path, root: Root) -> None:
         # A JSON string is a TOML basic string.
         lines += [f"{name} = {json.dumps(value)}" for name, value in asdict(one).items() if value is not None]
         lines.append("")
-    part = home / f"{FILE}.part"
+    file = sources_file(home)
+    part = file.with_name(file.name + ".part")
     part.write_text("\n".join(lines), encoding="utf-8")
-    part.replace(home / FILE)
+    part.replace(file)

@@ -1,48 +1,26 @@
-"""Report: read everything the page shows from stored rows, write it, and remember its hash."""
+"""Write a report, its model card and checklists from stored rows, and remember their hashes."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from prefect import get_run_logger, runtime, task
-from sqlalchemy import Engine
 
-from db import comparisons, datasets, evaluations, explanations, metrics, predictions, reports, trainings, tuning_trials
-from db import models as stored_models
-from db import report_queries as facts_of
+from db import reports
 from db.engine import open_catalogue
-from db.home import home
-from tasks.evaluate import frozen, served
-from tasks.explain import cases
-from tasks.leak_demonstration import leaks
+from db.home import home, report_file
+from tasks.report_content import report_content
 from tasks.runtime import artifacts
-from tasks.runtime.provenance import facts, provenance
-from wrist_model import recipe as recipes
-from wrist_model.errors import DataError
-from wrist_model.records import ENSEMBLE, SPLITS, Member
-from wrist_model.report import gallery, page
-from wrist_model.report.report_data import (
-    DatasetFacts,
-    FlowStep,
-    GalleryCase,
-    GalleryMap,
-    LeftOut,
-    ModelReport,
-    ReportData,
-    SplitFacts,
-)
-
-SYNTHETIC_SOURCE = "synthetic"
+from tasks.runtime.provenance import provenance
+from wrist_model.report import page
 
 
 @task(name="report", task_run_name="write the report", tags=["report"])
 def write(evaluation_ids: Sequence[str]) -> str:
     """Writes reports/<dataset>-<evaluation>.html, its model card and checklists, from stored rows; gives its path."""
     engine = open_catalogue()
-    data = gather(engine, evaluation_ids)
-    path = home() / "reports" / f"{data.dataset.dataset_id}-{data.evaluation_id}.html"
+    data = report_content(engine, evaluation_ids)
+    path = report_file(home(), data.dataset.dataset_id, data.evaluation_id)
     sha256 = page.write(data, path)
     for kind, (file, digest) in {"html": (path, sha256), **page.write_documents(data, path)}.items():
         reports.add_report(
@@ -58,155 +36,3 @@ def write(evaluation_ids: Sequence[str]) -> str:
         artifacts.report(data, path)
     get_run_logger().info("Report: %s", path)
     return str(path)
-
-
-@task(name="summary", task_run_name="show the summary", tags=["report"])
-def summary(evaluation_ids: Sequence[str], path: str, decision: str) -> None:
-    """Stores the report's summary as an artifact of the run that calls it, once a decision; writes nothing else."""
-    artifacts.report(gather(open_catalogue(), evaluation_ids), Path(path))
-
-
-def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
-    """Everything the page shows, read from the catalogue. All evaluations must be of one data-set version."""
-    rows = [evaluations.evaluation(engine, one) for one in evaluation_ids]
-    first = stored_models.model(engine, rows[0].model_version_id)
-    if first.recipe_sha256 is None:
-        raise DataError(f"{first.model_version_id} has no recipe: begin the report with a trained network.")
-    recipe_text = trainings.recipe_json(engine, first.recipe_sha256)
-    recipe = recipes.stored(recipe_text, facts_of.recipe_name(engine, first.recipe_sha256))
-    version = datasets.dataset(engine, frozen(rows[0]))
-    members = datasets.members(engine, version.dataset_id)
-    serving = served(evaluation_ids, recipe)
-    sources = facts_of.sources(engine, version.dataset_id)
-    models = tuple(_model(engine, one) for one in evaluation_ids)
-    decision = facts_of.last_decision(engine, next(r.model_version_id for r in rows if r.evaluation_id == serving))
-    return ReportData(
-        evaluation_id=serving,
-        created_at=evaluations.evaluation(engine, serving).created_at,
-        recipe_name=recipe.name,
-        recipe_sha256=recipe.sha256,
-        recipe_json=recipe_text,
-        synthetic=any(source.startswith(SYNTHETIC_SOURCE) for source in sources),
-        from_scratch=any(model.weights_source == "none" for model in models),
-        patients_known=facts_of.patients_known(engine, version.dataset_id),
-        holdout_looks=evaluations.holdout_looks(engine, version.dataset_id),
-        dataset=DatasetFacts(
-            dataset_id=version.dataset_id,
-            manifest_sha256=version.manifest_sha256,
-            label_version=str(version.label_version),
-            guard_status=version.guard_status,
-            frozen_at=version.frozen_at,
-            sources=sources,
-            splits=_splits(members),
-            split_seed=recipe.split.seed,
-        ),
-        flow=_flow(engine, members),
-        left_out=_left_out(engine, members),
-        models=models,
-        served=next(row.model_version_id for row in rows if row.evaluation_id == serving),
-        comparisons=tuple(
-            comparison for one in evaluation_ids for _, comparison, _ in comparisons.comparisons(engine, one)
-        ),
-        gallery=_gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery),
-        decision=decision.decision if decision else None,
-        decision_reason=decision.reason if decision else None,
-        lineage=facts(),
-        leak=leaks(version.dataset_id),
-        trials=tuning_trials.tuning_trials(engine, version.dataset_id),
-        home=home(),
-    )
-
-
-def _model(engine: Engine, evaluation_id: str) -> ModelReport:
-    row = evaluations.evaluation(engine, evaluation_id)
-    model = stored_models.model(engine, row.model_version_id)
-    run = facts_of.training(engine, model.training_run_id) if model.training_run_id else None
-    return ModelReport(
-        model_version_id=model.model_version_id,
-        architecture=model.architecture,
-        role=model.role,
-        artifact_sha256=model.artifact_sha256,
-        members=model.members,
-        training_run_id=model.training_run_id,
-        weights_source=run.weights_source if run else None,
-        seed=run.seed if run else None,
-        epochs_run=run.epochs_run if run else None,
-        best_epoch=run.best_epoch if run else None,
-        seconds=run.seconds if run else None,
-        history=trainings.training_history(engine, model.training_run_id) if model.training_run_id else (),
-        operating_points=stored_models.operating_points(engine, model.model_version_id),
-        metrics=tuple(metrics.metrics(engine, evaluation_id)),
-        images=tuple(predictions.image_predictions(engine, evaluation_id, "test")),
-        studies=tuple(predictions.study_predictions(engine, evaluation_id, "test")),
-    )
-
-
-def _splits(members: Sequence[Member]) -> tuple[SplitFacts, ...]:
-    found = []
-    for split in SPLITS:
-        held = [member for member in members if member.included and member.split == split]
-        found.append(
-            SplitFacts(
-                split,
-                patients=len({member.patient_key for member in held}),
-                studies=len({member.study_uid for member in held}),
-                images=len(held),
-                positive_studies=len({member.study_uid for member in held if member.label == 1}),
-            )
-        )
-    return tuple(found)
-
-
-def _step(name: str, members: Sequence[Member]) -> FlowStep:
-    return FlowStep(
-        name,
-        images=len(members),
-        studies=len({member.study_uid for member in members}),
-        patients=len({member.patient_key for member in members}),
-    )
-
-
-def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
-    held = [member for member in members if member.included]
-    return (
-        FlowStep("Files catalogued or refused", images=facts_of.files_seen(engine)),
-        _step("Catalogued", members),
-        _step("In this data-set version", held),
-        *(_step(split.capitalize(), [member for member in held if member.split == split]) for split in SPLITS),
-    )
-
-
-def _left_out(engine: Engine, members: Sequence[Member]) -> tuple[LeftOut, ...]:
-    refused = facts_of.quarantine_counts(engine)
-    excluded = Counter(member.excluded_reason or "" for member in members if not member.included)
-    return (
-        *(LeftOut("quarantined", reason, number) for reason, number in sorted(refused.items())),
-        *(LeftOut("excluded", reason, number) for reason, number in sorted(excluded.items())),
-    )
-
-
-def _gallery(
-    engine: Engine, serving: str, evaluation_ids: Sequence[str], dataset_id: str, count: int
-) -> tuple[GalleryCase, ...]:
-    files = {ref.image_uid: ref.file for ref in datasets.image_refs(engine, dataset_id, "test")}
-    maps: dict[str, list[GalleryMap]] = {}
-    for evaluation_id in evaluation_ids:
-        architecture = evaluations.evaluation(engine, evaluation_id).architecture
-        if architecture == ENSEMBLE:
-            continue
-        for one in explanations.explanations(engine, evaluation_id):
-            shown = GalleryMap(architecture, one.path, one.sanity_score, one.border_share, one.withheld, one.note)
-            maps.setdefault(one.image_uid, []).append(shown)
-    return tuple(
-        GalleryCase(
-            row.image_uid,
-            row.study_uid,
-            gallery.kind(row),
-            row.label,
-            float(row.probability or 0.0),
-            float(row.threshold or 0.0),
-            tuple(maps.get(row.image_uid, ())),
-            files[row.image_uid],
-        )
-        for row in cases(engine, serving, count)
-    )

@@ -15,7 +15,7 @@ from wrist_model.cohort.leak_guard import GuardReport
 from wrist_model.errors import DataError
 
 
-def look() -> dict[str, Any]:
+def preview_split() -> dict[str, Any]:
     """Counts by split, what is left out and why, and the guard's sentence. Raises DataError on an empty catalogue."""
     engine = open_catalogue()
     with progress("near-duplicates") as tell:

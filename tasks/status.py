@@ -1,4 +1,4 @@
-"""What `wrist status` tells: what is catalogued, trained, serving, under way, and what needs a person."""
+"""What `wrist status` shows: what is catalogued, trained, serving, under way, and what needs a person."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from db import datasets, drift_checks, leases, models, promotions
-from db import report_queries as facts_of
-from db.engine import open_catalogue, reading
+from db import datasets, drift_checks, known_files, labels, leases, models, promotions, quarantine, trainings
+from db.engine import open_catalogue
 from db.home import home
-from db.lookups import every
+from db.unended_runs import unended
 from tasks import remembered_roots
 
 _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
@@ -22,13 +21,13 @@ def state() -> dict[str, Any]:
     needs = needs_a_person(engine)
     found: dict[str, Any] = {
         "home": str(home()),
-        "studies": _studies(engine),
-        "files_seen": facts_of.files_seen(engine),
-        "quarantined": facts_of.quarantine_counts(engine),
+        "studies": {_LABELS[label]: number for label, number in labels.studies_by_label(engine).items()},
+        "files_seen": known_files.files_seen(engine),
+        "quarantined": quarantine.quarantine_counts(engine),
         "sources": [root.path for root in remembered_roots.read(home())],
         "dataset": _dataset(engine),
         "champion": _champion(engine),
-        "models": {role: len(ids) for role, ids in _models(engine).items()},
+        "models": models.models_by_role(engine),
         "running": _running(engine),
         "needs_a_person": needs,
     }
@@ -39,27 +38,28 @@ def state() -> dict[str, Any]:
 def needs_a_person(engine: Engine) -> list[str]:
     """One line for each thing that waits for somebody, with the command that deals with it."""
     found = []
-    for run in leases.unfinished(engine):
-        heard = _minute(run.last_beat or run.since)
-        found.append(f"{run.kind} {run.run_id} was last heard of at {heard} and has no end: run the same command again")
-    for model_id, reason, at in _undecided(engine):
-        found.append(f"{model_id} is undecided since {_minute(at)} ({reason}): `wrist promote {model_id}` or leave it")
+    for run in unended(engine):
+        if run.lost is not None:
+            renewed = _minute(run.heard)
+            said = f"was last heard of at {renewed} and has no end: run the same command again"
+            found.append(f"{run.kind} {run.run_id} {said}")
+    found += [
+        f"{one.model_version_id} is undecided since {_minute(one.created_at)} ({one.reason}): "
+        f"`wrist promote {one.model_version_id}` or leave it"
+        for one in promotions.undecided(engine)
+    ]
     for drift in drift_checks.drift_checks(engine, 1):
         alerts = [check.feature for check in drift.checks if check.alert]
         if alerts:
             found.append(f"drift since {_minute(drift.created_at)} in {', '.join(alerts)}: look at the newest studies")
-    failed = _failed_trainings(engine)
-    found += [
-        f"training {run} of {network} failed at {_minute(at)} ({reason}): mend that, then `wrist retrain` again"
-        for run, network, at, reason in failed
-    ]
+    version = datasets.latest_dataset(engine)
+    for failed in trainings.failed_trainings(engine, version.dataset_id) if version else ():
+        reason = (failed.reason or "no reason is stored").rstrip(".")
+        found.append(
+            f"training {failed.training_run_id} of {failed.architecture} failed at {_minute(failed.finished_at)} "
+            f"({reason}): mend that, then `wrist retrain` again"
+        )
     return found
-
-
-def _studies(engine: Engine) -> dict[str, int]:
-    with reading(engine) as connection:
-        rows = every(connection, "SELECT label, count(*) AS n FROM studies GROUP BY label")
-    return {_LABELS[row.label]: int(row.n) for row in rows}
 
 
 def _dataset(engine: Engine) -> dict[str, Any] | None:
@@ -79,7 +79,7 @@ def _champion(engine: Engine) -> dict[str, Any] | None:
     model = promotions.champion(engine)
     if model is None:
         return None
-    decided = facts_of.last_decision(engine, model.model_version_id)
+    decided = promotions.last_decision(engine, model.model_version_id)
     return {
         "model_version_id": model.model_version_id,
         "architecture": model.architecture,
@@ -88,50 +88,9 @@ def _champion(engine: Engine) -> dict[str, Any] | None:
     }
 
 
-def _models(engine: Engine) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for model in models.models(engine):
-        found.setdefault(model.role, []).append(model.model_version_id)
-    return found
-
-
 def _running(engine: Engine) -> list[str]:
-    stale = {run.run_id for run in leases.unfinished(engine)}
-    return [f"{run.kind} {run.run_id}" for run in leases.unfinished(engine, -1.0) if run.run_id not in stale]
-
-
-def _undecided(engine: Engine) -> list[tuple[str, str, str]]:
-    """Challengers whose last decision is `undecided`, newer than the champion's."""
-    with reading(engine) as connection:
-        rows = every(
-            connection,
-            "SELECT p.model_version_id, p.reason, p.created_at FROM promotions p WHERE p.decision = 'undecided' AND "
-            "p.created_at = (SELECT max(q.created_at) FROM promotions q WHERE q.model_version_id = p.model_version_id) "
-            "AND p.created_at > coalesce((SELECT max(q.created_at) FROM promotions q "
-            "WHERE q.decision IN ('promoted', 'rolled_back')), '') ORDER BY p.created_at",
-        )
-    return [(row.model_version_id, row.reason, row.created_at) for row in rows]
-
-
-def _failed_trainings(engine: Engine) -> list[tuple[str, str, str, str]]:
-    """Trainings whose newest run on the newest data-set version failed."""
-    version = datasets.latest_dataset(engine)
-    if version is None:
-        return []
-    with reading(engine) as connection:
-        rows = every(
-            connection,
-            "SELECT t.training_run_id, t.architecture, t.finished_at, t.status, (SELECT e.reason FROM training_event e "
-            "JOIN training_run r ON r.id = e.training_run_id WHERE r.training_run_id = t.training_run_id "
-            "ORDER BY e.id DESC LIMIT 1) AS reason FROM training_runs t WHERE t.dataset_id = :id ORDER BY t.started_at",
-            id=version.dataset_id,
-        )
-    newest = {row.architecture: row for row in rows}
-    return [
-        (row.training_run_id, row.architecture, row.finished_at, str(row.reason or "no reason is stored").rstrip("."))
-        for row in newest.values()
-        if row.status == "failed"
-    ]
+    """What somebody holds and is heard of, runs and the rest."""
+    return [one.resource for one in leases.holders(engine) if one.lost is None]
 
 
 def _minute(at: str | None) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import datasets, trainings
+from db import trainings
 from db.engine import open_catalogue
-from db.home import home
-from tasks.runtime.heartbeat import alive
+from db.home import home, work_folders
+from db.image_refs import image_refs
+from tasks.runtime.lease import kept, patiently
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
 from tasks.runtime.training_curves import Curves
+from wrist_model.errors import LeaseLost
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
-from wrist_model.records import Epoch, ImageRef
+from wrist_model.records import Epoch, ImageRef, StoredRecipe
 
 
 @task(name="train", task_run_name="train {architecture}", tags=["training"])
@@ -32,17 +34,17 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     if found := trained_before(engine, dataset_id, recipe, architecture):
         log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, found)
         return found
-    start = trainings.begin_training(
-        engine,
-        dataset_id=dataset_id,
-        architecture=architecture,
-        seed=recipe.training.seed,
-        recipe_sha256=recipe.sha256,
-        recipe_json=recipe.canonical_json,
-        recipe_name=recipe.name,
-        weights_source=recipe.network.weights,
-        facts=facts(),
-        by=provenance(),
+    start = patiently(
+        lambda: trainings.begin_training(
+            engine,
+            dataset_id=dataset_id,
+            architecture=architecture,
+            seed=recipe.training.seed,
+            recipe=StoredRecipe(recipe.sha256, recipe.name, recipe.canonical_json),
+            weights_source=recipe.network.weights,
+            facts=facts(),
+            by=provenance(),
+        )
     )
     if start.resumed:
         log.info("%s: going on with the interrupted training %s.", architecture, start.training_run_id)
@@ -53,23 +55,26 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
         trainings.add_epoch(engine, start.training_run_id, epoch, provenance())
         curves.add(epoch)
 
-    try:
-        with alive(start.training_run_id), progress(f"train {architecture}") as tell:
-            trained = training.train(
-                _by_content(datasets.image_refs(engine, dataset_id, "train")),
-                _by_content(datasets.image_refs(engine, dataset_id, "validation")),
-                recipe,
-                architecture,
-                home=home(),
-                run_id=start.training_run_id,
-                on_epoch=on_epoch,
-                progress=tell,
-                tensorboard=tensorboard,
-            )
-    except Exception as error:
-        trainings.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())
-        raise
-    model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())
+    with kept(engine, start.lease.resource):
+        try:
+            with progress(f"train {architecture}") as tell:
+                trained = training.train(
+                    _by_content(image_refs(engine, dataset_id, "train")),
+                    _by_content(image_refs(engine, dataset_id, "validation")),
+                    recipe,
+                    architecture,
+                    folders=work_folders(home()),
+                    run_id=start.training_run_id,
+                    on_epoch=on_epoch,
+                    progress=tell,
+                    tensorboard=tensorboard,
+                )
+        except LeaseLost:  # another process has written its end, and may have gone on with it
+            raise
+        except Exception as error:
+            trainings.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())
+            raise
+        model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())
     best = trained.history[trained.best_epoch - 1]
     log.info(
         "%s: %d epochs in %.0f s, best epoch %d (validation loss %.3f): %s.",

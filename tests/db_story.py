@@ -10,18 +10,20 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from db import (
+    catalogue_facts,
     comparisons,
     datasets,
     drift_checks,
     evaluations,
+    exclusions,
     explanations,
+    image_refs,
     ingest_runs,
     labels,
     leak_demonstrations,
     metrics,
     models,
     near_duplicates,
-    patients,
     predictions,
     promotions,
     quarantine,
@@ -31,6 +33,7 @@ from db import (
     tuning_trials,
 )
 from db.images import add_images
+from wrist_model.evidence_records import DriftCheck, LeakDemonstration
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -45,6 +48,7 @@ from wrist_model.records import (
     Provenance,
     QuarantinedFile,
     Split,
+    StoredRecipe,
     StudyPrediction,
     TrainedModel,
     TuningTrial,
@@ -116,8 +120,8 @@ def member(image: ImageRecord, **changes: object) -> Member:
 
 
 def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
-    patients.remember_key(engine, "fingerprint", BY)
-    patients.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
+    catalogue_facts.remember_key(engine, "fingerprint", BY)
+    catalogue_facts.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
     run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
     records = [record(n, split, view=view) for n, split in enumerate(SPLITS) for view in (0, 1)]
     add_images(engine, run, records)
@@ -135,9 +139,7 @@ def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) ->
         dataset_id=dataset_id,
         architecture=architecture,
         seed=seed,
-        recipe_sha256=RECIPE_SHA,
-        recipe_json=RECIPE,
-        recipe_name="demo",
+        recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
         weights_source="none",
         facts=FACTS,
         by=BY,
@@ -166,7 +168,7 @@ def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY)
         recipe_sha256=RECIPE_SHA,
     )
     for split in ("validation", "test"):
-        refs = datasets.image_refs(engine, dataset_id, split)  # type: ignore[arg-type]
+        refs = image_refs.image_refs(engine, dataset_id, split)  # type: ignore[arg-type]
         images = [
             ImagePrediction(
                 ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label, 0.25, 0.3, "youden", 0.5, 0
@@ -239,7 +241,7 @@ def tell(engine: Engine) -> Story:
         BY,
     )
     evaluations.finish_evaluation(engine, prospective, BY)
-    labels.exclude(engine, "im-0001-1", "blurred", BY)
+    exclusions.exclude(engine, "im-0001-1", "blurred", BY)
     labels.relabel(engine, {"st-0002": 1}, "Better list", BY)
     near_duplicates.add_near_duplicates(
         engine, [near_duplicates.NearDuplicate("im-0001-0", "im-0002-0", 4.0, 0.99, True)], BY
@@ -251,12 +253,11 @@ def tell(engine: Engine) -> Story:
     )
     leak_demonstrations.add_leak_demonstration(
         engine,
-        leak_demonstrations.LeakDemonstration(
-            dataset_id, "resnet50", "image_split", "roc_auc", 0.95, 0.9, 0.99, 100, 50
-        ),
+        dataset_id,
+        LeakDemonstration("resnet50", "roc_auc", 0.95, 0.8, 100, 0.9, (0.9, 0.99), 50),
         BY,
     )
     stage_costs.add_stage_cost(engine, stage_costs.StageCost("retrain", "train", 6.5, 12.0, 2**30, "flow-1"), BY)
-    drift = drift_checks.DriftCheck("mean_intensity", 0.2, 0.01, 0.05, 0.3, True, 100, 50)
+    drift = DriftCheck("mean_intensity", 0.2, 0.01, 0.05, 0.3, True, 100, 50)
     drift_checks.add_drift_checks(engine, [drift], ensemble, BY)
     return Story(run, dataset_id, training, (resnet, efficientnet), ensemble, evaluation, other, prospective)

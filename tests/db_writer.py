@@ -18,6 +18,7 @@ from db import (
     comparisons,
     datasets,
     evaluations,
+    exclusions,
     images,
     ingest_runs,
     labels,
@@ -29,7 +30,16 @@ from db import (
 )
 from db.engine import open_catalogue
 from db.metrics import add_metrics
-from wrist_model.records import Comparison, Epoch, ImagePrediction, IngestCounts, Metric, StudyPrediction, TrainedModel
+from wrist_model.records import (
+    Comparison,
+    Epoch,
+    ImagePrediction,
+    IngestCounts,
+    Metric,
+    StoredRecipe,
+    StudyPrediction,
+    TrainedModel,
+)
 
 
 def say(table: str, column: str, value: object, count: int) -> None:
@@ -58,9 +68,7 @@ def main() -> None:
             dataset_id=dataset_id,
             architecture="resnet50",
             seed=n,
-            recipe_sha256=RECIPE_SHA,
-            recipe_json=RECIPE,
-            recipe_name="demo",
+            recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
             weights_source="none",
             facts=FACTS,
             by=BY,
@@ -99,7 +107,7 @@ def main() -> None:
         say("promotions", "promotion_id", promotion, 1)
         version = labels.relabel(engine, {records[0].study_uid: 1 - (records[0].label or 0)}, "note", BY)
         say("label_history", "label_version", version, 1)
-        labels.exclude(engine, records[1].image_uid, "blurred", BY)
+        exclusions.exclude(engine, records[1].image_uid, "blurred", BY)
         stage_costs.add_stage_cost(engine, stage_costs.StageCost("kill", "s", 1.0, run_id=tag), BY)
         say("stage_costs", "run_id", tag, 1)
 

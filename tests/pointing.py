@@ -46,7 +46,7 @@ def pointing(model: Path, architecture: str, folder: Path) -> Pointing:
     """Explain every hit of a synthetic set with a trained network."""
     places = json.loads((folder / "fractures.json").read_text())
     refs = [ref for ref in images(folder / dataset.MURA) if ref.label == 1]
-    scores = inference.predict(model, refs, home=folder)
+    scores = inference.predict(model, refs)
     hits = [ref for ref, score in zip(refs, scores, strict=True) if score >= 0.5]
     network = grad_cam.open_network(model, architecture)
     rng = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from db.engine import open_catalogue
-from tasks.ingest_files import catalogue_files
+from tasks.ingest_files import Decoding, catalogue_files
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 
@@ -21,7 +21,7 @@ def ingested(home: str, path: str) -> None:
         engine=open_catalogue(Path(home)),
         rule=SplitRecipe(),
         provenance=Provenance("tester"),
-        jobs=1,
+        decoding=Decoding(jobs=1),
     )
     print(json.dumps(asdict(done.counts)))
 

@@ -14,13 +14,14 @@ from db.engine import open_catalogue
 
 
 def wrist(home: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """The console on a home; its output is decoded as PYTHONIOENCODING says."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
     return subprocess.run(
         [WRIST, *words],
         env={**environment, "WRIST_HOME": str(home), **more},
         cwd=cwd or home.parent,
         capture_output=True,
-        text=True,
+        encoding=more.get("PYTHONIOENCODING", "utf-8"),
         check=False,
     )
 
@@ -124,6 +125,13 @@ def test_sql_writes_by_the_files_ending_and_cuts_a_long_table(tmp_path: Path) ->
     for name in ("none/n.csv", "none/n.parquet", "home"):
         refused = wrist(tmp_path / "home", "sql", count, "--output", str(tmp_path / name), "--format", "csv")
         assert refused.returncode == 2 and "can't be written" in refused.stderr
+
+
+def test_a_console_that_is_latin_1_prints_what_it_can_and_escapes_the_rest(tmp_path: Path) -> None:
+    done = wrist(tmp_path / "home", "sql", "select 'é and Ω' as words", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr.splitlines()[1:]) == (0, [])
+    assert done.stdout.splitlines() == ["words", "-------", "é and \\u03a9"]
+    assert wrist(tmp_path / "home", "status", PYTHONIOENCODING="ascii").returncode == 0
 
 
 def test_help_and_sql_start_without_the_heavy_libraries(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import multiprocessing
 import re
+import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +15,15 @@ import pytest
 from evidence_data import report_data
 from PIL import Image
 
+from db.engine import open_catalogue
+from db.stage_costs import stage_costs
 from flows.host.server import environment
 from tasks import remembered_roots
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
-from tasks.runtime.retry_policy import if_the_world_hiccuped
+from tasks.runtime.retry_policy import on_transient_errors
 from tasks.runtime.run_names import named, short
+from tasks.runtime.stage_costs import stage
 from wrist_model.errors import DataError, UsageError
 
 
@@ -48,7 +54,7 @@ class State:
     [(OSError(5, "i/o"), True), (ConnectionResetError(), True), (FileNotFoundError(), False), (DataError("x"), False)],
 )
 def test_only_what_may_pass_is_tried_again(error: BaseException, again: bool) -> None:
-    assert if_the_world_hiccuped(None, None, State(error)) is again
+    assert on_transient_errors(None, None, State(error)) is again
 
 
 def test_run_names_are_short_and_say_what_ran_on_what() -> None:
@@ -82,6 +88,23 @@ def test_a_shrunk_chart_keeps_its_shape() -> None:
     stream = io.BytesIO()
     Image.fromarray(np.zeros((400, 1600, 3), np.uint8)).save(stream, "PNG")
     assert Image.open(io.BytesIO(artifacts.shrunk(stream.getvalue(), 640, colours=8))).size == (640, 160)
+
+
+def test_a_stage_costs_the_cpu_time_and_memory_of_forked_workers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WRIST_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    open_catalogue()
+    with (
+        stage("retrain", "ingest"),
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool,
+    ):
+        pool.submit(sum, range(20_000_000)).result()
+        used = pool.submit(time.process_time).result()
+    (cost,) = stage_costs(open_catalogue(), "retrain")
+    assert cost.cpu_seconds is not None and cost.cpu_seconds > 0.9 * used
+    assert cost.peak_bytes is not None and cost.peak_bytes > 10 * 2**20
 
 
 def test_short_work_writes_no_progress_lines(capsys: pytest.CaptureFixture[str]) -> None:

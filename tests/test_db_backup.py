@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextvars
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from db_story import tell
+from db_story import BY, tell
 from db_tamper import past_the_guards
 from sqlalchemy import Engine, create_engine, text
 
+from db import ingest_runs, leases, stage_costs
 from db.audit.verify import verify
 from db.engine import make_engine, open_catalogue
 from db.home import database_url
@@ -20,17 +22,18 @@ from db.maintenance.grants import grant_sql
 from db.maintenance.migrate import downgrade, upgrade
 from db.query.read_only_sql import query
 from db.schema import views
-from wrist_model.errors import CatalogueError, UsageError
+from wrist_model.errors import CatalogueError, LeaseHeld, LeaseLost, UsageError
+from wrist_model.records import IngestCounts
 
 ROOT = Path(__file__).parent.parent
 WRITER = """
 import sys
-from db import operations
+from db import stage_costs
 from db.engine import open_catalogue
 from wrist_model.records import Provenance
 engine = open_catalogue()
 while True:
-    operations.add_stage_cost(engine, operations.StageCost("f", "s", 1.0), Provenance("w"))
+    stage_costs.add_stage_cost(engine, stage_costs.StageCost("f", "s", 1.0), Provenance("w"))
     print("x", flush=True)
 """
 
@@ -99,6 +102,49 @@ def test_a_restore_keeps_the_database_before_it_and_refuses_what_is_no_backup(
         kept = restore(file, home, url)
         assert Path(kept).exists()
     assert verify(open_catalogue(home)).ok
+
+
+def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home: Path, tmp_path: Path) -> None:
+    if catalogue.dialect.name == "postgresql":  # into an empty database alone
+        lease = leases.acquire(catalogue, "retrain")
+        empty = make_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+        upgrade(empty, home)
+        empty.dispose()
+        with pytest.raises(LeaseHeld, match="The catalogue is in use: retrain"):
+            restore(tmp_path / "empty.sqlite", home, database_url())
+        assert leases.renew(catalogue, lease)
+        return
+    tell(catalogue)
+    file = backup(catalogue, tmp_path / "backup.sqlite")
+    run = ingest_runs.begin_ingest(catalogue, "under way", BY)
+    with pytest.raises(LeaseHeld, match=f"The catalogue is in use: ingest {run} .process "):
+        restore(file, home, database_url())
+    ingest_runs.finish_ingest(catalogue, run, IngestCounts(new=6000), 1.0)
+    assert query(f"SELECT n_new FROM ingest_runs WHERE ingest_run_id = '{run}'").rows == [(6000,)]
+    assert restore(file, home, database_url())
+    assert leases.holders(catalogue) == []
+
+
+def test_who_had_the_catalogue_open_writes_into_the_restored_one_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    monkeypatch.setenv("WRIST_HOME", str(tmp_path))
+    engine = open_catalogue(tmp_path)
+    tell(engine)
+    file = backup(engine, tmp_path / "b" / "backup.sqlite")
+    run = ingest_runs.begin_ingest(engine, "of a process that hung", BY)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE lease SET renewed = renewed - 1000, pid_namespace = 'another'")
+    contextvars.Context().run(restore, file, tmp_path, database_url())
+    with pytest.raises(LeaseLost, match=f"ingest {run} was taken over"):
+        ingest_runs.finish_ingest(engine, run, IngestCounts(new=1), 1.0)
+    cost = stage_costs.StageCost("after", "s", 1.0)
+    contextvars.Context().run(stage_costs.add_stage_cost, engine, cost, BY)
+    other = open_catalogue(tmp_path)
+    assert query("SELECT count(*) FROM stage_costs WHERE flow = 'after'").rows == [(1,)]
+    assert query("SELECT count(*) FROM ingest_runs WHERE status <> 'finished'").rows == [(0,)]
+    assert verify(other).findings == () and verify(engine).findings == ()
 
 
 def test_the_reader_sees_the_views_alone_and_the_writer_adds_but_never_changes(

@@ -9,21 +9,23 @@ from db_story import BY, FACTS, POINTS, RECIPE, RECIPE_SHA, ingest, member, pred
 from sqlalchemy import Engine
 
 from db import (
+    catalogue_facts,
     comparisons,
     datasets,
     drift_checks,
     evaluations,
+    exclusions,
     explanations,
+    image_refs,
     images,
-    ingest_runs,
     known_files,
     labels,
     leak_demonstrations,
     leases,
     models,
-    patients,
     predictions,
     promotions,
+    recipes,
     stage_costs,
     trainings,
     tuning_trials,
@@ -32,7 +34,9 @@ from db import metrics as stored_metrics
 from db.audit.chain import append
 from db.engine import reading, writing
 from db.schema.all_tables import AUDITED
+from db.unended_runs import end_abandoned
 from wrist_model.errors import CatalogueError, DataError, LeakError, WristError
+from wrist_model.records import StoredRecipe
 
 
 def count(engine: Engine, table: str) -> int:
@@ -80,16 +84,16 @@ def test_a_patient_keeps_its_first_split_and_a_study_its_first_label(catalogue: 
     run, _ = ingest(catalogue)
     later = replace(record(0, "test", view=7), label=1)
     images.add_images(catalogue, run, [later])
-    assert patients.patient_splits(catalogue, ["pt-0000", "pt-none"]) == {"pt-0000": "train"}
-    assert labels.study_labels(catalogue)["st-0000"] == 0
+    assert {one.split for one in datasets.candidates(catalogue) if one.patient_key == "pt-0000"} == {"train"}
+    assert labels.study_labels(catalogue, ["st-0000"]) == {"st-0000": 0}
 
 
 def test_another_key_or_split_rule_is_refused(catalogue: Engine) -> None:
     ingest(catalogue)
     with pytest.raises(CatalogueError, match="made with another"):
-        patients.remember_key(catalogue, "other", BY)
+        catalogue_facts.remember_key(catalogue, "other", BY)
     with pytest.raises(CatalogueError, match="never moves"):
-        patients.remember_split_rule(catalogue, {"seed": 1}, BY)
+        catalogue_facts.remember_split_rule(catalogue, {"seed": 1}, BY)
 
 
 def test_a_patient_in_two_splits_cannot_be_frozen(catalogue: Engine) -> None:
@@ -124,23 +128,24 @@ def test_identical_pixels_in_two_splits_cannot_be_frozen(catalogue: Engine) -> N
 
 def test_exclusions_reach_the_candidates_and_can_be_taken_back(catalogue: Engine) -> None:
     ingest(catalogue)
-    assert labels.exclude(catalogue, "pt-0003", "withdrew", BY).n_images == 2
-    labels.exclude(catalogue, "im-0001-0", "blurred", BY)
+    assert exclusions.exclude(catalogue, "pt-0003", "withdrew", BY).n_images == 2
+    exclusions.exclude(catalogue, "im-0001-0", "blurred", BY)
     reasons = {one.image_uid: one.excluded_reason for one in datasets.candidates(catalogue)}
     assert {uid: reason for uid, reason in reasons.items() if reason} == {
         **{"im-0001-0": "blurred", "im-0003-0": "withdrew", "im-0003-1": "withdrew"}
     }
-    labels.exclude(catalogue, "pt-0003", "came back", BY, undo=True)
+    exclusions.exclude(catalogue, "pt-0003", "came back", BY, undo=True)
     assert sum(one.excluded_reason is not None for one in datasets.candidates(catalogue)) == 1
     with pytest.raises(DataError):
-        labels.exclude(catalogue, "pt-9999", "unknown", BY)
+        exclusions.exclude(catalogue, "pt-9999", "unknown", BY)
 
 
 def test_a_relabel_makes_a_new_version_and_the_frozen_one_keeps_its_labels(catalogue: Engine) -> None:
     story = tell(catalogue)
-    assert labels.label_version(catalogue) == 2
-    assert labels.study_labels(catalogue)["st-0002"] == 1
-    assert {ref.label for ref in datasets.image_refs(catalogue, story.dataset_id) if ref.study_uid == "st-0002"} == {0}
+    assert labels.study_labels(catalogue, ["st-0002", "st-none"]) == {"st-0002": 1}
+    assert {ref.label for ref in image_refs.image_refs(catalogue, story.dataset_id) if ref.study_uid == "st-0002"} == {
+        0
+    }
     assert datasets.dataset(catalogue).label_version == 1
     assert labels.relabel(catalogue, {"st-0002": 1}, "again", BY) == 2
     with pytest.raises(DataError):
@@ -149,27 +154,31 @@ def test_a_relabel_makes_a_new_version_and_the_frozen_one_keeps_its_labels(catal
 
 def test_refs_carry_paths_splits_and_subgroups(catalogue: Engine) -> None:
     story = tell(catalogue)
-    refs = datasets.image_refs(catalogue, story.dataset_id, "test")
+    refs = image_refs.image_refs(catalogue, story.dataset_id, "test")
     assert [ref.image_uid for ref in refs] == [f"im-000{n}-{view}" for n in (5, 6, 7) for view in (0, 1)]
     assert refs[0].file == "/data/patient00005/study1_x/image1.png"
     assert dict(refs[0].subgroups)["age_band"] == "40-64"
-    assert [ref.split for ref in datasets.refs_to_score(catalogue)] == [None]
+    assert [ref.split for ref in image_refs.refs_of_unlabelled(catalogue)] == [None]
     assert datasets.new_labelled_studies(catalogue) == 0
 
 
 def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: Engine) -> None:
     story = tell(catalogue)
-    again = {"dataset_id": story.dataset_id, "architecture": "resnet50", "recipe_sha256": RECIPE_SHA, "seed": 20}
+    again = {"dataset_id": story.dataset_id, "architecture": "resnet50", "seed": 20}
     found = trainings.finished_trainings(catalogue, story.dataset_id, "resnet50")
     assert [(one.model_version_id, one.recipe_json) for one in found] == [(story.model_ids[0], RECIPE)]
-    more = {"recipe_json": RECIPE, "recipe_name": "demo", "weights_source": "none", "facts": FACTS, "by": BY}
+    recipe = StoredRecipe(RECIPE_SHA, "demo", RECIPE)
+    more = {"recipe": recipe, "weights_source": "none", "facts": FACTS, "by": BY}
     first = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
+    assert not first.resumed
+    leases.release(catalogue, first.lease)
     second = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
-    assert (first.resumed, second.resumed) == (False, True)
-    assert first.training_run_id == second.training_run_id
-    assert leases.fail_unfinished(catalogue, first.training_run_id, "killed", BY)
+    assert second.resumed and first.training_run_id == second.training_run_id
+    leases.release(catalogue, second.lease)
+    assert [one.run_id for one in end_abandoned(catalogue, BY)] == [first.training_run_id]
     third = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert third.training_run_id == first.training_run_id and third.resumed
+    leases.release(catalogue, third.lease)
     train(catalogue, story.dataset_id, "resnet50", 21)
     assert len(trainings.training_history(catalogue, first.training_run_id)) == 3
 
@@ -197,10 +206,10 @@ def test_what_was_stored_reads_back_as_it_was(catalogue: Engine) -> None:
     assert len(predictions.study_predictions(catalogue, story.evaluation_id)) == 5
     assert comparisons.comparisons(catalogue, story.evaluation_id)[0][1].difference == 0.01
     assert explanations.explanations(catalogue, story.evaluation_id)[0].sanity_score == 0.9
-    assert leak_demonstrations.leak_demonstrations(catalogue, story.dataset_id)[0].value == 0.95
+    assert leak_demonstrations.leak_demonstrations(catalogue, story.dataset_id)[0].leaky == 0.95
     assert evaluations.evaluation(catalogue, story.prospective_id).status == "finished"
     assert tuning_trials.tuning_trials(catalogue, story.dataset_id)[0].parameters == (("dropout", 0.3),)
-    assert trainings.recipe_json(catalogue, models.model(catalogue, "resnet50").recipe_sha256 or "") != ""
+    assert recipes.recipe(catalogue, models.model(catalogue, "resnet50").recipe_sha256 or "").canonical_json == RECIPE
     assert drift_checks.drift_checks(catalogue)[0].checks[0].alert
     assert stage_costs.stage_costs(catalogue, "retrain")[0].wall_seconds == 6.5
     assert models.trained_patients(catalogue, story.ensemble_id) == {f"pt-000{n}" for n in range(5)}
@@ -230,27 +239,6 @@ def test_an_evaluation_with_missing_predictions_cannot_finish(catalogue: Engine)
     )
     with pytest.raises(DataError, match="10 image"):
         evaluations.finish_evaluation(catalogue, start.evaluation_id, BY)
-
-
-def test_a_lock_is_held_by_one_and_a_stale_one_is_taken_over(catalogue: Engine) -> None:
-    assert leases.acquire(catalogue, "retrain", "a") is not None
-    assert leases.acquire(catalogue, "retrain", "b") is None
-    assert leases.renew(catalogue, "retrain", "a") and not leases.renew(catalogue, "retrain", "b")
-    assert leases.acquire(catalogue, "retrain", "b", stale_after_seconds=-1) is not None
-    leases.release(catalogue, "retrain", "a")
-    held = leases.holder(catalogue, "retrain")
-    assert held is not None and held.owner == "b"
-
-
-def test_runs_without_an_end_are_listed_unless_they_beat(catalogue: Engine) -> None:
-    tell(catalogue)
-    run = ingest_runs.begin_ingest(catalogue, "mura", BY)
-    assert [one.run_id for one in leases.unfinished(catalogue, 0)] == [run]
-    leases.beat(catalogue, run)
-    assert leases.unfinished(catalogue, 60) == []
-    assert leases.fail_unfinished(catalogue, run, "killed", BY)
-    assert not leases.fail_unfinished(catalogue, run, "killed", BY)
-    assert leases.unfinished(catalogue, 0) == []
 
 
 @pytest.mark.parametrize("change", ["UPDATE {t} SET {c} = {c}", "DELETE FROM {t}"])

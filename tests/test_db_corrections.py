@@ -5,7 +5,7 @@ from __future__ import annotations
 from db_story import BY, ingest, tell
 from sqlalchemy import Engine
 
-from db import labels, promotions
+from db import exclusions, labels, promotions
 from db.audit.verify import verify
 from db.query.read_only_sql import query
 
@@ -34,7 +34,7 @@ def test_an_exclusion_points_to_the_one_before_it_on_the_same_target_alone(catal
         ("im-0001-0", "sharp after all", True),
         ("st-0001", "wrong side", False),
     ):
-        labels.exclude(catalogue, target, reason, BY, undo=undo)
+        exclusions.exclude(catalogue, target, reason, BY, undo=undo)
     found = query(
         "SELECT exclusion_id, corrects_exclusion_id, reason FROM exclusions ORDER BY created_at, exclusion_id"
     )

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
-from db import labels
+from db import exclusions, ingest_runs, labels, leases
 from db.audit.triggers import sqlite_triggers, uniques
 from db.audit.verify import verify
 from db.home import database_url
@@ -25,6 +25,8 @@ from db.maintenance.backup import restore
 from db.maintenance.migrate import configuration, downgrade, upgrade
 from db.query.read_only_sql import query
 from db.schema.all_tables import AUDITED, METADATA
+from db.schema.revisions import HEAD, REVISIONS
+from db.unended_runs import end_abandoned
 from wrist_model.errors import CatalogueError
 
 RELEASED = Path(__file__).parent / "schemas"
@@ -33,8 +35,8 @@ VERSIONS = Path(room.__file__).parent / "migrations" / "versions"
 
 def test_the_code_knows_the_head_of_its_migrations() -> None:
     scripts = ScriptDirectory.from_config(configuration())
-    assert scripts.get_heads() == [room.HEAD]
-    assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == room.REVISIONS
+    assert scripts.get_heads() == [HEAD]
+    assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == REVISIONS
 
 
 def test_migrating_gives_exactly_the_tables_of_the_schema(catalogue: Engine) -> None:
@@ -68,7 +70,7 @@ def test_a_released_schema_never_changes(name: str) -> None:
 def test_opening_again_changes_nothing_and_down_and_up_again_works(catalogue: Engine, home: Path) -> None:
     tell(catalogue)
     room.open_catalogue(home).dispose()
-    assert downgrade(catalogue, home, "base") == room.HEAD
+    assert downgrade(catalogue, home, "base") == HEAD
     assert set(inspect(catalogue).get_table_names()) == {"alembic_version"}
     upgrade(catalogue, home)
     assert "image_prediction" in inspect(catalogue).get_table_names()
@@ -123,7 +125,7 @@ def test_a_catalogue_of_each_release_is_migrated_verifies_and_goes_on(
     stored = query("SELECT count(*) FROM study_predictions", home=home).rows
     assert stored == [(11,)]
     labels.relabel(engine, {"st-0001": 0, "st-0002": 0}, "after the upgrade", BY)
-    labels.exclude(engine, "im-0001-1", "sharp after all", BY, undo=True)
+    exclusions.exclude(engine, "im-0001-1", "sharp after all", BY, undo=True)
     assert verify(engine, files=False).ok
     found = "SELECT label_version, corrects_label_version FROM label_history WHERE study_uid = 'st-0002' ORDER BY 1"
     assert query(found, home=home).rows == [(1, None), (2, None), (3, 2)], "what was written before stays as it was"
@@ -148,13 +150,32 @@ def test_a_catalogue_goes_back_to_the_first_schema_as_it_was_and_up_again(catalo
     upgrade(catalogue, home)
     assert shape(catalogue) == head
     ingest(catalogue)
-    assert downgrade(catalogue, home, "0001") == room.HEAD and shape(catalogue) == first
+    assert downgrade(catalogue, home, "0001") == HEAD and shape(catalogue) == first
     upgrade(catalogue, home)
     assert shape(catalogue) == head and verify(catalogue).ok
     labels.relabel(catalogue, {"st-0002": 1}, "points to the label before", BY)
     with pytest.raises(CatalogueError, match="can't hold what 1 row"):
         downgrade(catalogue, home, "0001")
     assert shape(catalogue) == head and verify(catalogue).ok
+
+
+def test_a_catalogue_with_heartbeats_and_locks_gets_leases_and_goes_back(catalogue: Engine, home: Path) -> None:
+    head = shape(catalogue)
+    downgrade(catalogue, home, "base")
+    upgrade(catalogue, home, "0002")
+    before = shape(catalogue)
+    upgrade(catalogue, home)
+    tell(catalogue)
+    run = ingest_runs.begin_ingest(catalogue, "under way", BY)
+    assert downgrade(catalogue, home, "0002") == room.HEAD and shape(catalogue) == before
+    with catalogue.begin() as connection:
+        connection.exec_driver_sql(f"INSERT INTO heartbeat VALUES ('{run}', '2026-01-01', 'here', 1, '')")
+        connection.exec_driver_sql("INSERT INTO work_lock VALUES ('retrain', 'me', '2026-01-01', '2026-01-01')")
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    assert leases.holders(catalogue) == []
+    leases.forget(catalogue, leases.held(catalogue, f"ingest {run}"))  # the process of that time is no more
+    assert [one.run_id for one in end_abandoned(catalogue, BY)] == [run]
 
 
 def shape(engine: Engine) -> list[object]:

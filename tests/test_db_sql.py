@@ -189,3 +189,22 @@ def test_neither_a_month_nor_a_study_makes_sqlite_read_all_predictions(
             sql = f"SELECT count(*), avg(predicted_label) FROM {level}_predictions WHERE {condition}"
             plan = [row[-1] for row in query(f"EXPLAIN QUERY PLAN {sql}", home=tmp_path).rows]
             assert not any(step.startswith("SCAN p") for step in plan), plan
+
+
+def test_json_and_parquet_keep_columns_of_one_name_and_json_has_no_bare_infinity(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    rows = Rows(("x", "x", "x_2", "y"), [(1, 2, 3, float("inf")), (4, 5, 6, float("nan"))])
+    kept = [{"x": 1, "x_3": 2, "x_2": 3, "y": "Infinity"}, {"x": 4, "x_3": 5, "x_2": 6, "y": "NaN"}]
+    assert json.loads(write(rows, "json"), parse_constant=pytest.fail) == kept
+    write(rows, "parquet", tmp_path / "x.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "x.parquet").column_names == ["x", "x_3", "x_2", "y"]
+
+
+def test_a_parquet_column_of_mixed_types_is_text_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    rows = Rows(("mixed", "number"), [(1, 1), ("one", 2.5), (None, None), (2.5, 3)])
+    write(rows, "parquet", tmp_path / "mixed.parquet")
+    read = pyarrow.parquet.read_table(tmp_path / "mixed.parquet").to_pydict()
+    assert read == {"mixed": ["1", "one", None, "2.5"], "number": [1.0, 2.5, None, 3.0]}

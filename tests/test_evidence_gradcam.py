@@ -62,10 +62,10 @@ def test_the_map_is_the_papers_formula_on_the_log_odds(
     import keras
     import tensorflow as tf
 
-    from wrist_model.network.assemble import BACKBONES
+    from wrist_model.network.backbone import row
 
     network = keras.models.load_model(saved[architecture], compile=False)
-    layer = network.get_layer(BACKBONES[architecture].gradcam_layer)
+    layer = network.get_layer(row(architecture).gradcam_layer)
     both = keras.Model(network.input, [layer.output, network.output])
     pictures = np.stack([radiograph(n, 0)[100 : 100 + SIZE, 100 : 100 + SIZE, None] for n in (0, 1)])
     with tf.GradientTape() as tape:
@@ -87,7 +87,12 @@ def test_overlays_have_the_radiographs_size_and_their_own_hash(
     path, network = saved["efficientnetb0"], opened["efficientnetb0"]
     heard: list[tuple[str, int, int, str]] = []
     found = grad_cam.explain(
-        path, "efficientnetb0", refs, home, progress=lambda *said: heard.append(said), explainer=network
+        path,
+        "efficientnetb0",
+        refs,
+        home / "explanations",
+        progress=lambda *said: heard.append(said),
+        explainer=network,
     )
     assert [one.image_uid for one in found] == [ref.image_uid for ref in refs]
     for one, ref in zip(found, refs, strict=True):
@@ -101,7 +106,7 @@ def test_overlays_have_the_radiographs_size_and_their_own_hash(
         assert 0 <= (one.border_share or 0) <= 1
         assert one.withheld == bool(one.note)
     assert heard[-1] == ("explain", len(refs), len(refs), "efficientnetb0")
-    again = grad_cam.explain(path, "efficientnetb0", refs, home, explainer=network)
+    again = grad_cam.explain(path, "efficientnetb0", refs, home / "explanations", explainer=network)
     assert [one.file_sha256 for one in again] == [one.file_sha256 for one in found]
 
 

@@ -13,8 +13,9 @@ from evidence_data import report_data
 from PIL import Image
 
 from wrist_model.errors import DataError
-from wrist_model.report import checklists, figures, gallery, model_card, page
-from wrist_model.report.report_data import GalleryCase, GalleryMap, LeakReport, LeftOut, ReportData
+from wrist_model.evidence_records import LeakDemonstration
+from wrist_model.report import checklists, figures, gallery, model_card, network_style, page
+from wrist_model.report.report_data import GalleryCase, GalleryMap, LeftOut, ReportData
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_a_withheld_map_is_not_shown(html: str, data: ReportData) -> None:
 
 def test_the_leaky_number_stands_beside_the_honest_one_when_asked(data: ReportData, html: str) -> None:
     assert "The leaky number" not in html
-    leak = (LeakReport("resnet50", "roc_auc", 0.957, 0.861, 5918, 0.92),)
+    leak = (LeakDemonstration("resnet50", "roc_auc", 0.957, 0.861, 5918, 0.92),)
     assert "0.957" in page.render(replace(data, leak=leak)).split("The leaky number")[1]
 
 
@@ -189,9 +190,10 @@ def test_the_palette_keeps_networks_apart_for_colour_blind_readers_and_on_paper(
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for colour in figures.COLOURS.values():
-        assert 1.05 / (luminance(colour) + 0.05) >= 3  # WCAG 2.2, 1.4.11: graphics against white
-    assert len({str(line) for line in figures.LINES.values()}) == len(figures.LINES)
+    styles = network_style.every().values()
+    for style in styles:
+        assert 1.05 / (luminance(style.colour) + 0.05) >= 3  # WCAG 2.2, 1.4.11: graphics against white
+    assert len({style.colour for style in styles}) == len({str(style.line) for style in styles}) == len(styles)
 
 
 def test_the_gallery_holds_the_surest_hits_and_the_worst_misses_one_a_study(data: ReportData) -> None:

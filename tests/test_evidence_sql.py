@@ -10,7 +10,7 @@ import pytest
 from db_story import BY, FACTS, RECIPE_SHA, member, record, train
 from evidence_data import QUICK
 
-from db import datasets, evaluations, ingest_runs, models, patients, predictions
+from db import catalogue_facts, datasets, evaluations, image_refs, ingest_runs, models, predictions
 from db import metrics as stored_metrics
 from db.engine import open_catalogue
 from db.images import add_images
@@ -28,7 +28,7 @@ SPLITS: tuple[Split, ...] = ("validation", "test")
 def scored_catalogue(home: Path) -> str:
     """A catalogue with 30 validation and 40 test studies, scored, applied and measured; gives the evaluation's id."""
     engine = open_catalogue()
-    patients.remember_key(engine, "fingerprint", BY)
+    catalogue_facts.remember_key(engine, "fingerprint", BY)
     run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
     images = [record(n, "validation" if n < 30 else "test", view=view) for n in range(70) for view in (0, 1)]
     images += [record(n, "train") for n in (70, 71)]
@@ -56,7 +56,7 @@ def scored_catalogue(home: Path) -> str:
                 ref.label,
                 round(float(np.clip(rng.normal(0.4 + 0.2 * (ref.label or 0), 0.2), 0.01, 0.99)), 1),
             )
-            for ref in datasets.image_refs(engine, dataset_id, split)
+            for ref in image_refs.image_refs(engine, dataset_id, split)
         )
         if split == "validation":
             models.add_operating_points(engine, model_id, operating_points.lock(rows, QUICK), BY)

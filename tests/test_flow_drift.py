@@ -17,6 +17,7 @@ from flows.freeze import freeze
 from flows.watch_drift import watch_drift
 from tasks.ingest_files import catalogue_files
 from tasks.status import needs_a_person
+from tests.ingest_settings import settings
 from wrist_model.recipe import SplitRecipe
 
 
@@ -51,7 +52,12 @@ def add(engine: Engine, manifest: Path, home: Path) -> None:
     source = manifest.parent.name
     by = db_story.BY
     catalogue_files(
-        [manifest], home=home, engine=engine, rule=SplitRecipe(), provenance=by, source=source, body_part="ANY", jobs=1
+        [manifest],
+        home=home,
+        engine=engine,
+        rule=SplitRecipe(),
+        provenance=by,
+        **settings(source=source, body_part="ANY", jobs=1),
     )
 
 

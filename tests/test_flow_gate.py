@@ -11,16 +11,17 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sqlalchemy import Engine
 
-from db import datasets, evaluations, ingest_runs, labels, metrics, models, patients, promotions
+from db import catalogue_facts, datasets, evaluations, image_refs, ingest_runs, labels, metrics, models, promotions
 from db.engine import open_catalogue, writing
 from db.images import add_images
-from db.lookups import recipe
 from db.predictions import add_predictions
-from tasks.evaluate import predictions
-from tasks.gate import by_hand, gate, record
+from db.recipes import add_recipe
+from tasks.gate import gate
+from tasks.predict_dataset import predictions
+from tasks.promote import by_hand, record
 from wrist_model.errors import DataError
 from wrist_model.recipe import EvaluationRecipe, GateRecipe, Recipe
-from wrist_model.records import ImagePrediction, Member, Metric, OperatingPoint, Split, StudyPrediction
+from wrist_model.records import ImagePrediction, Member, Metric, OperatingPoint, Split, StoredRecipe, StudyPrediction
 
 BY = db_story.BY
 POINTS = tuple(OperatingPoint(level, "youden", 0.5, None, 1.0, 0.0, True) for level in ("image", "study"))  # type: ignore[arg-type]
@@ -34,7 +35,7 @@ class Hall:
 
     def __init__(self, home: Path) -> None:
         self.engine: Engine = open_catalogue(home)
-        patients.remember_key(self.engine, "fingerprint", BY)
+        catalogue_facts.remember_key(self.engine, "fingerprint", BY)
         run = ingest_runs.begin_ingest(self.engine, "mura", BY, db_story.FACTS)
         self.records = [db_story.record(number, split) for number, split in enumerate(SPLITS)]
         add_images(self.engine, run, self.records)
@@ -57,7 +58,7 @@ class Hall:
         """The recipe by which networks are evaluated from now on."""
         self.recipe = said
         with writing(self.engine) as connection:
-            recipe(connection, said.sha256, "gate", said.canonical_json, BY)
+            add_recipe(connection, StoredRecipe(said.sha256, "gate", said.canonical_json), BY)
         return said
 
     def evaluation(self, model: str, separation: float, same: int, dataset: str) -> str:
@@ -73,7 +74,7 @@ class Hall:
         ).evaluation_id
         for split in ("validation", "test"):
             luck = np.random.default_rng(same)
-            refs = datasets.image_refs(self.engine, dataset, split)  # type: ignore[arg-type]
+            refs = image_refs.image_refs(self.engine, dataset, split)  # type: ignore[arg-type]
             images, studies = [], []
             for ref in sorted(refs, key=lambda one: one.image_uid):
                 p = float(1 / (1 + np.exp(-(luck.normal() + separation * ((ref.label or 0) - 0.5)))))

@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +17,12 @@ import psutil
 import pytest
 from prefect_fixtures import WRIST, ask, radiographs, wait
 
-from db import ingest_runs, leases
+from db import ingest_runs
 from db.engine import open_catalogue
-from tasks.runtime.heartbeat import alive, recover
+from db.unended_runs import resource, unended
+from tasks.runtime.lease import kept, recover
 from wrist_model.errors import CatalogueError
-from wrist_model.records import Provenance
+from wrist_model.records import IngestCounts, Provenance
 
 BY = Provenance("test")
 
@@ -41,19 +43,20 @@ def rows(home: Path, sql: str) -> list[tuple[object, ...]]:
 def test_a_living_run_is_left_alone_however_long_it_takes(here: Path) -> None:
     engine = open_catalogue(here)
     run = ingest_runs.begin_ingest(engine, "somewhere", BY)
-    with alive(run):
+    with kept(engine, resource("ingest", run)):
         assert recover(engine) == []
-    assert rows(here, "select status from ingest_runs") == [("running",)]
+        assert rows(here, "select status from ingest_runs") == [("running",)]
+        ingest_runs.finish_ingest(engine, run, IngestCounts(), 1.0)
+    assert rows(here, "select status from ingest_runs") == [("finished",)]
 
 
 def test_a_run_whose_process_is_gone_is_failed_with_that_reason_and_once(here: Path) -> None:
     engine = open_catalogue(here)
-    run = ingest_runs.begin_ingest(engine, "somewhere", BY)
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    leases.beat(engine, run)
-    with sqlite3.connect(here / "catalogue.sqlite") as connection:
-        connection.execute("update heartbeat set pid = ?", (gone.pid,))
+    code = (
+        "from db import ingest_runs; from db.engine import open_catalogue; from wrist_model.records import Provenance; "
+        "print(ingest_runs.begin_ingest(open_catalogue(), 'somewhere', Provenance('test')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     found = recover(engine)
     assert [one.run_id for one in found] == [run]
     assert "ended from outside" in found[0].reason
@@ -64,14 +67,19 @@ def test_a_run_whose_process_is_gone_is_failed_with_that_reason_and_once(here: P
 def test_a_run_elsewhere_is_given_time_before_it_counts_as_gone(here: Path) -> None:
     engine = open_catalogue(here)
     run = ingest_runs.begin_ingest(engine, "somewhere", BY)
-    leases.beat(engine, run)
     with sqlite3.connect(here / "catalogue.sqlite") as connection:
-        connection.execute("update heartbeat set host = 'another-machine'")
+        connection.execute("update lease set host = 'another', pid_namespace = 'another'")
     assert recover(engine) == []
-    old = (datetime.now(UTC) - timedelta(seconds=200)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     with sqlite3.connect(here / "catalogue.sqlite") as connection:
-        connection.execute("update heartbeat set at = ?", (old,))
+        connection.execute("update lease set renewed = renewed - 200")
     assert [one.run_id for one in recover(engine)] == [run]
+
+
+def test_a_run_that_its_process_left_without_an_end_gets_one(here: Path) -> None:
+    engine = open_catalogue(here)
+    with pytest.raises(KeyboardInterrupt), kept(engine, resource("ingest", ingest_runs.begin_ingest(engine, "s", BY))):
+        raise KeyboardInterrupt
+    assert "without an end" in recover(engine)[0].reason
 
 
 def start(home: Path, *words: str) -> subprocess.Popen[str]:
@@ -278,7 +286,7 @@ class _House:
             return None
         status = f"select status from ingest_runs where prefect_flow_run_id = '{run}'"
         assert state in ("COMPLETED", "CRASHED", "FAILED")
-        if leases.unfinished(open_catalogue(self.home), -1.0):
+        if unended(open_catalogue(self.home)):
             return None
         found = {one for (one,) in rows(self.home, status)}
         return state if state != "COMPLETED" or found <= {"finished"} else None

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -181,3 +181,60 @@ def test_the_glossary_gives_each_term_one_meaning() -> None:
         "decision",
     ):
         assert term in terms
+
+
+def joined(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(what is joined to, first part of the literal) of each `path / "literal"` or `path.joinpath("literal")`."""
+    for node in ast.walk(tree):
+        left: ast.expr | None = None
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            left, parts = node.left, [node.right]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "joinpath":
+            left, parts = node.func.value, node.args
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Path":
+            left, parts = node.func, node.args
+        for part in parts:
+            first = part.values[0] if isinstance(part, ast.JoinedStr) and part.values else part
+            if left is not None and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield ast.unparse(left), first.value.split("/")[0]
+
+
+def test_paths_below_the_home_are_made_in_one_module() -> None:
+    trees = modules()
+    names = {name for left, name in joined(trees["db.home"]) if left == "home"}
+    assert {"catalogue.sqlite", "models", "identity.key", "prefect", "features", "reports"} <= names
+    elsewhere = [
+        f"{module}: {left} / {name!r}"
+        for module, tree in trees.items()
+        if module != "db.home"
+        for left, name in joined(tree)
+        if name in names and left not in ("ROOT", "Path(__file__).parent.parent")  # the repository's own folders
+    ]
+    assert elsewhere == [], "name it in db/home.py and call that"
+    environment = [module for module, tree in trees.items() if '"WRIST_HOME"' in reads_of_environment(tree)]
+    assert environment == ["db.home"]
+
+
+def reads_of_environment(tree: ast.Module) -> str:
+    """The source of every read of os.environ, with names in double quotes."""
+    read = ("os.environ.get(", "os.getenv(", "os.environ[")
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Call) or _is_read(node))
+    return " ".join(text for node in nodes if (text := ast.unparse(node).replace("'", '"')).startswith(read))
+
+
+def _is_read(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+
+
+def test_one_module_makes_database_engines() -> None:
+    makers = [module for module, tree in modules().items() if calls(tree, "create_engine")]
+    assert makers == ["db.engine"]
+    for_other_files = [module for module, tree in modules().items() if calls(tree, "make_engine")]
+    assert set(for_other_files) <= {"db.engine", "db.audit.integrity_checks", "db.maintenance.backup"}
+
+
+def calls(tree: ast.Module, function: str) -> bool:
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] == function for node in ast.walk(tree)
+    )

@@ -14,6 +14,7 @@ from PIL import Image
 from db.engine import open_catalogue
 from tasks.ingest_files import catalogue_files, studies_at
 from tests import dicom_files
+from tests.ingest_settings import settings
 from wrist_model.errors import CatalogueError, DataError, UsageError
 from wrist_model.intake.examine_file import perceptual_hash
 from wrist_model.radiograph.decode import decode, load_pixels
@@ -28,7 +29,7 @@ def ingest(home, *paths, **how):
     how.setdefault("jobs", 2)
     engine = open_catalogue(home)
     try:
-        return catalogue_files(paths, home=home, engine=engine, rule=SplitRecipe(), provenance=BY, **how)
+        return catalogue_files(paths, home=home, engine=engine, rule=SplitRecipe(), provenance=BY, **settings(**how))
     finally:
         engine.dispose()
 
@@ -211,10 +212,10 @@ def test_dicom_studies_with_labels_go_through_the_pixel_store(home, tmp_path):
     again = ingest(home, folder, labels=labels)
     assert again.counts == IngestCounts(unchanged=4, filtered=1, quarantined=3)
 
-    from db import datasets
+    from db import image_refs
 
     engine = open_catalogue(home)
-    for ref in datasets.refs_to_score(engine, None):
+    for ref in image_refs.refs_of_unlabelled(engine):
         assert load_pixels(ref).shape == (96, 80)
     engine.dispose()
 

@@ -13,6 +13,7 @@ from db import near_duplicates as stored
 from db.engine import open_catalogue
 from tasks.ingest_files import catalogue_files
 from tasks.near_duplicates import link_near_duplicates
+from tests.ingest_settings import settings
 from wrist_model.cohort import leak_guard, near_duplicates, patient_split
 from wrist_model.intake import examine_file
 from wrist_model.radiograph import composite_picture, polarity
@@ -110,7 +111,7 @@ def test_a_copy_across_splits_is_linked_named_and_its_train_side_left_out(films,
     home = tmp_path / "home"
     engine = open_catalogue(home)
     done = catalogue_files(
-        [tmp_path / "list.csv"], home=home, engine=engine, rule=rule, provenance=BY, source="set", jobs=1
+        [tmp_path / "list.csv"], home=home, engine=engine, rule=rule, provenance=BY, **settings(source="set", jobs=1)
     )
     assert done.counts.new == 15
     assert link_near_duplicates(engine, BY) == 3

@@ -12,15 +12,15 @@ from wrist_model.radiograph.pseudonyms import IdentityKey
 
 
 def test_the_key_is_made_once_with_mode_0600_and_read_again(tmp_path):
-    key = IdentityKey.load_or_make(tmp_path / "home")
+    key = IdentityKey.load_or_make(tmp_path / "home" / "identity.key")
     file = tmp_path / "home" / "identity.key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert IdentityKey.load_or_make(tmp_path / "home") == key
+    assert IdentityKey.load_or_make(tmp_path / "home" / "identity.key") == key
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["identity.key"]
 
 
 def test_another_key_gives_other_pseudonyms_and_another_fingerprint(tmp_path):
-    one, two = (IdentityKey.load_or_make(tmp_path / name) for name in "ab")
+    one, two = (IdentityKey.load_or_make(tmp_path / name / "identity.key") for name in "ab")
     assert one.fingerprint != two.fingerprint
     assert one.patient("mura", "patient1") != two.patient("mura", "patient1")
 
@@ -49,11 +49,11 @@ def test_the_secret_is_in_no_repr_and_survives_pickling():
 def test_a_damaged_key_file_is_an_error_that_says_how_to_mend_it(tmp_path):
     (tmp_path / "identity.key").write_text("not hex")
     with pytest.raises(CatalogueError, match="Put back the copy"):
-        IdentityKey.load_or_make(tmp_path)
+        IdentityKey.load_or_make(tmp_path / "identity.key")
 
 
 def test_an_unwritable_home_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CatalogueError) as caught:
-        IdentityKey.load_or_make(tmp_path / "file" / "home")
+        IdentityKey.load_or_make(tmp_path / "file" / "home" / "identity.key")
     assert "\n" not in str(caught.value)

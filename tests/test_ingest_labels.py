@@ -13,6 +13,7 @@ from tasks.ingest_files import catalogue_files
 from tasks.locate import locate
 from tasks.relabel import relabel
 from tests import dicom_files
+from tests.ingest_settings import settings
 from wrist_model.errors import DataError, UsageError
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
@@ -28,7 +29,7 @@ def home(tmp_path, monkeypatch):
 def ingest(home, path, **how):
     engine = open_catalogue(home)
     done = catalogue_files(
-        [path], home=home, engine=engine, rule=SplitRecipe(), provenance=Provenance("t"), jobs=1, **how
+        [path], home=home, engine=engine, rule=SplitRecipe(), provenance=Provenance("t"), **settings(jobs=1, **how)
     )
     engine.dispose()
     return done

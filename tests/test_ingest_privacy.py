@@ -16,8 +16,9 @@ from pydicom.dataset import Dataset
 from whole_fixtures import run
 
 from db.engine import open_catalogue
-from tasks.ingest_files import catalogue_files
+from tasks.ingest_files import Decoding, Reading, catalogue_files
 from tests import dicom_files
+from tests.ingest_settings import settings
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 
@@ -127,8 +128,8 @@ def test_no_canary_reaches_the_home_the_logs_or_the_output(export, tmp_path, cap
             engine=engine,
             rule=SplitRecipe(),
             provenance=Provenance("tester"),
-            labels=labels,
-            jobs=2,
+            reading=Reading(labels=labels),
+            decoding=Decoding(jobs=2),
             progress=lambda *call: told.append(repr(call)),
         )
     engine.dispose()
@@ -161,7 +162,12 @@ def test_age_sex_and_burned_in_annotation_are_kept_for_subgroups(export, tmp_pat
     home = tmp_path / "home"
     engine = open_catalogue(home)
     catalogue_files(
-        [folder], home=home, engine=engine, rule=SplitRecipe(), provenance=Provenance("t"), labels=labels, jobs=2
+        [folder],
+        home=home,
+        engine=engine,
+        rule=SplitRecipe(),
+        provenance=Provenance("t"),
+        **settings(labels=labels, jobs=2),
     )
     engine.dispose()
     with sqlite3.connect(home / "catalogue.sqlite") as connection:

@@ -23,6 +23,7 @@ from tasks.compute import dask_decode
 from tasks.ingest_files import catalogue_files
 from tests import dicom_files
 from tests.bomb import Bomb
+from tests.ingest_settings import settings
 from wrist_model.errors import UsageError
 from wrist_model.intake.examine_file import Context, Task
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -118,7 +119,9 @@ def test_two_ingests_at_once_double_nothing_and_both_add_up(tmp_path):
 def ingest(home, path, **how):
     engine = open_catalogue(home)
     try:
-        return catalogue_files([path], home=home, engine=engine, rule=SplitRecipe(), provenance=Provenance("t"), **how)
+        return catalogue_files(
+            [path], home=home, engine=engine, rule=SplitRecipe(), provenance=Provenance("t"), **settings(**how)
+        )
     finally:
         engine.dispose()
 

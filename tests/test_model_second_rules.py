@@ -66,13 +66,13 @@ def test_the_control_arm_has_the_same_size_and_no_patient_on_both_sides() -> Non
 def test_every_frozen_layers_drop_connect_is_off_for_every_number_of_free_layers() -> None:
     import keras
 
-    from wrist_model.network import assemble
+    from wrist_model.network import assemble, freeze_boundary
 
     layers = assemble.build("efficientnetb0", NetworkRecipe(image_size=32), seed=1, free_all=True).backbone_layers
     drops = [place for place, layer in enumerate(layers) if isinstance(layer, keras.layers.Dropout)]
     assert drops and all(layers[place].rate > 0 for place in drops)
     for free in range(len(layers) - 1, 0, -1):
-        assemble.freeze(layers[: len(layers) - free])
+        freeze_boundary.freeze(layers[: len(layers) - free])
         for place in drops:
             assert (layers[place].rate == 0) == (place < len(layers) - free), (free, place)
 

@@ -11,6 +11,7 @@ from demo_data import demo_refs
 from pointing import pointing
 from sklearn.metrics import roc_auc_score
 
+from db.home import work_folders
 from wrist_model import recipe
 from wrist_model.synthetic import dataset
 
@@ -34,9 +35,11 @@ def test_each_network_learns_the_fractures_from_scratch_and_looks_at_them(demo, 
     seed, images, folder = demo
     seeded = replace(RECIPE, training=replace(RECIPE.training, seed=RECIPE.training.seed + seed))
     splits = images.of("train"), images.of("validation")
-    trained = fit.train(*splits, seeded, architecture, home=folder, run_id=architecture, on_epoch=lambda epoch: None)
+    trained = fit.train(
+        *splits, seeded, architecture, folders=work_folders(folder), run_id=architecture, on_epoch=lambda epoch: None
+    )
     test, model = images.of("test"), folder / "models" / f"{trained.artifact_sha256}.keras"
-    scores = inference.predict(model, test, home=folder)
+    scores = inference.predict(model, test)
     studies = sorted({ref.study_uid for ref in test})
     of = {study: [i for i, ref in enumerate(test) if ref.study_uid == study] for study in studies}
     truth = [test[of[study][0]].label for study in studies]

@@ -58,7 +58,7 @@ def test_a_picture_that_stands_twice_is_computed_once(tmp_path: Path) -> None:
 def test_an_interrupted_writer_leaves_whole_rows_that_the_next_one_keeps(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         feature_store.Store(tmp_path, KEY).ensure(keys(10), Compute(stop_after=6), 1.0)
-    (segment,) = tmp_path.glob("features/*/*.rows")
+    (segment,) = tmp_path.glob("*/*.rows")
     with segment.open("ab") as stream:
         stream.write(b"half a row")
     compute, store = Compute(), feature_store.Store(tmp_path, KEY)
@@ -68,7 +68,7 @@ def test_an_interrupted_writer_leaves_whole_rows_that_the_next_one_keeps(tmp_pat
 
 def test_a_damaged_row_is_seen_and_computed_again(tmp_path: Path) -> None:
     feature_store.Store(tmp_path, KEY).ensure(keys(10), Compute(), 1.0)
-    (segment,) = tmp_path.glob("features/*/*.rows")
+    (segment,) = tmp_path.glob("*/*.rows")
     with segment.open("r+b") as stream:
         stream.seek(4 * ROW + 7)
         stream.write(b"\x55")
@@ -82,7 +82,7 @@ def test_the_least_recently_used_rows_go_first(tmp_path: Path) -> None:
     store = feature_store.Store(tmp_path, KEY)
     for name in ("a", "b"):
         store.ensure(keys(10, name), Compute(), limit)
-    for age, path in enumerate(sorted(tmp_path.glob("features/*/*.rows"))):
+    for age, path in enumerate(sorted(tmp_path.glob("*/*.rows"))):
         os.utime(path, (1000 + age, 1000 + age))
     feature_store.Store(tmp_path, KEY).ensure(keys(10, "a"), Compute(), limit)
     store.ensure(keys(10, "c"), Compute(), limit)

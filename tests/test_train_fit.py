@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from db.home import work_folders
 from tests import train_data
-from wrist_model.network import keras_file, pretrained_weights
-from wrist_model.recipe import ARCHITECTURES, Recipe
+from wrist_model.network import backbone, keras_file, pretrained_weights
+from wrist_model.recipe import Recipe
 from wrist_model.records import Epoch, ImageRef, TrainedModel
 from wrist_model.scoring import inference
 from wrist_model.training import fit as training
 from wrist_model.training import image_batches
 
+ARCHITECTURES = backbone.names()
 DONE: dict[object, TrainedModel] = {}
 
 
@@ -47,7 +49,9 @@ def fit(
     if same in DONE:
         return DONE[same]
     told: list[Epoch] = []
-    found = training.train(*pictures, recipe, architecture, home=home, run_id=run_id, on_epoch=told.append)
+    found = training.train(
+        *pictures, recipe, architecture, folders=work_folders(home), run_id=run_id, on_epoch=told.append
+    )
     assert tuple(told) == found.history
     DONE[same] = found
     return found
@@ -58,11 +62,11 @@ def losses(model: TrainedModel) -> np.ndarray:
 
 
 def scores(model: TrainedModel, refs: list[ImageRef], home: Path) -> np.ndarray:
-    return inference.predict(home / "models" / f"{model.artifact_sha256}.keras", refs, home=home)
+    return inference.predict(home / "models" / f"{model.artifact_sha256}.keras", refs)
 
 
 def plain_keras(
-    pictures: tuple[list[ImageRef], list[ImageRef]], recipe: Recipe, architecture: str, backbone: str
+    pictures: tuple[list[ImageRef], list[ImageRef]], recipe: Recipe, architecture: str, weights: str
 ) -> np.ndarray:
     """The recipe written out with keras.applications and model.fit."""
     import keras
@@ -70,13 +74,13 @@ def plain_keras(
     keras.backend.clear_session()
     size, seed, train = train_data.SIZE, recipe.training.seed, pictures[0]
     keras.utils.set_random_seed(seed)
-    builder = {"resnet50": keras.applications.ResNet50, "efficientnetb0": keras.applications.EfficientNetB0}
-    base = builder[architecture](include_top=False, weights=None, input_shape=(size, size, 3))
+    row = backbone.row(architecture)
+    base = row.builder(include_top=False, weights=None, input_shape=(size, size, 3))
     x = keras.layers.GlobalAveragePooling2D()(base.output)
     x = keras.layers.Dense(recipe.network.dense_units, activation="relu")(x)
     x = keras.layers.Dropout(recipe.network.dropout, seed=seed)(x)
     model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(x))
-    base.set_weights(keras.models.load_model(backbone.format(architecture=architecture)).get_weights())
+    base.set_weights(keras.models.load_model(weights.format(architecture=architecture)).get_weights())
     for layer in base.layers[:-10]:
         layer.trainable = False
         if isinstance(layer, keras.layers.Dropout):
@@ -88,7 +92,7 @@ def plain_keras(
 
     def ready(grey: np.ndarray) -> np.ndarray:
         rgb = np.repeat(grey, 3, axis=-1).astype(np.float32)
-        return keras.applications.resnet.preprocess_input(rgb) if architecture == "resnet50" else rgb
+        return getattr(keras.applications, row.keras_module).preprocess_input(rgb)
 
     raw, raw_validation = (image_batches.load(refs, size) for refs in pictures)
     labels, validation_labels = (np.array([ref.label for ref in refs]) for refs in pictures)
@@ -156,7 +160,7 @@ def test_the_saved_network_is_the_frozen_part_followed_by_the_free_part(
     assert whole.input_shape == (None, train_data.SIZE, train_data.SIZE, 1)
     grey = image_batches.load(pictures[1], train_data.SIZE)
     parts = training.prepared(recipe, architecture, pretrained_weights.resolve(backbones, architecture), "float32")
-    assert parts.boundary == training.BACKBONES[architecture].boundary_layer
+    assert parts.boundary == backbone.row(architecture).boundary_layer
     mine = {layer.name: layer for layer in whole.layers}
     for layer in parts.free.layers:
         layer.set_weights(mine[layer.name].get_weights() if layer.name in mine else [])

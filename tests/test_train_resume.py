@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from db.home import work_folders
 from tests import train_data
 from wrist_model.records import Epoch
 from wrist_model.training import checkpoint
@@ -36,7 +37,14 @@ def train(pictures: Path, home: Path) -> dict[str, object]:
     recipe = train_data.recipe(str(pictures / "{architecture}.keras"), epochs=4, views_per_image=4)
     refs = train_data.refs(pictures, 18)
     found = fit.train(
-        refs[:12], refs[12:], recipe, "resnet50", home=home, run_id="run", on_epoch=told, progress=lambda *_: None
+        refs[:12],
+        refs[12:],
+        recipe,
+        "resnet50",
+        folders=work_folders(home),
+        run_id="run",
+        on_epoch=told,
+        progress=lambda *_: None,
     )
     return {
         "artifact": found.artifact_sha256,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from db.home import work_folders
 from tests import train_data
 from wrist_model import recipe as recipes
 from wrist_model.errors import DataError, LeakError
-from wrist_model.records import ImageRef
+from wrist_model.records import ImageRef, TuningTrial
 from wrist_model.tuning import search
 
 
@@ -23,10 +24,17 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ImageRe
 
 def run(ground: tuple[Path, list[ImageRef]], home: Path, trials: int, **changes: object) -> tuple[search.Tuned, list]:
     folder, refs = ground
-    told: list[search.Trial] = []
+    told: list[TuningTrial] = []
     recipe = train_data.recipe(str(folder / "{architecture}.keras"), **changes)
     found = search.tune(
-        refs[:12], refs[12:], recipe, "resnet50", home=home, study_name="s", trials=trials, on_trial=told.append
+        refs[:12],
+        refs[12:],
+        recipe,
+        "resnet50",
+        folders=work_folders(home),
+        study_name="s",
+        trials=trials,
+        on_trial=told.append,
     )
     return found, told
 
@@ -35,12 +43,12 @@ def test_a_tuning_goes_on_where_it_was_and_writes_a_recipe_that_reads_back(
     ground: tuple[Path, list[ImageRef]], tmp_path: Path
 ) -> None:
     first, told = run(ground, tmp_path, 2)
-    assert [each.number for each in told] == [0, 1] and len(first.trials) == 2
+    assert [each.trial for each in told] == [0, 1] and len(first.trials) == 2
     rows = sum(path.stat().st_size for path in tmp_path.glob("features/*/*.rows"))
     second, told = run(ground, tmp_path, 3)
     assert second.trials[:2] == first.trials and len(told) == len(second.trials) == 3
     assert rows == sum(path.stat().st_size for path in tmp_path.glob("features/*/*.rows"))
-    ranks = [(each.value, -each.log_loss) for each in second.trials if each.value is not None]
+    ranks = [(each.value, -each.parameter("log_loss")) for each in second.trials if each.value is not None]
     assert (second.best_trial.value, -second.best_trial.log_loss) == max(ranks)
 
     path = tmp_path / f"{second.best.name}.toml"
@@ -68,13 +76,13 @@ def test_trials_run_side_by_side_in_processes_and_each_counts_once(
     ground: tuple[Path, list[ImageRef]], tmp_path: Path
 ) -> None:
     folder, refs = ground
-    told: list[search.Trial] = []
+    told: list[TuningTrial] = []
     found = search.tune(
         refs[:12],
         refs[12:],
         train_data.recipe(str(folder / "{architecture}.keras")),
         "resnet50",
-        home=tmp_path,
+        folders=work_folders(tmp_path),
         study_name="s",
         trials=3,
         processes=2,
@@ -82,4 +90,4 @@ def test_trials_run_side_by_side_in_processes_and_each_counts_once(
     )
     ended = [each for each in found.trials if each.state in ("complete", "pruned")]
     assert len(ended) >= 3
-    assert sorted(each.number for each in told) == sorted(each.number for each in found.trials)
+    assert sorted(each.trial for each in told) == sorted(each.trial for each in found.trials)

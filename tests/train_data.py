@@ -49,12 +49,11 @@ def backbone(folder: Path, architecture: str) -> Path:
     """A backbone's random weights, as keras.applications saves them, in folder/<architecture>.keras."""
     import keras
 
-    from wrist_model.network.assemble import BACKBONES
+    from wrist_model.network.backbone import row
 
     path = folder / f"{architecture}.keras"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(int(hashlib.sha256(architecture.encode()).hexdigest()[:6], 16))
-        builder = getattr(keras.applications, BACKBONES[architecture].builder)
-        builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)).save(path)
+        row(architecture).builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)).save(path)
     return path

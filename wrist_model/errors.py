@@ -32,6 +32,21 @@ class CatalogueError(WristError):
     """The catalogue can't be used: another key, a newer schema, an unwritable home, a locked file."""
 
 
+class LeaseHeld(CatalogueError):
+    """Somebody else works on what only one may work on at a time; the message says who.
+
+    silent: the holder has not been heard of for too long though its process is there: look again a little later.
+    """
+
+    def __init__(self, message: str, silent: bool = False) -> None:
+        super().__init__(message)
+        self.silent = silent
+
+
+class LeaseLost(CatalogueError):
+    """This process no longer holds what it works on: what it would write now could contradict another's work."""
+
+
 class WeightsError(WristError):
     """Pretrained weights are missing, damaged, or made for another network."""
 

@@ -21,9 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 from annotated_types import Interval
 
 from wrist_model.errors import RecipeError
-
-ARCHITECTURES = ("resnet50", "efficientnetb0")
-
+from wrist_model.network import backbone
 
 DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve", "evaluation.prevalence", "training.replicates")
 """Fields of the sections in `model_json` that are left out of it."""
@@ -53,7 +51,7 @@ class SplitRecipe(Checked):
 
 @dataclass(frozen=True)
 class NetworkRecipe(Checked):
-    architectures: tuple[str, ...] = ARCHITECTURES
+    architectures: tuple[str, ...] = field(default_factory=backbone.by_default)
     weights: str = "imagenet"  # "imagenet", "none", or the path of a .keras or .weights.h5 file
     image_size: Annotated[int, Interval(ge=32, le=1024)] = 224
     # of the backbone, counted from its end; weights = "none" frees all
@@ -170,7 +168,7 @@ class Recipe(Checked):
 
         Its name, its note, and later fields at their neutral value are not in it.
         """
-        content = {key: value for key, value in _canonical(self).items() if key not in ("name", "note")}
+        content = {key: value for key, value in canonical(self).items() if key not in ("name", "note")}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @property
@@ -272,13 +270,14 @@ def write(recipe: Recipe, path: Path) -> None:
     path.write_text(tomli_w.dumps(content), encoding="utf-8")
 
 
-def _canonical(record: Any) -> dict[str, Any]:
+def canonical(record: Any) -> dict[str, Any]:
+    """A recipe or section without later fields at their neutral value: what hashes and keys are taken of."""
     found = {}
     for item in fields(record):
         value = getattr(record, item.name)
         if "since" in item.metadata and value == item.default:
             continue
-        found[item.name] = _canonical(value) if is_dataclass(value) else value
+        found[item.name] = canonical(value) if is_dataclass(value) else value
     return found
 
 
@@ -328,15 +327,14 @@ def _consistent(recipe: Recipe, where: str) -> Recipe:
     low, high = recipe.augmentation.brightness
     if not 0 < low <= high <= 10:
         raise RecipeError(f"{where}: augmentation.brightness is [{low}, {high}]; allowed is 0 < low <= high <= 10.")
-    names = recipe.network.architectures
+    names, known = recipe.network.architectures, backbone.names()
     for name in names:
-        if name not in ARCHITECTURES:
-            raise RecipeError(f"{where}: unknown model {name!r}; known are {', '.join(ARCHITECTURES)}.")
+        if name not in known:
+            raise RecipeError(f"{where}: unknown model {name!r}; known are {', '.join(known)}.")
     if not names or len(set(names)) != len(names):
         raise RecipeError(f"{where}: network.architectures must name each network once: {list(names)}.")
-    if recipe.evaluation.serve not in (*ARCHITECTURES, "ensemble"):
+    if recipe.evaluation.serve not in (*known, "ensemble"):
         raise RecipeError(
-            f"{where}: evaluation.serve is {recipe.evaluation.serve!r}; "
-            f"allowed are {', '.join(ARCHITECTURES)} or ensemble."
+            f"{where}: evaluation.serve is {recipe.evaluation.serve!r}; allowed are {', '.join(known)} or ensemble."
         )
     return recipe

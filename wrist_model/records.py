@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Progress = Callable[[str, int, int, str], None]
@@ -15,8 +16,31 @@ Progress = Callable[[str, int, int, str], None]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
+"""In this order: operating points are fixed on validation before test is predicted."""
 Level = Literal["image", "study"]
 ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class WorkFolders:
+    """Where trainings and tunings keep their files; each is made where it is missing."""
+
+    models: Path  # saved networks, `network_file`
+    runs: Path  # a folder a training: its last state, until it is finished
+    features: Path  # stored features of the frozen parts
+    tensorboard: Path  # a folder a training: TensorBoard's logs
+    tuning: Path  # a journal a study
+
+
+def network_file(models: Path, sha256: str) -> Path:
+    """Where a saved network of that content lies."""
+    return models / f"{sha256}.keras"
+
+
+def pixel_file(pixels: Path, pixel_sha256: str) -> Path:
+    """Where the pixel store keeps a decoded frame: `<aa>/<pixel_sha256>.png`, grey, bone bright."""
+    return pixels / pixel_sha256[:2] / f"{pixel_sha256}.png"
 
 
 @dataclass(frozen=True)
@@ -155,8 +179,18 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class StoredRecipe:
+    """A recipe as the catalogue keeps it: sha256 is of canonical_json, which leaves the name out."""
+
+    sha256: str
+    name: str
+    canonical_json: str
+
+
+@dataclass(frozen=True)
 class TuningTrial:
-    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study; parameters: the others."""
+    """A trial that ended. state: complete, pruned or failed; value: validation AUC by study of its best epoch;
+    parameters: the others, and epochs and log_loss."""
 
     study_name: str
     trial: int
@@ -168,6 +202,10 @@ class TuningTrial:
     seconds: float | None
     parameters: tuple[tuple[str, Any], ...] = ()
     dataset_id: str | None = None
+
+    def parameter(self, name: str) -> Any:
+        """One of the parameters; None where the trial has none of this name."""
+        return dict(self.parameters).get(name)
 
 
 @dataclass(frozen=True)

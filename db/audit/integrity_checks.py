@@ -11,12 +11,15 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Engine, text
 
-from db import leases
 from db.audit.anchor_file import Found
 from db.audit.triggers import postgresql_triggers
+from db.engine import make_engine
+from db.home import model_file
 from db.lookups import environment_sha256
+from db.maintenance.migrate import upgrade
 from db.schema import views
 from db.schema.all_tables import AUDITED, METADATA
+from db.unended_runs import unended
 
 KEPT = 20
 
@@ -53,9 +56,6 @@ def _sqlite_objects(connection: Connection) -> dict[tuple[str, str], str]:
 @cache
 def _sqlite_reference() -> dict[tuple[str, str], str]:
     """What a database that was just made holds."""
-    from db.engine import make_engine
-    from db.maintenance.migrate import upgrade
-
     with TemporaryDirectory() as folder:
         engine = make_engine(f"sqlite:///{folder}/reference.sqlite")
         upgrade(engine, Path(folder))
@@ -236,7 +236,7 @@ def stored_files(connection: Connection, home: Path) -> Iterator[tuple[Path, str
             "SELECT model_version_id, artifact_sha256 FROM model_version WHERE training_run_id IS NOT NULL ORDER BY id"
         )
     ):
-        yield home / "models" / f"{row[1]}.keras", row[1], row[0]
+        yield model_file(home, row[1]), row[1], row[0]
     for table, column in (("explanation", "explanation_id"), ("report", "report_id")):
         for row in connection.execute(text(f"SELECT {column}, path, file_sha256 FROM {table} ORDER BY id")):
             yield home / row[1], row[2], row[0]
@@ -256,11 +256,11 @@ def file_hash(path: Path, sha256: str, where: str) -> Iterator[Found]:
         yield "file", where, f"{path}: its content is not what was stored (hash {sha256[:12]}…)."
 
 
-def orphans(engine: Engine, older_than_seconds: float) -> Iterator[Found]:
-    """Runs without an end and without a sign of life."""
-    for run in leases.unfinished(engine, older_than_seconds):
-        yield (
-            "orphan",
-            run.run_id,
-            f"This {run.kind} began {run.since} and was never ended: `wrist status` says what to do.",
-        )
+def orphans(engine: Engine) -> Iterator[Found]:
+    """Runs without an end that nobody works on."""
+    for run in unended(engine):
+        if run.lost is not None:
+            said = (
+                f"This {run.kind} began {run.since} and was never ended ({run.lost}): `wrist status` says what to do."
+            )
+            yield "orphan", run.run_id, said

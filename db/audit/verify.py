@@ -55,13 +55,11 @@ def verify(
     *,
     anchor: Path | None = None,
     files: bool = True,
-    unended_seconds: float = 6 * 3600.0,
     progress: Progress | None = None,
 ) -> Verdict:
     """Check the whole catalogue in one consistent view of it; nothing is written but the anchor file.
 
     anchor: compared when the file exists, then carried forward when all is well; written when it does not.
-    unended_seconds: a run without an end and without a sign of life for so long is an orphan.
     """
     tell = progress or _silent
     home = Path(engine.get_execution_options()["wrist_home"])
@@ -87,7 +85,7 @@ def verify(
                 checked["files"] = len(stored)
             if anchor is not None and not findings:
                 anchors.write(connection, anchor, ends)
-    warnings = [Finding(*one) for one in integrity_checks.orphans(engine, unended_seconds)]
+    warnings = [Finding(*one) for one in integrity_checks.orphans(engine)]
     return Verdict(not findings, tuple(findings[:KEPT]), tuple(warnings), checked)
 
 

@@ -9,17 +9,22 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from db import fencing, leases
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
-from db.engine import make_engine, plain_errors, reading, writing
-from db.home import sqlite_file
+from db.engine import BUSY_SECONDS, explain, make_engine, plain_errors, reading, writing
+from db.fencing import CATALOGUE
+from db.home import restoring_file, sqlite_file
 from db.maintenance.migrate import upgrade
 from db.schema.all_tables import AUDITED, METADATA
-from wrist_model.errors import CatalogueError
+from db.schema.revisions import HEAD, stored_revision
+from wrist_model.errors import CatalogueError, LeaseHeld
 
 STEP = 20_000
 
@@ -46,39 +51,100 @@ def backup(engine: Engine, target: Path) -> Path:
     except OSError as error:
         raise CatalogueError(f"{target}: can't be written ({error.strerror}). Give another file.") from None
     finally:
-        for rest in partial.parent.glob(partial.name + "*"):
-            rest.unlink(missing_ok=True)
+        _unlink(partial)
     return target
 
 
 def restore(source: Path, home: Path, url: str) -> str:
     """Make the database at `url` that of the backup, checked first; returns where the database before it is kept.
 
-    SQLite: the present file is moved aside. PostgreSQL: only into a database without rows. Raises CatalogueError for a
-    file that is no backup, is damaged or does not verify; then nothing was changed.
+    SQLite: the rows of the present file are replaced in one transaction, after a copy beside it; a file that can't be
+    read is moved aside. PostgreSQL: only into a database without rows. Takes the catalogue's lease: nobody else writes
+    meanwhile, and who holds something from before it writes nothing after it. Raises LeaseHeld while somebody is at
+    work, CatalogueError for a file that is no backup, is damaged or does not verify; then nothing was changed.
     """
-    checked = _checked_copy(source, home)
+    file = sqlite_file(url)
+    with _alone(file, url):
+        checked = _checked_copy(source, home)
+        try:
+            if file is None:
+                into_postgresql(checked, home, url)
+                return ""
+            kept = _aside(file) if file.exists() else ""
+            if not kept or not _readable(file) or not _into_sqlite(checked, file, url):
+                for rest in (Path(f"{file}-wal"), Path(f"{file}-shm")):
+                    rest.unlink(missing_ok=True)
+                checked.replace(file)
+            return kept
+        finally:
+            _unlink(checked)
+
+
+@contextmanager
+def _alone(file: Path | None, url: str) -> Iterator[None]:
+    """The lease of the whole catalogue, where there is one that has leases; nobody can be at work on another."""
+    if file is None or not file.exists() or not _readable(file):
+        yield
+        return
+    engine = make_engine(url)
+    lease = leases.held(engine, CATALOGUE)
     try:
-        file = sqlite_file(url)
-        if file is None:
-            into_postgresql(checked, home, url)
-            return ""
-        kept = ""
-        if file.exists():
-            aside = file.with_name(f"{file.name}.before-restore")
-            number = 1
-            while aside.exists():
-                number += 1
-                aside = file.with_name(f"{file.name}.before-restore-{number}")
-            _copy_sqlite(file, aside) if _readable(file) else shutil.copy(file, aside)
-            kept = str(aside)
-        for rest in (Path(f"{file}-wal"), Path(f"{file}-shm")):
-            rest.unlink(missing_ok=True)
-        checked.replace(file)
-        return kept
+        if lease is None and _has_leases(engine):
+            lease = leases.acquire(engine, CATALOGUE)
+    except LeaseHeld:
+        raise
+    except CatalogueError:  # it is damaged: that is why it is restored
+        lease = None
+    try:
+        yield
     finally:
-        for rest in checked.parent.glob(checked.name + "*"):
-            rest.unlink(missing_ok=True)
+        if lease is not None:
+            with suppress(CatalogueError):
+                leases.release(engine, lease)  # a restored catalogue knows nothing of it
+            leases.forget(engine, lease)
+        engine.dispose()
+
+
+def _has_leases(engine: Engine) -> bool:
+    """Whether a catalogue is of this code's schema. A damaged one, or one of another schema, has none to ask for."""
+    with plain_errors(engine):
+        return stored_revision(engine) == HEAD
+
+
+def _aside(file: Path) -> str:
+    """Copy the present file beside itself; returns where."""
+    aside = file.with_name(f"{file.name}.before-restore")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = file.with_name(f"{file.name}.before-restore-{number}")
+    _copy_sqlite(file, aside) if _readable(file) else shutil.copy(file, aside)
+    return str(aside)
+
+
+def _into_sqlite(checked: Path, file: Path, url: str) -> bool:
+    """Every page of a checked copy into the file that other processes may have open, in one transaction: no writer is
+    left with a file that has no name any more. False: the file is too damaged for that.
+
+    Raises LeaseLost when somebody else has taken the catalogue by now.
+    """
+    engine = make_engine(url)
+    if leases.held(engine, CATALOGUE):
+        with writing(engine, chained=False) as connection:
+            fencing.require(connection, CATALOGUE)
+            fencing.refresh(connection)
+    engine.dispose()
+    source, target = sqlite3.connect(checked), sqlite3.connect(file, timeout=BUSY_SECONDS)
+    try:
+        source.backup(target)
+    except sqlite3.OperationalError as error:
+        raise explain(str(error), str(file)) from None
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        source.close()
+        target.close()
+    return True
 
 
 def _checked_copy(source: Path, home: Path) -> Path:
@@ -86,9 +152,8 @@ def _checked_copy(source: Path, home: Path) -> Path:
     if not source.is_file():
         raise CatalogueError(f"{source}: no such backup file.")
     home.mkdir(parents=True, exist_ok=True)
-    copy = home / "restoring.sqlite"
-    for rest in home.glob("restoring.sqlite*"):
-        rest.unlink()
+    copy = restoring_file(home)
+    _unlink(copy)
     shutil.copy(source, copy)
     engine = make_engine(f"sqlite:///{copy}").execution_options(wrist_home=str(home))
     try:
@@ -102,12 +167,19 @@ def _checked_copy(source: Path, home: Path) -> Path:
             raise CatalogueError(f"{source}: not restored, the backup does not verify: {first.where}: {first.message}")
     except CatalogueError:
         engine.dispose()
-        for rest in home.glob("restoring.sqlite*"):
-            rest.unlink()
+        _unlink(copy)
         raise
+    with writing(engine, fenced=False) as connection:
+        fencing.expel_all(connection)  # nobody works on what a backup says is under way
     engine.dispose()
     _one_file(copy)
     return copy
+
+
+def _unlink(file: Path) -> None:
+    """Remove a SQLite file and what SQLite keeps beside it."""
+    for each in file.parent.glob(file.name + "*"):
+        each.unlink(missing_ok=True)
 
 
 def _one_file(file: Path) -> None:
@@ -157,7 +229,10 @@ def into_postgresql(checked: Path, home: Path, url: str) -> None:
                 "The PostgreSQL database holds a catalogue already; a restore never overwrites one. "
                 "Make an empty database and point WRIST_DATABASE_URL at it."
             )
+        lease = fencing.take(into, CATALOGUE)  # raises while somebody is at work
         _rows(source, into)
+        fencing.expel_all(into)
+    leases.forget(engine, lease)
     copy.dispose()
     engine.dispose()
 

@@ -11,9 +11,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine
 
 from db.audit.chain import count
-from db.engine import HEAD, REVISIONS, refuse_newer, stored_revision
 from db.maintenance import grants
 from db.schema import views
+from db.schema.revisions import HEAD, REVISIONS, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError
 
 MIGRATION_LOCK = 0x57524D47

@@ -1,4 +1,4 @@
-"""What `wrist browse` shows: Datasette's metadata for the public views, the documented queries and thumbnails."""
+"""What `wrist browse` shows: Datasette's metadata for the public views, the documented queries, plots and pictures."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import io
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from db.home import sqlite_file
+from db.home import browse_folder, sqlite_file, stored_pixels
 from db.query.documented_queries import queries
-from db.query.plots import PLOTS, page
 from db.schema.all_tables import METADATA
 from db.schema.views import VIEWS
 from wrist_model.errors import CatalogueError
 
-__all__ = ["PLOTS", "command", "heat_map", "metadata", "page", "thumbnail"]
+PLUGINS = Path(__file__).parent / "plugins"
+PLOTS = Path(__file__).parent / "plots.toml"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito, colour-blind safe
 FACETS = {
     "studies": ["label", "split", "source", "body_part"],
     "images": ["format", "label", "split", "inverted", "hardware"],
@@ -40,25 +42,34 @@ FACETS = {
 }
 
 
-def metadata() -> dict[str, Any]:
-    """Datasette's metadata: titles, facets, hidden tables, the queries of docs/sql.md."""
+def metadata(home: Path) -> dict[str, Any]:
+    """Datasette's metadata: titles, facets, hidden tables, the queries of docs/sql.md, the plots."""
     tables: dict[str, Any] = {name: {"facets": FACETS.get(name, [])} for name in VIEWS}
     tables |= {name: {"hidden": True} for name in [*METADATA.tables, "alembic_version", "sqlite_stat1"]}
     named = {_slug(heading): {"title": heading, "sql": sql} for heading, sql in queries().items()}
     about = (
-        'Query the views; docs/sql.md says what their columns mean. <a href="/-/plots">Plots</a>. '
+        'Query the views; docs/sql.md says what their columns mean. <a href="/-/dashboards/plots">Plots</a>. '
         "Read-only. Not for diagnosis."
     )
     return {
         "title": "Wrist: the catalogue and its audit trail",
         "description_html": about,
         "databases": {"catalogue": {"description_html": about, "tables": tables, "queries": named}},
-        "plugins": {},
+        "plugins": {"datasette-dashboards": {"plots": plots()}, "wrist_pictures": {"home": str(home)}},
     }
 
 
+def plots() -> dict[str, Any]:
+    """The dashboard of plots.toml, for the plug-in datasette-dashboards."""
+    dashboard = tomllib.loads(PLOTS.read_text(encoding="utf-8"))
+    for chart in dashboard["charts"].values():
+        chart |= {"db": "catalogue", "library": "vega-lite"}
+        chart["display"] |= {"config": {"range": {"category": COLOURS}, "background": "transparent"}}
+    return dashboard
+
+
 def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> list[str]:
-    """The command that opens Datasette read-only on the catalogue; writes its metadata and plugin below the home.
+    """The command that opens Datasette read-only on the catalogue; writes its metadata below the home.
 
     Raises CatalogueError for PostgreSQL (make a backup and browse that) and where Datasette is not installed.
     """
@@ -69,73 +80,29 @@ def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> 
         )
     try:
         import datasette  # noqa: F401
+        import datasette_dashboards  # noqa: F401
     except ImportError:
         raise CatalogueError(
-            f"Datasette is not installed; the extra `browse` names it: {sys.executable} -m pip install 'datasette<1'"
+            f"Datasette is not installed; the extra `browse` names it: {sys.executable} -m pip install 'datasette<1' "
+            "datasette-dashboards"
         ) from None
-    folder = home / "browse"
-    (folder / "plugins").mkdir(parents=True, exist_ok=True)
-    (folder / "metadata.json").write_text(json.dumps(metadata(), indent=1), encoding="utf-8")
-    (folder / "plugins" / "wrist_thumbnails.py").write_text(PLUGIN, encoding="utf-8")
+    about = browse_folder(home) / "metadata.json"
+    about.parent.mkdir(parents=True, exist_ok=True)
+    about.write_text(json.dumps(metadata(home.absolute()), indent=1), encoding="utf-8")
     return [
         *(sys.executable, "-m", "datasette", "serve", str(file), "--host", host, "--port", str(port)),
-        *("--metadata", str(folder / "metadata.json"), "--plugins-dir", str(folder / "plugins")),
+        *("--metadata", str(about), "--plugins-dir", str(PLUGINS)),
         *("--setting", "sql_time_limit_ms", "10000", "--setting", "allow_download", "off"),
         *("--setting", "default_page_size", "50", "--setting", "suggest_facets", "off"),
+        *("--setting", "max_returned_rows", "2000"),
     ]
 
 
-PLUGIN = '''"""Written by `wrist browse`: small pictures beside ids, bars beside shares, and a page of plots."""
-from pathlib import Path
-
-from datasette import Response, hookimpl
-from markupsafe import Markup
-
-from db.query import datasette_plugin as browse
-
-HOME = Path(__file__).parent.parent.parent
-
-
-@hookimpl
-def render_cell(value, column):
-    if isinstance(value, str) and (column, value[:3]) in browse.CELLS:
-        return Markup(browse.CELLS[column, value[:3]]).format(value)
-    if column in browse.SHARES and isinstance(value, float) and 0 <= value <= 1:
-        return Markup(browse.METER).format(value, value)
-    return None
-
-
-@hookimpl
-def register_routes():
-    def picture(sql, make, kind):
-        async def route(datasette, request):
-            rows = await datasette.get_database().execute(sql, {"uid": request.url_vars["uid"]})
-            made = make(rows.first(), HOME)
-            return Response(made or b"", status=200 if made else 404, content_type=kind)
-
-        return route
-
-    async def plots(datasette, request):
-        database = datasette.get_database()
-        answers = [[tuple(row) for row in (await database.execute(plot.sql)).rows] for plot in browse.PLOTS]
-        return Response.html(browse.page(answers))
-
-    return [
-        (r"^/-/thumbnail/(?P<uid>im-[0-9A-Za-z-]+)$", picture(browse.PLACE, browse.thumbnail, "image/jpeg")),
-        (r"^/-/map/(?P<uid>ex-[0-9A-Za-z-]+)$", picture(browse.MAP, browse.heat_map, "image/png")),
-        (r"^/-/plots$", plots),
-    ]
-
-
-@hookimpl
-def menu_links(datasette, actor):
-    return [{"href": datasette.urls.path("/-/plots"), "label": "Plots"}]
-'''
-PLACE = (
+IMAGE_FILE = (
     "SELECT i.format, i.pixel_sha256, i.inverted, l.root, l.path FROM image i "
     "LEFT JOIN image_location l ON l.image_id = i.id WHERE i.image_uid = :uid"
 )
-MAP = "SELECT path FROM explanation WHERE explanation_id = :uid AND withheld = 0"
+MAP_FILE = "SELECT path FROM explanation WHERE explanation_id = :uid AND withheld = 0"
 _PICTURE = '{0}<br><img src="/-/thumbnail/{0}" width="96" alt="radiograph {0}" loading="lazy" onerror="this.remove()">'
 CELLS = {
     ("image_uid", "im-"): _PICTURE,
@@ -155,10 +122,8 @@ def thumbnail(row: Any, home: Path, size: int = 96) -> bytes | None:
 
     if row is None:
         return None
-    sha256 = row["pixel_sha256"]
-    stored = home / "pixels" / sha256[:2] / f"{sha256}.png"
     decoded = row["format"] == "dicom"
-    file = stored if decoded else Path(row["root"] or "") / (row["path"] or "")
+    file = stored_pixels(home, row["pixel_sha256"]) if decoded else Path(row["root"] or "") / (row["path"] or "")
     try:
         with Image.open(file) as picture:
             grey = picture.convert("L")

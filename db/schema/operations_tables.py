@@ -44,23 +44,20 @@ stage_cost = audited_table(
     optional("peak_bytes", Number),  # largest resident memory
 )
 
-# When a run's process last reported that it is working. Not audited.
-heartbeat = Table(
-    "heartbeat",
+# Who works on what only one process may work on at a time, and until when. Not audited.
+lease = Table(
+    "lease",
     METADATA,
-    Column("run_id", Text, primary_key=True),  # the run
-    required("at", Text),  # the last report
-    required("host", Text),  # machine
-    required("pid", Number),  # process
-    required("note", Text),  # the process's start time, or a remark
-)
-
-# Who is doing what only one process may do at a time (retrain). Not audited.
-work_lock = Table(
-    "work_lock",
-    METADATA,
-    Column("name", Text, primary_key=True),  # what is locked
-    required("owner", Text),  # who holds it
-    required("acquired_at", Text),  # since when
-    required("renewed_at", Text),  # last sign that the owner is working
+    Column("resource", Text, primary_key=True),  # a run, `retrain`, the scoring queue, or the whole catalogue
+    required("fence", Number),  # how often it was taken
+    optional("owner", Text),  # a random word, NULL while nobody has it
+    optional("host", Text),  # machine
+    optional("boot_id", Text),  # the machine's boot
+    optional("pid_namespace", Text),  # where the process id means something
+    optional("pid", Number),  # the holder's process
+    optional("begun", Real),  # when that process began, seconds since the boot
+    optional("prefect_flow_run_id", Text),  # the flow run that holds it
+    optional("renewed", Real),  # seconds: of the server's clock on PostgreSQL, since the boot on SQLite
+    optional("acquired_at", Text),  # since when, to read
+    optional("renewed_at", Text),  # last renewal, to read
 )

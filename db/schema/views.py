@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from db.engine import HEAD
+from db.schema.revisions import HEAD
 
 FROZEN = Path(__file__).parents[1] / "migrations" / "versions"
 """An earlier schema's views: `0001_views.sql`. A change to VIEWS needs a revision of its own, and freezes them so."""

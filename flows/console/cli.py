@@ -64,6 +64,7 @@ def _options(
 
 def main() -> None:
     """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
+    output.print_anything()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:  # accepted anywhere

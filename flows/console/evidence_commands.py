@@ -33,14 +33,14 @@ def evaluate(
         return _recompute(as_json)
     check(recipe, model)
     with prefect():
-        from flows.evaluate import evaluate as flow
+        from flows.evaluate import evaluate as evaluate_flow
 
-        found = flow(dataset, recipe, model)
+        found = evaluate_flow(dataset, recipe, model)
         if show_leak:
-            from flows.show_leak import show as leak
+            from flows.show_leak import show_leak as show_leak_flow
             from tasks.leak_demonstration import sentence
 
-            leaks = leak(found, recipe, model)
+            leaks = show_leak_flow(found, recipe, model)
             return show({"evaluations": found, "leak": leaks}, as_json, lambda: print("\n".join(map(sentence, leaks))))
     return show({"evaluations": found}, as_json, lambda: print("\n".join(found)))
 
@@ -62,18 +62,18 @@ def explain(recipe: RecipeFile = "report", as_json: Json = False) -> None:
     """Make Grad-CAM maps for the gallery of the newest evaluations."""
     check(recipe)
     with prefect():
-        from flows.explain import explain as flow
+        from flows.explain import explain as explain_flow
 
-        made = flow(None, recipe)
+        made = explain_flow(None, recipe)
     show({"maps": made}, as_json, lambda: print(f"{made} maps"))
 
 
 def report(as_json: Json = False) -> None:
     """Write the HTML report of the newest evaluations."""
     with prefect():
-        from flows.report import report as flow
+        from flows.report import report as report_flow
 
-        path = flow()
+        path = report_flow()
     show({"report": path}, as_json, lambda: print(path))
 
 
@@ -82,9 +82,8 @@ def explain_prediction(
     as_json: Json = False,
 ) -> None:
     """Where a prediction comes from: model, training, weights, recipe, data, files, code, libraries, machine."""
+    from db import lineage
     from db.engine import open_catalogue
-    from db.lineage import explain_prediction as explain
-    from db.lineage import lines
 
-    found = explain(open_catalogue(existing=True), prediction)
-    show(found, as_json, lambda: print("\n".join(lines(found))))
+    found = lineage.explain_prediction(open_catalogue(existing=True), prediction)
+    show(found, as_json, lambda: print("\n".join(lineage.lines(found))))

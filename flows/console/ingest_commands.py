@@ -33,26 +33,28 @@ def ingest(
     check("report", paths=paths, roots=True)
     with prefect():
         from db.home import home
-        from flows.ingest import ingest as flow
+        from flows.ingest import ingest as ingest_flow
         from tasks.ingest import places
         from tasks.remembered_roots import Root
-        from tasks.remembered_roots import remember as note
+        from tasks.remembered_roots import remember as remember_root
         from wrist_model.sources.plan import absolute
 
-        counts = flow(paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster)
+        counts = ingest_flow(
+            paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster
+        )
         for place in places(paths, labels, source, body_part) if remember and paths else ():
             file = str(absolute(place.labels)) if place.labels else None
-            note(home(), Root(str(absolute(place.path)), file, place.source, place.body_part))
-    show(counts, as_json, lambda: _tell_counts(counts))
+            remember_root(home(), Root(str(absolute(place.path)), file, place.source, place.body_part))
+    show(counts, as_json, lambda: _print_counts(counts))
 
 
-def _tell_counts(counts: dict[str, Any]) -> None:
+def _print_counts(counts: dict[str, Any]) -> None:
     parts = [f"{number} {name}" for name, number in counts.items() if name not in ("seen", "reasons") and number]
     print(f"{counted(counts['seen'], 'file')} seen: {', '.join(parts) or 'nothing'}")
-    _tell_quarantined(counts)
+    print_quarantined(counts)
 
 
-def _tell_quarantined(counts: dict[str, Any]) -> None:
+def print_quarantined(counts: dict[str, Any]) -> None:
     for reason, number in sorted(counts["reasons"].items()):
         print(f"  quarantined as {reason}: {number}")
     if counts["reasons"]:
@@ -64,14 +66,14 @@ def split(
     as_json: Json = False,
 ) -> None:
     """Show the patient-level split and the guard's findings; freeze a data-set version."""
-    from tasks.split_preview import look
+    from tasks.split_preview import preview_split
 
-    found = look()
+    found = preview_split()
     if freeze:
         with prefect():
-            from flows.freeze import freeze as flow
+            from flows.freeze import freeze as freeze_flow
 
-            found["dataset_id"] = flow()
+            found["dataset_id"] = freeze_flow()
 
     def tell() -> None:
         print(f"{'split':<12}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
@@ -96,9 +98,9 @@ def locate(
     as_json: Json = False,
 ) -> None:
     """The file behind a catalogued or quarantined id, found again by walking its folder."""
-    from tasks.locate import locate as find
+    from tasks.locate import locate as locate_file
 
-    found = str(find(target, folder))
+    found = str(locate_file(target, folder))
     show({"file": found}, as_json, lambda: print(found))
 
 
@@ -107,9 +109,9 @@ def relabel(
     as_json: Json = False,
 ) -> None:
     """Store a new label version; the old labels stay."""
-    from tasks.relabel import relabel as change
+    from tasks.relabel import relabel as relabel_studies
 
-    found = change(file)
+    found = relabel_studies(file)
     show(
         found,
         as_json,
@@ -128,10 +130,10 @@ def exclude(
     """Leave an image, a study or a patient out of later data-set versions."""
     from dataclasses import asdict
 
-    from db import labels
+    from db import exclusions
     from db.engine import open_catalogue
     from tasks.runtime.provenance import provenance
 
-    done = labels.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
+    done = exclusions.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
     word = "taken in again" if undo else "left out of later data-set versions"
     show(asdict(done), as_json, lambda: print(f"{done.target}: {counted(done.n_images, 'image')} {word}."))

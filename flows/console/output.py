@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,22 @@ from typing import Any
 
 DEBUG = False
 ROOT = Path(__file__).parents[2]
+
+
+def print_anything() -> None:
+    """What the console's encoding lacks is printed as an escape, `\\u2026`; it is never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def can_print(text: str) -> bool:
+    """Whether standard output's encoding has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def say(message: str) -> None:
@@ -34,6 +50,8 @@ def counted(number: int, one: str, many: str = "") -> str:
 def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
     """The result as JSON, or as `tell` prints it."""
     if as_json:
-        print(json.dumps(result, indent=2, default=str))
+        from db.query.json_text import json_text
+
+        print(json_text(result, indent=2))
     else:
         tell()

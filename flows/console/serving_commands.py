@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from flows.console.ingest_commands import _tell_quarantined
+from flows.console.ingest_commands import print_quarantined
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Paths, Source
 from flows.console.output import counted, show
 from flows.console.session import check, prefect
-from flows.console.sql import _cell
+from flows.console.sql import cell_text
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Let a model version serve from now on, by hand; an earlier champion is rolled back to the same way."""
-    from tasks.gate import by_hand
+    from tasks.promote import by_hand
 
     found = by_hand(model_version, reason)
     show(found, as_json, lambda: print(f"{found['model_version_id']} serves now ({found['decision']})."))
@@ -47,13 +47,13 @@ def predict(
 
     models.model(open_catalogue(existing=True), model)  # an unknown one is said at once
     with prefect():
-        from flows.predict import score as flow
+        from flows.predict import predict as predict_flow
 
-        result = flow(paths, model, source, body_part, jobs, cluster)
+        result = predict_flow(paths, model, source, body_part, jobs, cluster)
 
     def tell() -> None:
         before, model_version_id = result["before"], result["model_version_id"]
-        _tell_quarantined(result["ingest"])
+        print_quarantined(result["ingest"])
         if result["evaluation_id"] is None and not before:
             print(f"Nothing to score with {model_version_id}: no study was catalogued there.")
         for row in result["studies"]:
@@ -73,9 +73,9 @@ def predict(
 def champion(as_json: Json = False) -> None:
     """Who serves, and why."""
     from db import models, promotions
-    from db import report_queries as facts_of
     from db.engine import open_catalogue
     from wrist_model.errors import DataError
+    from wrist_model.scoring.serving_point import locked_serving_point
 
     engine = open_catalogue(existing=True)
     model = promotions.champion(engine)
@@ -83,10 +83,8 @@ def champion(as_json: Json = False) -> None:
         raise DataError(
             "No model serves yet: `wrist retrain PATH` trains and decides, `wrist promote ID` decides by hand."
         )
-    decided = facts_of.last_decision(engine, model.model_version_id)
-    point = next(
-        one for one in models.operating_points(engine, model.model_version_id) if one.serving and one.level == "study"
-    )
+    decided = promotions.last_decision(engine, model.model_version_id)
+    point = locked_serving_point(models.operating_points(engine, model.model_version_id))
     found = {
         "model_version_id": model.model_version_id,
         "architecture": model.architecture,
@@ -101,6 +99,6 @@ def champion(as_json: Json = False) -> None:
     def tell() -> None:
         for key, value in found.items():
             if value:
-                print(f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else _cell(value)}")
+                print(f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else cell_text(value)}")
 
     show(found, as_json, tell)

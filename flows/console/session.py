@@ -29,7 +29,7 @@ def prefect() -> Iterator[None]:
             os.environ.setdefault(f"PREFECT_LOGGING_FORMATTERS_STANDARD_{kind}_FMT", "%(asctime)s  %(message)s")
     with prefect_api(home(), say) as url:
         _quiet()
-        from tasks.runtime.heartbeat import recover
+        from tasks.runtime.lease import recover
 
         for ended in recover(open_catalogue()):
             say(f"{ended.kind} {ended.run_id} had stopped: {ended.reason}; going on from what it had done.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.console.options import Json
-from flows.console.output import say, say_if_new
+from flows.console.output import can_print, say, say_if_new
 from wrist_model.errors import UsageError
 
 TABLE_ROWS = 10_000
@@ -46,7 +46,8 @@ def sql(
     rows = reader.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
     try:
         if chosen is Format.table:
-            text = table(rows.columns, rows.rows) + "\n"
+            line = "─" if output is not None or can_print("─") else "-"
+            text = table(rows.columns, rows.rows, line) + "\n"
             if output is not None:
                 output.write_text(text, encoding="utf-8")
         else:
@@ -61,18 +62,21 @@ def sql(
         say("0 rows.")
 
 
-def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    """Rows as aligned text: numbers to the right, nothing as an empty cell."""
-    cells = [["" if value is None else _cell(value) for value in row] for row in rows]
+def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]], line: str = "─") -> str:
+    """Rows as aligned text: numbers to the right, nothing as an empty cell, no cell cut.
+
+    Not by rich, which takes 2 ms a row: 20 s for TABLE_ROWS rows of eight columns.
+    """
+    cells = [["" if value is None else cell_text(value) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[n]) for row in cells)]) for n, name in enumerate(columns)]
     right = [bool(rows) and all(isinstance(row[n], int | float | None) for row in rows) for n in range(len(columns))]
 
-    def line(values: list[str] | tuple[str, ...]) -> str:
-        aligned = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
-        return "  ".join(aligned).rstrip()
+    def aligned(values: list[str] | tuple[str, ...]) -> str:
+        padded = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
+        return "  ".join(padded).rstrip()
 
-    return "\n".join([line(columns), line(["─" * width for width in widths]), *map(line, cells)])
+    return "\n".join([aligned(columns), aligned([line * width for width in widths]), *map(aligned, cells)])
 
 
-def _cell(value: object) -> str:
+def cell_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())

@@ -30,24 +30,24 @@ def retrain(
     """The whole job: ingest, freeze, train both, evaluate, gate, report. Run again, it goes on where it was."""
     check(recipe, model, paths, roots=True)
     with prefect():
-        from flows.retrain import retrain as flow
+        from flows.retrain import retrain as retrain_flow
 
-        result = flow(paths, labels, source, body_part, recipe, model, jobs)
-    show(result, as_json, lambda: _tell_retrained(result))
+        result = retrain_flow(paths, labels, source, body_part, recipe, model, jobs)
+    show(result, as_json, lambda: _print_retrained(result))
 
 
-def _tell_retrained(result: dict[str, Any]) -> None:
+def _print_retrained(result: dict[str, Any]) -> None:
     from db.engine import open_catalogue
-    from db.home import home
-    from tasks.headline_metrics import headlines
+    from db.home import catalogue_file, home
+    from tasks.metrics_table import metrics_table
 
     print(f"\nData set {result['dataset_id']}; gate: {result['decision']}.")
     print(f"{'study level, test split':<26}{'AUC':>22}{'sensitivity':>22}{'specificity':>22}")
-    for row in headlines(open_catalogue(), result["evaluations"]):
+    for row in metrics_table(open_catalogue(), result["evaluations"]):
         cells = "".join(f"{row[name]:>22}" for name in ("roc_auc", "sensitivity", "specificity"))
         print(f"{row['architecture']:<26}{cells}")
     print(f"Report:    {result['report']}")
-    print(f"Catalogue: {home() / 'catalogue.sqlite'}")
+    print(f"Catalogue: {catalogue_file(home())}")
 
 
 def train(
@@ -60,9 +60,9 @@ def train(
     """Train a recipe's networks on a frozen data-set version; a new one is frozen when none is named."""
     check(recipe, model)
     with prefect():
-        from flows.train import train as flow
+        from flows.train import train as train_flow
 
-        versions = flow(dataset, recipe, model, tensorboard)
+        versions = train_flow(dataset, recipe, model, tensorboard)
     show({"model_versions": versions}, as_json, lambda: print("\n".join(versions)))
 
 
@@ -77,30 +77,30 @@ def tune(
     """Search learning rate, batch size, dropout, dense units and views on validation; write the best recipe."""
     check(recipe, model)
     with prefect():
-        from flows.tune import tune as flow
+        from flows.tune import tune as tune_flow
 
-        found = flow(dataset, recipe, model, trials, jobs)
+        found = tune_flow(dataset, recipe, model, trials, jobs)
     show(found, as_json, lambda: print("\n".join(f"{key}: {value}" for key, value in found.items())))
 
 
 def demo(as_json: Json = False) -> None:
     """Make synthetic radiographs, run the whole retraining flow on them, and say where everything is."""
-    from db.home import home
+    from db.home import demo_data_folder, home
     from wrist_model.synthetic import dataset
 
-    folder = home() / "demo-data"
+    folder = demo_data_folder(home())
     say("Wrist demo: synthetic radiographs, networks trained from scratch. What it shows is the pipeline, not wrists.")
     made = dataset.write(folder)
     paths, labels = [str(made.mura), str(made.dicom)], ["", str(made.labels)]
     with prefect():
-        from flows.retrain import retrain as flow
+        from flows.retrain import retrain as retrain_flow
 
-        result = flow(paths, labels, "synthetic", "WRIST", "demo")
-    show(result, as_json, lambda: _tell_demo(result))
+        result = retrain_flow(paths, labels, "synthetic", "WRIST", "demo")
+    show(result, as_json, lambda: _print_demo(result))
 
 
-def _tell_demo(result: dict[str, Any]) -> None:
-    _tell_retrained(result)
+def _print_demo(result: dict[str, Any]) -> None:
+    _print_retrained(result)
     print("\nThree queries to try:")
     for sql in QUERIES:
         print(f'  .venv/bin/wrist sql "{sql}"')

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from db.home import prefect_folder
 from flows.console.output import say, say_if_new
 
 POOL = "wrist"
@@ -99,7 +100,7 @@ class Workers:
     """Worker processes of this command; one that died is started again."""
 
     def __init__(self, home: Path, url: str, count: int) -> None:
-        self.home, self.url, self.log = home, url, home / "prefect" / "worker.log"
+        self.home, self.url, self.log = home, url, prefect_folder(home) / "worker.log"
         self.processes = [self._start() for _ in range(count)]
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -182,7 +183,8 @@ def deploy(home: Path, url: str) -> None:
     )
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise CatalogueError(f"The deployments of {ROOT / 'prefect.yaml'} failed: {lines[-1] if lines else 'no word'}")
+        reason = lines[-1] if lines else "Prefect gave no reason"
+        raise CatalogueError(f"The deployments of {ROOT / 'prefect.yaml'} failed: {reason}")
 
 
 def _tell(home: Path, url: str) -> None:

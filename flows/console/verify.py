@@ -24,10 +24,11 @@ def verify(
     """Check the audit chain, stored hashes, the split guard and orphaned runs; exit 1 when anything is off."""
     from dataclasses import asdict
 
-    from db.audit.verify import verify as check
+    from db.audit.verify import verify as verify_catalogue
     from db.engine import open_catalogue
 
-    verdict = check(open_catalogue(existing=True), anchor=anchor, progress=_line if sys.stderr.isatty() else None)
+    progress = _line if sys.stderr.isatty() else None
+    verdict = verify_catalogue(open_catalogue(existing=True), anchor=anchor, progress=progress)
 
     def tell() -> None:
         for finding in verdict.findings:

@@ -1,4 +1,4 @@
-"""After a crash: end runs that have no process, in the catalogue by its own heartbeats, in Prefect by its processes.
+"""After a crash: end runs that have no process, in the catalogue by its leases, in Prefect by its processes.
 
 `wrist up` calls it every quarter of a minute; the console calls the catalogue's part before each command. The server
 of a home listens on 127.0.0.1 alone, so that its workers, and the runs they start, are processes of this machine.
@@ -33,20 +33,24 @@ def end_crashed_runs(url: str, without_process: dict[UUID, float]) -> list[str]:
     without_process: since when (monotonic seconds) each running flow run was seen to have no process of a worker; the
     caller passes the same dictionary each time. A worker's run counts as crashed after NO_PROCESS_SECONDS without a
     process, a subflow's when its parent has ended, and one of the console after NO_HEARTBEAT_SECONDS of watching
-    without a heartbeat: a server that was itself down has recorded none. The subflows of a crashed run end with it.
+    without a heartbeat: a server that was itself down has recorded none. One that holds a lease in the catalogue is at
+    work, seen or not. The subflows of a crashed run end with it.
     """
     from db.engine import open_catalogue
-    from tasks.runtime.heartbeat import recover
+    from db.leases import holders
+    from tasks.runtime.lease import recover
 
-    sentences = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(open_catalogue())]
+    engine = open_catalogue()
+    sentences = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(engine)]
     with connected(url) as client:
         running = _under_way(client)
-        started_here = _runs_with_a_process() if running else set()
+        at_work = _runs_with_a_process() if running else set()
+        at_work |= {str(one.prefect_flow_run_id) for one in holders(engine) if one.lost is None} if running else set()
         now = time.monotonic()
         for run_id in set(without_process) - {run.id for run in running}:
             del without_process[run_id]
         for run in running:
-            if str(run.id) in started_here:
+            if str(run.id) in at_work:
                 without_process.pop(run.id, None)
             elif _has_crashed(client, run, now - without_process.setdefault(run.id, now)):
                 _mark_crashed(client, run)

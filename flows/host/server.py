@@ -17,9 +17,12 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from db import machine
+from db.home import prefect_folder
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -36,7 +39,7 @@ def environment(home: Path) -> dict[str, str]:
 
     A server on this machine is never asked through a proxy.
     """
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
     no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + [HOST, "localhost"]))
     return {
@@ -79,7 +82,7 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
     port: where to start one; None takes a free port. Raises UsageError when the port is in use, CatalogueError when
     the server doesn't start.
     """
-    folder = home / "prefect"
+    folder = prefect_folder(home)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         users = (folder / "users.lock").open("a")
@@ -117,15 +120,12 @@ def _share(users: IO[str]) -> None:
 
 def recorded(home: Path) -> str | None:
     """The URL of the server that this home recorded, if that very process lives and answers."""
-    import psutil
-
     try:
-        record = json.loads((home / "prefect" / RECORD).read_text())
-        process = psutil.Process(int(record["pid"]))
-        if abs(process.create_time() - float(record["created"])) > 1:
-            return None
-        url = str(record["url"])
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        said = json.loads((prefect_folder(home) / RECORD).read_text())
+        url, process = str(said["url"]), machine.Process(**said["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if machine.is_gone(process):
         return None
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -135,10 +135,14 @@ def recorded(home: Path) -> str | None:
     return None
 
 
-def _start(home: Path, port: int) -> str:
-    import psutil
+def record(home: Path, url: str, pid: int) -> None:
+    """Remember which process serves this home, and where."""
+    said = {"url": url, "process": asdict(machine.process(pid))}
+    (prefect_folder(home) / RECORD).write_text(json.dumps(said))
 
-    folder = home / "prefect"
+
+def _start(home: Path, port: int) -> str:
+    folder = prefect_folder(home)
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
@@ -153,13 +157,12 @@ def _start(home: Path, port: int) -> str:
             stderr=sink,
             start_new_session=True,
         )
-    record = {"url": url, "pid": process.pid, "created": psutil.Process(process.pid).create_time()}
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             raise CatalogueError(f"The Prefect server stopped while starting; {log} says why.")
         if answers(url, 1.0):
-            (folder / RECORD).write_text(json.dumps(record))
+            record(home, url, process.pid)
             return url
         time.sleep(0.2)
     process.kill()

@@ -20,9 +20,9 @@ CHUNK = 64 * BATCH
 
 
 def predict(
-    model_path: Path, refs: Sequence[ImageRef], *, home: Path, address: str, progress: Progress | None = None
+    model_path: Path, refs: Sequence[ImageRef], *, address: str, progress: Progress | None = None
 ) -> np.ndarray:
-    """P(positive) of each image, float64 (n,), in the order of refs, as `wrist_model.inference.predict`.
+    """P(positive) of each image, float64 (n,), in the order of refs, as `wrist_model.scoring.inference.predict`.
 
     Raises UsageError when there is no scheduler at address, DataError as there.
     """
@@ -31,7 +31,7 @@ def predict(
         from distributed import as_completed
 
         parts = {
-            client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), str(home), pure=False): at
+            client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), pure=False): at
             for at in range(0, len(refs), CHUNK)
         }
         done = 0
@@ -44,9 +44,9 @@ def predict(
     return found
 
 
-def _chunk(model_path: str, refs: Sequence[ImageRef], home: str) -> np.ndarray:
+def _chunk(model_path: str, refs: Sequence[ImageRef]) -> np.ndarray:
     from wrist_model.network.tensorflow_setup import load_tensorflow
     from wrist_model.scoring.inference import predict as here
 
     load_tensorflow()
-    return here(Path(model_path), refs, home=Path(home))
+    return here(Path(model_path), refs)

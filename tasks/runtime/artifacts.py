@@ -12,9 +12,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from db.stage_costs import StoredCost
+from tasks.runtime.progress import in_a_run
 from wrist_model.recipe import GateRecipe
-from wrist_model.records import Comparison, Metric
+from wrist_model.records import Comparison
+from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ReportData
+from wrist_model.scoring.serving_point import serving_metrics
 
 PICTURES_BYTES = 170_000
 HEADLINE = ("roc_auc", "accuracy", "sensitivity", "specificity", "f1_positive", "f1_negative", "cohen_kappa")
@@ -23,22 +26,9 @@ CURVES = ("roc", "history", "confusion", "calibration")
 
 def report(data: ReportData, path: Path) -> None:
     """Store the summary of a report in the run at hand: metrics, decision, curves, maps. Nothing without a run."""
-    if not in_a_run():
-        return
-    from prefect.artifacts import create_markdown_artifact
-
-    create_markdown_artifact(
-        markdown=summary(data, path),
-        key="report",
-        description=f"{data.dataset.dataset_id}, recipe {data.recipe_name}: {data.decision or 'not decided'}",
-    )
-
-
-def in_a_run() -> bool:
-    """Whether this code works for a Prefect run, so that an artifact would have a place."""
-    from prefect.context import FlowRunContext, TaskRunContext
-
-    return TaskRunContext.get() is not None or FlowRunContext.get() is not None
+    if in_a_run():  # the pictures take a while
+        description = f"{data.dataset.dataset_id}, recipe {data.recipe_name}: {data.decision or 'not decided'}"
+        markdown("report", description, summary(data, path))
 
 
 def markdown(key: str, description: str, text: str) -> None:
@@ -53,10 +43,6 @@ def gate(
     challenger: str, decision: str, reason: str, found: Sequence[Comparison], margins: GateRecipe, looks: int
 ) -> None:
     """Store the gate's comparison as a table in the run at hand."""
-    if not in_a_run():
-        return
-    from prefect.artifacts import create_markdown_artifact
-
     limit = {
         "roc_auc": margins.margin_roc_auc,
         "sensitivity": margins.margin_sensitivity,
@@ -78,7 +64,7 @@ def gate(
             "",
         ]
     lines += [f"Looks at this hold-out so far: {looks} (a person decides past {margins.max_looks})."]
-    create_markdown_artifact("\n".join(lines), key="gate", description=f"{challenger}: {decision}")
+    markdown("gate", f"{challenger}: {decision}", "\n".join(lines))
 
 
 def _signed(value: float | None) -> str:
@@ -87,10 +73,8 @@ def _signed(value: float | None) -> str:
 
 def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) -> None:
     """Store where the time of this run went, beside the mean of the runs before it."""
-    if not in_a_run() or not now:
+    if not now:
         return
-    from prefect.artifacts import create_markdown_artifact
-
     runs = len({cost.run_id for cost in before})
     compared = {0: "no earlier run", 1: "wall s of the run before"}.get(runs, f"mean wall s of the {runs} runs before")
     lines = [f"# Where the time of {flow} went", ""]
@@ -103,7 +87,7 @@ def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) ->
         lines.append(f"| {cost.stage} | {cost.wall_seconds:.1f} | {cpu} | {peak} | {mean} |")
     total = sum(cost.wall_seconds for cost in now)
     lines += ["", f"Altogether {total:.0f} s."]
-    create_markdown_artifact("\n".join(lines), key="costs", description=f"{flow}: {total:.0f} s")
+    markdown("costs", f"{flow}: {total:.0f} s", "\n".join(lines))
 
 
 def summary(data: ReportData, path: Path) -> str:
@@ -134,32 +118,15 @@ def summary(data: ReportData, path: Path) -> str:
     return "\n".join(lines)
 
 
-def metrics_rows(metrics: Sequence[Metric], serving: str | None) -> dict[str, Metric]:
-    """Study-level test metrics over all studies, at the serving point where they need one."""
-    return {
-        one.metric: one
-        for one in metrics
-        if (one.split, one.level, one.subgroup) == ("test", "study", "all") and one.operating_point in (None, serving)
-    }
-
-
 def _table(data: ReportData) -> list[str]:
     """A metric a row, a model a column: Prefect's page is narrow."""
     head = "| | " + " | ".join(f"{model.architecture} {model.model_version_id}" for model in data.models) + " |"
-    found = []
-    for model in data.models:
-        serving = next((p.name for p in model.operating_points if p.serving and p.level == "study"), None)
-        found.append(metrics_rows(model.metrics, serving))
-    rows = [f"| {name} | " + " | ".join(_cell(one.get(name)) for one in found) + " |" for name in HEADLINE]
+    found = [serving_metrics(model.metrics, model.operating_points) for model in data.models]
+    rows = [
+        f"| {name} | " + " | ".join(with_interval(one.get(name), undefined="–") for one in found) + " |"
+        for name in HEADLINE
+    ]
     return [head, "|---" * (len(data.models) + 1) + "|", *rows]
-
-
-def _cell(metric: Metric | None) -> str:
-    if metric is None or metric.value is None:
-        return "–"
-    if metric.ci_low is None or metric.ci_high is None:
-        return f"{metric.value:.3f}"
-    return f"{metric.value:.3f} ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
 
 
 def _curves(data: ReportData) -> Iterable[tuple[str, bytes]]:

@@ -1,66 +1,134 @@
-"""One retrain at a time, whoever starts it: a lock in the catalogue, renewed by a heartbeat."""
+"""Holding a lease while work goes on: a thread renews it, and the work stops when it is lost.
+
+The catalogue's word on who is at work rests on these alone, never on Prefect's: Prefect can call a run crashed that is
+not, and running that is not.
+"""
 
 from __future__ import annotations
 
-import os
-import socket
+import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
 
-import psutil
 from sqlalchemy import Engine
 
-from db import leases
+from db import fencing, leases, machine
 from db.engine import open_catalogue
-from wrist_model.errors import CatalogueError
+from db.unended_runs import Ended, end_abandoned
+from tasks.runtime.provenance import provenance
+from wrist_model.errors import CatalogueError, LeaseHeld, LeaseLost
 
-RENEW_SECONDS = 20
+AGAIN_SECONDS = 2.0  # between two tries to renew, or to take
+Found = TypeVar("Found")
+_log = logging.getLogger(__name__)
+_keepers: ContextVar[tuple[_Keeper, ...]] = ContextVar("keepers", default=())
 
 
 @contextmanager
-def only_one(name: str) -> Iterator[None]:
-    """Hold the lock `name` of this catalogue, or raise CatalogueError that says who holds it.
+def held(resource: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold a resource of the home's catalogue while the block runs, or raise LeaseHeld that says who has it.
 
-    A holder on this machine whose process is gone is replaced at once; one elsewhere after its heartbeat is stale.
+    wait_seconds: how long to wait for whoever has it. Raises LeaseLost from a write, or from `progress`, of the block
+    once it was taken over or could not be renewed in time.
     """
-    engine, owner = open_catalogue(), _me()
-    held = leases.holder(engine, name)
-    if held is not None and _is_gone(held.owner):
-        leases.release(engine, name, held.owner)
-    if leases.acquire(engine, name, owner) is None:
-        raise CatalogueError(
-            f"Another {name} is running on this catalogue ({held.owner if held else 'just begun'}): "
-            "wait until it is done."
-        )
-    done = threading.Event()
-    beat = threading.Thread(target=_renew, args=(engine, name, owner, done), daemon=True, name=f"{name} lock")
-    beat.start()
+    engine = open_catalogue()
+    flow_run = provenance().prefect_flow_run_id
+    patiently(lambda: leases.acquire(engine, resource, flow_run), wait_seconds)
+    with kept(engine, resource):
+        yield
+
+
+@contextmanager
+def kept(engine: Engine, resource: str) -> Iterator[None]:
+    """Renew what this context holds until the block ends, and then give it back, unless the block has."""
+    lease = leases.held(engine, resource)
+    if lease is None:
+        raise LeaseLost(f"{resource} isn't held by this process: nothing was begun.")
+    keeper = _Keeper(engine, lease)
+    before = _keepers.set((*_keepers.get(), keeper))
+    keeper.start()
     try:
         yield
     finally:
-        done.set()
-        beat.join()
-        leases.release(engine, name, owner)
+        keeper.stop()
+        _keepers.reset(before)
+        if leases.held(engine, resource) == lease:
+            try:
+                leases.release(engine, lease)
+            except CatalogueError as error:  # it ends by itself; what the work has to say comes first
+                _log.warning("%s could not be given back: %s", resource, error)
+            leases.forget(engine, lease)
 
 
-def _me() -> str:
-    process = psutil.Process()
-    return f"{socket.gethostname()} process {process.pid} begun {process.create_time():.0f}"
+def patiently(take: Callable[[], Found], wait_seconds: float = 0.0) -> Found:
+    """What `take` gives once nobody holds what it takes, waited for so long; else its LeaseHeld.
+
+    A holder whose process is there but silent is given the time in which it would be heard of again.
+    """
+    begun, told = time.monotonic(), False
+    while True:
+        try:
+            return take()
+        except LeaseHeld as error:
+            waited = time.monotonic() - begun
+            longest = fencing.LOOK_AGAIN_SECONDS + AGAIN_SECONDS if error.silent else 0.0
+            if waited > max(wait_seconds, longest):
+                raise
+            if not told:
+                _log.warning("%s Waiting for it.", error)
+                told = True
+        time.sleep(AGAIN_SECONDS)
 
 
-def _is_gone(owner: str) -> bool:
-    """Whether an owner of this machine is no more; the begin time tells a reused process number."""
-    host, _, process = owner.partition(" process ")
-    number, _, begun = process.partition(" begun ")
-    if host != socket.gethostname() or not number.isdigit() or int(number) == os.getpid():
-        return False
-    try:
-        return f"{psutil.Process(int(number)).create_time():.0f}" != begun
-    except psutil.NoSuchProcess:
-        return True
+def watch() -> Callable[[], None]:
+    """What raises LeaseLost, from any thread, once something is lost that this context holds now."""
+    keepers = _keepers.get()
+
+    def look() -> None:
+        for keeper in keepers:
+            if keeper.lost:
+                raise LeaseLost(keeper.lost)
+
+    return look
 
 
-def _renew(engine: Engine, name: str, owner: str, done: threading.Event) -> None:
-    while not done.wait(RENEW_SECONDS):
-        leases.renew(engine, name, owner)
+def recover(engine: Engine) -> list[Ended]:
+    """`end_abandoned` in this process's name."""
+    return end_abandoned(engine, provenance())
+
+
+class _Keeper(threading.Thread):
+    """Renews a lease. lost: why this process must stop, None while all is well."""
+
+    def __init__(self, engine: Engine, lease: leases.Lease) -> None:
+        super().__init__(daemon=True, name=f"lease of {lease.resource}")
+        self.engine, self.lease = engine, lease
+        self.lost: str | None = None
+        self.until = lease.at + fencing.TTL_SECONDS
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        wait = fencing.RENEW_SECONDS
+        while not self.done.wait(wait):
+            asked = machine.seconds()
+            try:
+                if not leases.renew(self.engine, self.lease):
+                    self.lost = fencing.lost(self.lease.resource)
+                    return
+                self.until, wait = asked + fencing.TTL_SECONDS, fencing.RENEW_SECONDS
+            except Exception as error:  # a locked database, a server that starts anew: again until it is too late
+                wait = AGAIN_SECONDS
+                if machine.seconds() > self.until:
+                    self.lost = (
+                        f"{self.lease.resource} could not be renewed for {fencing.TTL_SECONDS:.0f} s ({error}): "
+                        "somebody else may have taken it, so this process stops here. Run the same command again."
+                    )
+                    return
+
+    def stop(self) -> None:
+        self.done.set()
+        self.join()

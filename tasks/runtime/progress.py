@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+from tasks.runtime.lease import watch
 from wrist_model.records import Progress
 
 if TYPE_CHECKING:
@@ -26,15 +27,16 @@ _shown: list[Bar] = []
 
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
-    """Give a `Progress` to pass to pure work; what it is told is shown until the block ends.
+    """Give a `Progress` to pass to pure work; what it receives is shown until the block ends.
 
     Calls are cheap: at most a few are drawn a second. Work that takes under LINE_SECONDS writes no plain line, and
-    none shorter than ARTIFACT_SECONDS makes an artifact.
+    none shorter than ARTIFACT_SECONDS makes an artifact. A call raises LeaseLost when the work has lost its lease.
     """
-    teller = _Artifact(title)
+    teller, stop_if_lost = _Artifact(title), watch()
     with _bar(title) if sys.stderr.isatty() else _lines(title) as show:
 
         def tell(stage: str, done: int, total: int, note: str) -> None:
+            stop_if_lost()
             show(stage, done, total, note)
             teller.tell(stage, done, total, note)
 
@@ -106,12 +108,12 @@ def _logs_through(console: Console) -> Iterator[None]:
 @contextmanager
 def _lines(title: str) -> Iterator[Progress]:
     """A line to stderr every LINE_SECONDS."""
-    told = time.monotonic()
+    printed = time.monotonic()
 
     def show(stage: str, done: int, total: int, note: str) -> None:
-        nonlocal told
-        if time.monotonic() - told >= LINE_SECONDS:
-            told = time.monotonic()
+        nonlocal printed
+        if time.monotonic() - printed >= LINE_SECONDS:
+            printed = time.monotonic()
             print(_words(title, stage, done, total, note), file=sys.stderr, flush=True)
 
     yield show
@@ -127,19 +129,19 @@ class _Artifact:
     """The progress artifact of the run at hand. An API that doesn't answer ends the artifact, never the work."""
 
     def __init__(self, title: str) -> None:
-        self.title, self.began, self.told = title, time.monotonic(), time.monotonic()
+        self.title, self.sent = title, time.monotonic()
         self.key = re.sub(r"[^a-z0-9]+", "-", f"progress {title}".lower()).strip("-")
         self.id: UUID | None = None
         self.last: tuple[float, str] | None = None
-        self.ended = not _in_a_run()
+        self.ended = not in_a_run()
         self.thread = threading.get_ident()
 
     def tell(self, stage: str, done: int, total: int, note: str) -> None:
         if self.ended or not total:
             return
         self.last = (min(100.0, 100.0 * done / total), _words(self.title, stage, done, total, note))
-        if time.monotonic() - self.told >= ARTIFACT_SECONDS and threading.get_ident() == self.thread:
-            self.told = time.monotonic()
+        if time.monotonic() - self.sent >= ARTIFACT_SECONDS and threading.get_ident() == self.thread:
+            self.sent = time.monotonic()
             self._send(*self.last)
 
     def close(self) -> None:
@@ -160,7 +162,8 @@ class _Artifact:
             logging.getLogger("prefect.wrist").debug("No progress artifact: %s", error)
 
 
-def _in_a_run() -> bool:
+def in_a_run() -> bool:
+    """Whether this code works for a Prefect run, so that an artifact would have a place."""
     if "prefect" not in sys.modules:
         return False
     from prefect.context import FlowRunContext, TaskRunContext

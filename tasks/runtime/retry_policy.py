@@ -1,4 +1,4 @@
-"""When a retry helps: the world outside hiccuped. A fault of the data or of the code is never tried again."""
+"""When a task is retried: after errors of files and networks, never after a fault of the data or of the code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 DELAYS: list[float] = [10, 60, 300]  # seconds; a network share that is remounted comes back within minutes
 
 
-def if_the_world_hiccuped(_task: Any, _run: Any, state: Any) -> bool:
+def on_transient_errors(_task: Any, _run: Any, state: Any) -> bool:
     """True for errors of files and networks, False for every WristError and every bug."""
     try:
         state.result()

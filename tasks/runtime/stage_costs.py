@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -17,61 +18,66 @@ from tasks.runtime.provenance import provenance
 SAMPLE_SECONDS = 0.5
 
 
-class _Meter:
-    """Samples a process tree; a child that ends between two samples loses what it did since the last one."""
+def _cpu_seconds() -> float:
+    """CPU seconds so far, of this process and of those it started, running or ended.
+
+    Decoding workers are the fork server's children, not ours: of a running process its ended children count too.
+    (macOS doesn't say that of other processes: there the ended workers are missing.)
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(one.ru_utime + one.ru_stime for one in used)
+    for child in psutil.Process().children(recursive=True):
+        try:
+            times = child.cpu_times()
+        except psutil.Error:  # it has ended
+            continue
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+class _PeakMemory:
+    """The most bytes that this process and those it started held at once, sampled in a thread."""
 
     def __init__(self) -> None:
-        self.me = psutil.Process()
+        self.bytes = 0
         self.done = threading.Event()
-        self.peak = 0
-        self.children: dict[tuple[int, float], float] = {}
-        self.before: dict[tuple[int, float], float] = {}
-        self.sample()
-        self.before = dict(self.children)
-        self.own = time.process_time()
-        self.began = time.monotonic()
-        self.thread = threading.Thread(target=self._run, daemon=True, name="costs")
+        self.thread = threading.Thread(target=self._run, daemon=True, name="peak memory")
         self.thread.start()
 
     def _run(self) -> None:
-        while not self.done.wait(SAMPLE_SECONDS):
-            self.sample()
+        me, ended = psutil.Process(), False
+        while not ended:
+            ended = self.done.wait(SAMPLE_SECONDS)
+            self.bytes = max(self.bytes, sum(map(_resident, [me, *me.children(recursive=True)])))
 
-    def sample(self) -> None:
-        memory = self.me.memory_info().rss
-        for child in self.me.children(recursive=True):
-            try:
-                times = child.cpu_times()
-                memory += child.memory_info().rss
-                self.children[child.pid, child.create_time()] = times.user + times.system
-            except psutil.Error:
-                continue
-        self.peak = max(self.peak, memory)
-
-    def stop(self) -> tuple[float, float, int]:
-        """Wall seconds, CPU seconds, peak bytes."""
+    def stop(self) -> int:
+        """Take the last sample and give the peak."""
         self.done.set()
         self.thread.join()
-        self.sample()
-        wall, own = time.monotonic() - self.began, time.process_time() - self.own
-        theirs = sum(seconds - self.before.get(child, 0.0) for child, seconds in self.children.items())
-        return wall, own + theirs, self.peak
+        return self.bytes
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:  # it has ended
+        return 0
 
 
 @contextmanager
 def stage(flow: str, name: str) -> Iterator[None]:
     """Measure a block and store what it took, also when it fails."""
-    meter = _Meter()
+    memory, cpu, began = _PeakMemory(), _cpu_seconds(), time.monotonic()
     try:
         yield
     finally:
-        wall, cpu, peak = meter.stop()
+        wall, cpu = time.monotonic() - began, _cpu_seconds() - cpu
         by = provenance()
-        cost = stage_costs.StageCost(flow, name, wall, cpu, peak, by.prefect_flow_run_id)
+        cost = stage_costs.StageCost(flow, name, wall, cpu, memory.stop(), by.prefect_flow_run_id)
         stage_costs.add_stage_cost(open_catalogue(), cost, by)
 
 
-def tell(flow: str) -> None:
+def show_costs(flow: str) -> None:
     """The table of this run's stages beside the mean of the five runs before, as an artifact of the run."""
     run_id = provenance().prefect_flow_run_id
     found = stage_costs.stage_costs(open_catalogue(), flow, 6)

@@ -6,12 +6,13 @@ import base64
 import logging
 from uuid import UUID
 
-from tasks.runtime.artifacts import in_a_run, shrunk
+from tasks.runtime.artifacts import shrunk
+from tasks.runtime.progress import in_a_run
 from wrist_model.records import Epoch
 
 
 class Curves:
-    """Told of each epoch, it keeps the run's page up to date. A silent API ends the page, not the work."""
+    """Each added epoch updates the run's page. An API that doesn't answer ends the page, not the work."""
 
     def __init__(self, architecture: str) -> None:
         self.architecture = architecture

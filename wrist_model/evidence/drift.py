@@ -1,4 +1,4 @@
-"""Drift: do new studies look like those that the champion learnt from? One two-sample test a feature, corrected.
+"""Drift of new studies from those that the champion was trained on: one two-sample test a feature, corrected.
 
 Numbers: Kolmogorov–Smirnov. Words: chi-squared, rare ones pooled. Corrected for many features by Holm (1979), so that
 the chance of any false alarm over the whole family stays at or under the rate of a look. Looks repeat, on studies that
@@ -11,12 +11,13 @@ where the test says only that there is one. The unit is the study.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from wrist_model.evidence_records import DriftCheck
 from wrist_model.recipe import DriftRecipe
 
 Numbers = NDArray[np.float64]
@@ -24,25 +25,10 @@ BINS = 10
 FEWEST_EXPECTED = 5.0
 FEWEST_VALUES = 8
 PERCENTILES = {"darkest": 1.0, "dark tenth": 10.0, "median": 50.0, "bright tenth": 90.0, "brightest": 99.0}
-"""How bright a radiograph is differs far more between patients than its two ends do, which the window sets: a change of
-exposure or window shows at the ends first."""
+"""Name → percentile. Mean brightness differs far more between patients than the two ends of the histogram, which the
+window sets: a change of exposure or window shows at the ends first."""
 LEAST_PSI = 0.1
-"""A shift that is sure but smaller than this raises no alarm: with thousands of studies every trifle is sure."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One feature. statistic: KS distance or chi-squared; psi: beyond chance, 0.1 is small, 0.25 large; alert: sure and
-    not small."""
-
-    feature: str
-    statistic: float | None
-    p_value: float | None
-    p_adjusted: float | None
-    psi: float | None
-    alert: bool
-    n_reference: int
-    n_current: int
+"""A significant shift with a smaller index raises no alarm: with thousands of studies any difference is significant."""
 
 
 def intensities(pixels: NDArray[np.uint8]) -> tuple[float, ...]:
@@ -54,7 +40,7 @@ def check(
     reference: Mapping[str, Sequence[float | str | None]],
     current: Mapping[str, Sequence[float | str | None]],
     recipe: DriftRecipe,
-) -> tuple[Check, ...]:
+) -> tuple[DriftCheck, ...]:
     """Compare features that both sides have; each side maps a feature's name to one value a study, None where unknown.
 
     A feature with fewer than 8 known values on a side, or with one value only, is reported without a test.
@@ -63,15 +49,10 @@ def check(
     found = [_one(name, reference[name], current[name]) for name in reference if name in current]
     adjusted = holm([one.p_value for one in found])
     return tuple(
-        Check(
-            one.feature,
-            one.statistic,
-            one.p_value,
-            p,
-            one.psi,
-            p is not None and p <= rate and (one.psi or 0.0) >= LEAST_PSI,
-            one.n_reference,
-            one.n_current,
+        replace(
+            one,
+            p_adjusted=p,
+            alert=p is not None and p <= rate and (one.psi or 0.0) >= LEAST_PSI,
         )
         for one, p in zip(found, adjusted, strict=True)
     )
@@ -82,22 +63,22 @@ def look_rate(recipe: DriftRecipe) -> float:
     return recipe.false_alarm_rate / recipe.looks_a_year
 
 
-def _one(name: str, reference: Sequence[float | str | None], current: Sequence[float | str | None]) -> Check:
+def _one(name: str, reference: Sequence[float | str | None], current: Sequence[float | str | None]) -> DriftCheck:
     a = [value for value in reference if value is not None]
     b = [value for value in current if value is not None]
     if min(len(a), len(b)) < FEWEST_VALUES or len({*a, *b}) < 2:
-        return Check(name, None, None, None, None, False, len(a), len(b))
+        return DriftCheck(name, None, None, None, None, False, len(a), len(b))
     if any(isinstance(value, str) for value in (*a, *b)):
         words = _counts([str(value) for value in a], [str(value) for value in b])
         if words.shape[1] < 2:
-            return Check(name, None, None, None, None, False, len(a), len(b))
+            return DriftCheck(name, None, None, None, None, False, len(a), len(b))
         test = stats.chi2_contingency(words, correction=False)
         shift = excess_psi(*words)
     else:
         x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
         test = stats.ks_2samp(x, y, method="asymp")
         shift = excess_psi(*_binned(x, y))
-    return Check(name, float(test.statistic), float(test.pvalue), None, shift, False, len(a), len(b))
+    return DriftCheck(name, float(test.statistic), float(test.pvalue), None, shift, False, len(a), len(b))
 
 
 def _counts(a: Sequence[str], b: Sequence[str]) -> Numbers:

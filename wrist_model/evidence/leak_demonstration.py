@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from wrist_model.errors import DataError
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImageRef, Progress
+from wrist_model.records import ImageRef, Metric, Progress, WorkFolders, network_file
 from wrist_model.statistics.confidence_intervals import intervals
 from wrist_model.statistics.metrics import Table
 from wrist_model.training import augmentation, image_batches
@@ -38,20 +39,6 @@ class LeakySplit:
     train: tuple[ImageRef, ...]
     validation: tuple[ImageRef, ...]
     test: tuple[ImageRef, ...]
-    share_with_sibling: float
-
-
-@dataclass(frozen=True)
-class LeakFigure:
-    """One leaky number at image level, with its interval over patients; accuracy is at 0.5 as in the report."""
-
-    architecture: str
-    metric: str
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n_images: int
-    n_patients: int
     share_with_sibling: float
 
 
@@ -126,20 +113,19 @@ def demonstrate(
     refs: Sequence[ImageRef],
     recipe: Recipe,
     architecture: str,
-    home: Path,
+    place: Path,
     progress: Progress | None = None,
     *,
     by: Literal["image", "patient"] = "image",
-) -> tuple[LeakFigure, ...]:
+) -> tuple[LeakDemonstration, ...]:
     """Train one network and score it on copies dealt by image, the leaky way, or by patient, the control arm.
 
     refs: the images of the train split, labelled. Copies, sizes, epochs and threshold are the same in both arms.
-    Writes below home/leak and removes it again. Raises DataError where a class is missing.
+    Writes below `place` and removes it again. Raises DataError where a class is missing.
     """
     from wrist_model.scoring import inference
     from wrist_model.training import fit
 
-    place = home / "leak" / architecture
     shutil.rmtree(place, ignore_errors=True)
     try:
         everything = copied(refs, recipe, place / "pictures", progress)
@@ -149,33 +135,46 @@ def demonstrate(
             [replace(ref, split="validation") for ref in dealt.validation],
             recipe,
             architecture,
-            home=place,
+            folders=WorkFolders(place, place, place / "rows", place, place),
             run_id="leak",
             on_epoch=lambda epoch: None,
             progress=progress,
         )
-        saved = place / "models" / f"{model.artifact_sha256}.keras"
-        scores = inference.predict(saved, dealt.test, home=place, progress=progress)
+        saved = network_file(place, model.artifact_sha256)
+        scores = inference.predict(saved, dealt.test, progress=progress)
         return figures(dealt, scores, recipe, architecture)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def figures(dealt: LeakySplit, scores: np.ndarray, recipe: Recipe, architecture: str) -> tuple[LeakFigure, ...]:
-    """The leaky metrics of raw scores float (len(dealt.test),)."""
+def figures(dealt: LeakySplit, scores: np.ndarray, recipe: Recipe, architecture: str) -> tuple[LeakDemonstration, ...]:
+    """The leaky metrics of raw scores float (len(dealt.test),) at image level; accuracy is at 0.5, as in the report."""
     labels = [ref.label for ref in dealt.test]
     table = Table(labels, scores, [ref.patient_key for ref in dealt.test], 0.5)  # type: ignore[arg-type]
     spans = intervals(table, recipe.evaluation.resamples, recipe.evaluation.bootstrap_seed, METRICS)
     return tuple(
-        LeakFigure(
-            architecture,
-            name,
-            table.value(name),
-            spans[name].low,
-            spans[name].high,
-            len(labels),
-            table.n_patients,
-            dealt.share_with_sibling,
+        LeakDemonstration(
+            architecture=architecture,
+            metric=name,
+            leaky=table.value(name),
+            honest=None,
+            n_leaky_images=len(labels),
+            share_with_sibling=dealt.share_with_sibling,
+            leaky_ci=(spans[name].low, spans[name].high),
+            n_leaky_patients=table.n_patients,
         )
         for name in METRICS
+    )
+
+
+def beside_honest(leaky: LeakDemonstration, honest: Metric | None) -> LeakDemonstration:
+    """The leaky figure with the honest evaluation's image-level test metric beside it, where there is one."""
+    if honest is None:
+        return leaky
+    return replace(
+        leaky,
+        honest=honest.value,
+        honest_ci=(honest.ci_low, honest.ci_high),
+        n_honest_images=honest.n_images,
+        n_honest_patients=honest.n_patients,
     )

@@ -28,7 +28,7 @@ import numpy as np
 from wrist_model.errors import DataError
 from wrist_model.explanation import heat_map_checks
 from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
-from wrist_model.network.assemble import BACKBONES
+from wrist_model.network import backbone
 from wrist_model.radiograph import decode
 from wrist_model.records import Explanation, ImageRef, Progress
 from wrist_model.training import image_batches
@@ -76,20 +76,22 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
 
 
 def method_for(network: Any, architecture: str) -> str:
-    """grad-cam; where the last layer's grid is under FEWEST_CELLS a side, sharpened-grad-cam. Raises DataError when
-    the network has no such layer."""
-    layer = BACKBONES[architecture].gradcam_layer
+    """grad-cam; sharpened-grad-cam where the last layer's grid is under FEWEST_CELLS a side and the network's row names
+    a finer layer. Raises DataError when the network has no such layer."""
+    row = backbone.row(architecture)
+    layer = row.gradcam_layer
     layers = {each.name: each for each in network.layers}
     if layer not in layers:
         raise DataError(f"The saved network has no layer {layer!r}: not flat, or of another architecture.")
-    return SHARPENED if layers[layer].output.shape[1] < FEWEST_CELLS else GRAD_CAM
+    coarse = layers[layer].output.shape[1] < FEWEST_CELLS
+    return SHARPENED if coarse and row.finer_gradcam_layer else GRAD_CAM
 
 
 def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps]:
     import keras
     import tensorflow as tf
 
-    row, head = BACKBONES[architecture], network.layers[-1]
+    row, head = backbone.row(architecture), network.layers[-1]
     coarse = network.get_layer(row.gradcam_layer).output
     finer = network.get_layer(row.finer_gradcam_layer).output if method == SHARPENED else coarse
     lower, upper = keras.Model(network.input, finer), keras.Model(coarse, head.input)
@@ -143,12 +145,14 @@ def explain(
     model_path: Path,
     architecture: str,
     refs: Sequence[ImageRef],
-    home: Path,
+    folder: Path,
     *,
     progress: Progress | None = None,
     explainer: Explainer | None = None,
 ) -> tuple[Explanation, ...]:
-    """One overlay a radiograph, in the order of refs, as `home/explanations/<sha256>.png`, and its verdict.
+    """One overlay a radiograph, in the order of refs, as `folder/<sha256>.png`, and its verdict.
+
+    A returned path begins with the folder's name.
 
     explainer: one already opened by `open_network`, to explain several lots. Raises DataError for a network that
     can't be opened or a radiograph that changed or vanished.
@@ -156,7 +160,7 @@ def explain(
     if not refs:
         return ()
     network = explainer or open_network(model_path, architecture)
-    (home / "explanations").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     found: list[Explanation] = []
     chunks = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
 
@@ -171,7 +175,7 @@ def explain(
         ):
             maps, randomised = network.maps(pictures), network.randomised(pictures)
             found += [each.result() for each in drawing]
-            draw = partial(_drawn, home=home, method=network.method)
+            draw = partial(_drawn, folder=folder, method=network.method)
             drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, randomised, strict=True)]
             if progress:
                 progress("explain", len(found), len(refs), architecture)
@@ -181,15 +185,17 @@ def explain(
     return tuple(found)
 
 
-def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, method: str) -> Explanation:
+def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Path, method: str) -> Explanation:
     full = upsampled(heat, pixels.shape)
     sanity, border = heat_map_checks.sanity_score(heat, randomised), heat_map_checks.border_share(full, pixels)
     why = heat_map_checks.verdict(heat, sanity, border)
     content = overlay(pixels, full)
     sha256 = hashlib.sha256(content).hexdigest()
-    path = Path("explanations") / f"{sha256}.png"
-    if not (home / path).exists():
-        part = home / "explanations" / f".{sha256}.{ref.image_uid}.part"
+    file = folder / f"{sha256}.png"
+    if not file.exists():
+        part = folder / f".{sha256}.{ref.image_uid}.part"
         part.write_bytes(content)
-        part.replace(home / path)
-    return Explanation(ref.image_uid, method, path.as_posix(), sha256, sanity, bool(why), why, border)
+        part.replace(file)
+    return Explanation(
+        ref.image_uid, method, file.relative_to(folder.parent).as_posix(), sha256, sanity, bool(why), why, border
+    )

@@ -23,7 +23,7 @@ from wrist_model.radiograph import composite_picture, decode, polarity
 from wrist_model.radiograph.decode import Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import ImageRecord, QuarantinedFile
+from wrist_model.records import ImageRecord, QuarantinedFile, pixel_file
 from wrist_model.sources.item import SIDE_SUFFIXES, Item, passes
 from wrist_model.sources.plan import CONFLICTING, Labels
 
@@ -39,11 +39,11 @@ FILTERED, IGNORED, UNCHANGED, CHANGED, IMAGES, QUARANTINED = (
 
 @dataclass(frozen=True)
 class Context:
-    """What all files of one ingest share; sent to each worker once. home: WRIST_HOME, for the pixel store."""
+    """What all files of one ingest share; sent to each worker once. pixels: the pixel store's folder."""
 
     key: IdentityKey
     rule: SplitRecipe
-    home: str
+    pixels: str
     root: str
     source: str
     body_part: str = "WRIST"
@@ -174,7 +174,7 @@ def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context
         raise Refused("unusable_name", "The file's name is not UTF-8; rename it.")
     picture = decode.decode_picture(data, kind, context.max_pixels)
     if context.private:
-        keep(picture.pixels, picture.pixel_sha256, Path(context.home))
+        keep(picture.pixels, picture.pixel_sha256, Path(context.pixels))
     study = item.study or item.relative
     facts = _Facts(
         study=study,
@@ -248,7 +248,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     )
     images = []
     for frame in dicom_frames.decode(dataset, context.max_pixels):
-        keep(frame.pixels, frame.pixel_sha256, Path(context.home))
+        keep(frame.pixels, frame.pixel_sha256, Path(context.pixels))
         images.append(_record(item, frame, known, seen, context))
     return _images(images, seen)
 
@@ -313,19 +313,14 @@ def perceptual_hash(small: np.ndarray) -> str:
 _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
 
 
-def pixel_file(home: Path, pixel_sha256: str) -> Path:
-    """Where the pixel store keeps a frame: `home/pixels/<aa>/<pixel_sha256>.png`, grey, bone bright."""
-    return home / "pixels" / pixel_sha256[:2] / f"{pixel_sha256}.png"
-
-
 def is_pseudonym(path: str) -> bool:
     """Whether a catalogued path is a pseudonym; the pixels are then in the pixel store."""
     return _PSEUDONYM.fullmatch(path) is not None
 
 
-def keep(pixels: np.ndarray, pixel_sha256: str, home: Path) -> None:
+def keep(pixels: np.ndarray, pixel_sha256: str, folder: Path) -> None:
     """Put a frame into the pixel store, whole or not at all; one that is there stays."""
-    path = pixel_file(home, pixel_sha256)
+    path = pixel_file(folder, pixel_sha256)
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from wrist_model.errors import DataError
 from wrist_model.network.assemble import Network
+from wrist_model.records import network_file
 
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can name
 
@@ -34,7 +35,7 @@ def save(
         _without_times(raw, clean, origin)
         sha256 = hashlib.sha256(clean.read_bytes()).hexdigest()
         clean.chmod(0o644)
-        clean.replace(folder / f"{sha256}.keras")
+        clean.replace(network_file(folder, sha256))
     return sha256
 
 

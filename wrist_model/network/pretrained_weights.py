@@ -1,6 +1,6 @@
 """Where a backbone's first weights come from: Keras's ImageNet, a file, or nowhere. Hash and origin are kept.
 
-Origin decides the graph: weights that go back to ImageNet need EfficientNet's extra Rescaling, others do not.
+Origin decides the graph: weights that go back to ImageNet may need one more Rescaling, others do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from wrist_model.errors import WeightsError
-from wrist_model.network.assemble import BACKBONES, Network, has_imagenet_rescaling, with_imagenet_rescaling
+from wrist_model.network import backbone
+from wrist_model.network.assemble import Network, has_imagenet_rescaling, with_imagenet_rescaling
 
 WAYS_OUT = (
     'Two ways out: weights = "<path to a .keras or .weights.h5 file>", or weights = "none" '
@@ -85,11 +86,10 @@ def _tensors(model: Any) -> dict[str, list[np.ndarray]]:
 
 
 def _imagenet(architecture: str) -> Weights:
-    import keras
-
-    builder = getattr(keras.applications, BACKBONES[architecture].builder)
+    row = backbone.row(architecture)
+    size = row.weights_size
     try:
-        model = builder(include_top=False, weights="imagenet", input_shape=(224, 224, 3))
+        model = row.builder(include_top=False, weights="imagenet", input_shape=(size, size, 3))
     except Exception as error:  # urllib, ssl, socket, a truncated cache: Keras raises whatever it met
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{architecture}: Keras can't fetch its ImageNet weights ({cause}). {WAYS_OUT}") from None
@@ -131,17 +131,16 @@ def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]]
     mean, or nothing learned (mean 0).
     """
     import h5py
-    import keras
 
-    builder = getattr(keras.applications, BACKBONES[architecture].builder)
-    model = builder(include_top=False, weights=None, input_shape=(224, 224, 3))
+    row = backbone.row(architecture)
+    model = row.builder(include_top=False, weights=None, input_shape=(row.weights_size, row.weights_size, 3))
     try:
         with h5py.File(path, "r") as file:
             origin = file.attrs.get("wrist_origin")
     except OSError as error:
         raise WeightsError(f"{path}: damaged, or not an HDF5 file ({str(error).splitlines()[0]}).") from None
     refused = []
-    for candidate in (model, with_imagenet_rescaling(model)):
+    for candidate in (model, with_imagenet_rescaling(model)) if row.rescales_for_imagenet else (model,):
         try:
             candidate.load_weights(path)
             break
@@ -155,9 +154,9 @@ def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]]
 
 
 def _belongs(tensors: dict[str, list[np.ndarray]], architecture: str, path: Path) -> None:
-    marks = {"resnet50": "conv5_block3_3_conv", "efficientnetb0": "block7a_project_conv"}
-    for name, mark in marks.items():
-        if name != architecture and mark in tensors:
+    for name in backbone.names():
+        if name != architecture and backbone.row(name).signature_layer in tensors:
             raise WeightsError(f"{path} holds {name}, not {architecture}: give each network its own file.")
-    if marks[architecture] not in tensors:
-        raise WeightsError(f"{path} holds no {architecture}: its layer {marks[architecture]!r} is missing.")
+    layer = backbone.row(architecture).signature_layer
+    if layer not in tensors:
+        raise WeightsError(f"{path} holds no {architecture}: its layer {layer!r} is missing.")

@@ -17,7 +17,6 @@ from pathlib import Path
 from wrist_model.errors import CatalogueError
 
 KEY_BYTES = 32
-KEY_FILE = "identity.key"
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,13 @@ class IdentityKey:
     secret: bytes = field(repr=False)
 
     @classmethod
-    def load_or_make(cls, home: Path) -> IdentityKey:
-        """The key in `home/identity.key`, made (mode 0600) on first use. Two processes at once end with one key.
+    def load_or_make(cls, path: Path) -> IdentityKey:
+        """The key in a file, made (mode 0600) on first use. Two processes at once end with one key.
 
-        Raises CatalogueError when the file is not a key or the home can't be written.
+        Raises CatalogueError when the file is not a key or its folder can't be written.
         """
-        path = home / KEY_FILE
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 _make(path)
             text = path.read_text(encoding="ascii").strip()

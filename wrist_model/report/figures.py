@@ -1,7 +1,4 @@
-"""The report's figures, each a matplotlib Figure; `svg` and `png` turn one into bytes for a page or an artifact.
-
-Colours are Okabe and Ito's, which colour-blind readers can tell apart; each network also has its own line style.
-"""
+"""The report's figures, each a matplotlib Figure; `svg` and `png` turn one into bytes for a page or an artifact."""
 
 from __future__ import annotations
 
@@ -14,11 +11,10 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from wrist_model.records import Epoch, Metric, TuningTrial
-from wrist_model.report.report_data import NAMES, ModelReport, ReportData
+from wrist_model.report.network_style import style
+from wrist_model.report.report_data import ModelReport, ReportData
 from wrist_model.statistics.metrics import calibration_bins, pr_curve, roc_curve
 
-COLOURS = {"resnet50": "#0072B2", "efficientnetb0": "#D55E00", "ensemble": "#1B7F5C"}
-LINES: dict[str, Any] = {"resnet50": "-", "efficientnetb0": (0, (5, 1.5)), "ensemble": (0, (1.2, 1))}
 INK, PALE = "#22303c", "#c9d2d9"
 POSITIVE, NEGATIVE = "#CC79A7", "#56B4E9"
 STYLE: Any = {
@@ -77,7 +73,7 @@ def _value(metric: Metric | None) -> str:
 
 
 def _colour(model: ModelReport) -> str:
-    return COLOURS.get(model.architecture, INK)
+    return style(model.architecture).colour
 
 
 def roc(models: Sequence[ModelReport]) -> Figure:
@@ -91,7 +87,7 @@ def roc(models: Sequence[ModelReport]) -> Figure:
             x, y = roc_curve(labels, scores)
             if not len(x):
                 continue
-            line = LINES.get(model.architecture, "-")
+            line = style(model.architecture).line
             name = f"{model.name}: AUC {_value(model.metric('roc_auc'))}"
             axes.plot(x, y, color=_colour(model), linestyle=line, linewidth=2, label=name)
             sensitivity, specificity = model.metric("sensitivity"), model.metric("specificity")
@@ -117,7 +113,7 @@ def pr(models: Sequence[ModelReport]) -> Figure:
                 prevalence = sum(labels) / len(labels)
                 axes.axhline(prevalence, color=PALE, linewidth=1, label=f"prevalence {prevalence:.2f}")
             name = f"{model.name}: {_value(model.metric('pr_auc'))}"
-            line = LINES.get(model.architecture, "-")
+            line = style(model.architecture).line
             axes.plot(x, y, color=_colour(model), linestyle=line, linewidth=2, label=name, drawstyle="steps-pre")
         if axes.lines:
             axes.legend(loc="best", fontsize=8.5, title="average precision", alignment="left")
@@ -136,7 +132,7 @@ def calibration(models: Sequence[ModelReport]) -> Figure:
                 continue
             bins = calibration_bins(labels, scores, bins=min(15, max(4, len(labels) // 12)))
             name = f"{model.name}: ECE {_value(model.metric('ece'))}"
-            line = LINES.get(model.architecture, "-")
+            line = style(model.architecture).line
             axes.plot(
                 bins[:, 0], bins[:, 1], marker, ls=line, color=_colour(model), lw=1.4, ms=5, mec="white", label=name
             )
@@ -232,12 +228,12 @@ def _epochs(pair: Any, architecture: str, history: Sequence[Epoch]) -> None:
     for axes, name in zip(pair, ("loss", "accuracy"), strict=True):
         own = [getattr(epoch, name) for epoch in history]
         validation = [getattr(epoch, f"val_{name}") for epoch in history]
-        colour = COLOURS.get(architecture, INK)
+        colour = style(architecture).colour
         axes.plot(numbers, own, "o-", color=INK, linewidth=1.4, markersize=3.5, label="training")
         axes.plot(numbers, validation, "s--", color=colour, linewidth=1.8, markersize=4, label="validation")
         axes.axvline(best, color=PALE, linewidth=6, zorder=0, label="best epoch")
         axes.set_ylabel(name.capitalize())
-    pair[0].set_title(NAMES.get(architecture, architecture))
+    pair[0].set_title(style(architecture).title)
     pair[0].legend(fontsize=8)
     pair[1].set_xlabel("Epoch")
     pair[1].xaxis.get_major_locator().set_params(integer=True)
@@ -254,21 +250,19 @@ def trials(tried: Sequence[TuningTrial]) -> Figure | None:
         left, right = figure.subplots(1, 2)
         for architecture in sorted({each.architecture for each in valued}):
             mine = [each for each in valued if each.architecture == architecture]
-            colour, name = COLOURS.get(architecture, INK), NAMES.get(architecture, architecture)
-            for state, face in (("complete", colour), ("pruned", "none")):
+            look = style(architecture)
+            for state, face in (("complete", look.colour), ("pruned", "none")):
                 some = [each for each in mine if each.state == state]
                 left.scatter(
                     [each.learning_rate for each in some],
                     [each.value for each in some],
                     [8 + (each.batch_size or 0) / 2 for each in some],
                     facecolors=face,
-                    edgecolors=colour,
-                    label=f"{name}, {state}",
+                    edgecolors=look.colour,
+                    label=f"{look.title}, {state}",
                 )
             best = np.maximum.accumulate(np.array([each.value for each in mine], np.float64))
-            right.step(
-                range(1, len(mine) + 1), best, where="post", color=colour, linestyle=LINES.get(architecture, "-")
-            )
+            right.step(range(1, len(mine) + 1), best, where="post", color=look.colour, linestyle=look.line)
         left.set(xscale="log", xlabel="Learning rate", ylabel="Validation AUC, by study", title="Trials")
         left.legend(fontsize=8)
         right.set(xlabel="Trial", ylabel="Best so far")

@@ -6,6 +6,7 @@ import re
 
 from wrist_model.records import Metric
 from wrist_model.report import published_results
+from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ModelReport, ReportData
 
 NOT_REPORTED = "not reported"
@@ -19,11 +20,7 @@ def plain(text: object) -> str:
 
 def figure(metric: Metric | None) -> str:
     """`0.861 (0.812–0.905)`, or why not."""
-    if metric is None or metric.value is None:
-        return "undefined" if metric else NOT_REPORTED
-    if metric.ci_low is None or metric.ci_high is None:
-        return f"{metric.value:.3f} (no interval)"
-    return f"{metric.value:.3f} ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+    return with_interval(metric, no_interval=" (no interval)") if metric else NOT_REPORTED
 
 
 def row(*cells: object) -> str:

@@ -18,7 +18,8 @@ from wrist_model.records import Metric
 from wrist_model.report import figures, gallery, published_results
 from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.model_card import model_card
-from wrist_model.report.report_data import NAMES, GalleryCase, ModelReport, ReportData
+from wrist_model.report.network_style import every, style
+from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
 from wrist_model.statistics.metrics import UNDEFINED
 
 HEADLINE = (
@@ -89,8 +90,9 @@ def render(data: ReportData) -> str:
         served=data.serving_model,
         headline=HEADLINE,
         metric_names=dict(HEADLINE),
-        names=NAMES | {model.model_version_id: model.name for model in data.models},
-        colours=figures.COLOURS,
+        names={name: each.title for name, each in every().items()}
+        | {model.model_version_id: model.name for model in data.models},
+        style=style,
         figures=_figures(data),
         subgroups=_subgroups(data.serving_model),
         hardware=_hardware(data.models),
@@ -219,7 +221,7 @@ def _case(case: GalleryCase, home: Path) -> dict[str, Any]:
     if case.file:
         shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": ""})
     for each in case.maps:
-        name = NAMES.get(each.architecture, each.architecture)
+        name = style(each.architecture).title
         src = None if each.withheld else _shrunk(home / each.path)
         shown.append({"name": name, "src": src, "note": each.note, "sanity": each.sanity_score})
     return {"case": case, "shown": shown}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -18,8 +19,8 @@ from wrist_model.records import (
     StudyPrediction,
     TuningTrial,
 )
-
-NAMES = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0", "ensemble": "Ensemble (mean)"}
+from wrist_model.report.network_style import style
+from wrist_model.scoring.serving_point import serving_metrics, serving_point
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,24 @@ class ModelReport:
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.architecture, self.architecture)
+        return style(self.architecture).title
 
     def metric(
         self, name: str, split: Split = "test", level: Level = "study", subgroup: str = "all", point: str | None = None
     ) -> Metric | None:
         """The stored metric, at the serving operating point unless `point` names another; None where not stored."""
-        chosen = point or next((p.name for p in self.operating_points if p.level == level and p.serving), None)
-        for metric in self.metrics:
-            if (metric.metric, metric.split, metric.level, metric.subgroup) == (
-                name,
-                split,
-                level,
-                subgroup,
-            ) and metric.operating_point in (None, chosen):
-                return metric
+        if point is None:
+            found = serving_metrics(self.metrics, self.operating_points, split=split, level=level, subgroup=subgroup)
+            return found.get(name)
+        key = (name, split, level, subgroup)
+        for one in self.metrics:
+            if key == (one.metric, one.split, one.level, one.subgroup) and one.operating_point in (None, point):
+                return one
         return None
 
     def point(self, level: Level = "study") -> OperatingPoint | None:
         """The serving operating point of a level."""
-        return next((p for p in self.operating_points if p.level == level and p.serving), None)
+        return serving_point(self.operating_points, level)
 
 
 @dataclass(frozen=True)
@@ -138,18 +137,6 @@ class GalleryCase:
 
 
 @dataclass(frozen=True)
-class LeakReport:
-    """One architecture trained and scored on a leaky image-level split, for show; beside its honest figure."""
-
-    architecture: str
-    metric: str
-    leaky: float | None
-    honest: float | None
-    n_leaky_images: int
-    share_with_sibling: float  # of the leaky test images, those with a copy or an image of their study in train
-
-
-@dataclass(frozen=True)
 class ReportData:
     """Everything the page shows. served: the model version that the recipe named beforehand."""
 
@@ -172,7 +159,7 @@ class ReportData:
     decision: str | None = None  # promoted, refused, undecided
     decision_reason: str | None = None
     lineage: LineageFacts | None = None
-    leak: tuple[LeakReport, ...] = ()
+    leak: tuple[LeakDemonstration, ...] = ()
     trials: tuple[TuningTrial, ...] = ()
     body_part: str | None = None
     home: Path = Path()

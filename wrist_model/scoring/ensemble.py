@@ -10,7 +10,7 @@ from scipy import special
 from wrist_model.errors import DataError
 from wrist_model.records import ImagePrediction, OperatingPoint
 from wrist_model.scoring import calibration
-from wrist_model.scoring.operating_points import serving
+from wrist_model.scoring.serving_point import locked_serving_point
 
 
 def ensemble(
@@ -39,7 +39,7 @@ def ensemble(
 
 
 def _calibrated(rows: Sequence[ImagePrediction], points: Sequence[OperatingPoint], raw: np.ndarray) -> np.ndarray:
-    point = serving(points, "image")
+    point = locked_serving_point(points, "image")
     return point.slope * calibration.logit(raw, [row.logit for row in rows]) + point.intercept
 
 

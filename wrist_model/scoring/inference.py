@@ -14,7 +14,7 @@ from wrist_model.records import ImageRef, Progress
 from wrist_model.training import frozen_features, image_batches
 
 
-def predict(model_path: Path, refs: Sequence[ImageRef], *, home: Path, progress: Progress | None = None) -> np.ndarray:
+def predict(model_path: Path, refs: Sequence[ImageRef], *, progress: Progress | None = None) -> np.ndarray:
     """P(positive) of each image, float64 (n,) in [0, 1], in the order of refs. Each core decodes and computes.
 
     Raises DataError for a damaged network, or an image that changed or vanished.

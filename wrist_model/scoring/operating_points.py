@@ -12,6 +12,7 @@ from wrist_model.errors import DataError
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Level, OperatingPoint, StudyPrediction
 from wrist_model.scoring import calibration, tolerance_point
+from wrist_model.scoring.serving_point import locked_serving_point
 from wrist_model.scoring.study_aggregation import by_study
 from wrist_model.statistics.metrics import refuse_hard_labels
 
@@ -71,19 +72,11 @@ def _sensitive(probabilities: np.ndarray, labels: np.ndarray, target: float) -> 
     return float(positives[max(needed, 1) - 1])
 
 
-def serving(points: Sequence[OperatingPoint], level: Level) -> OperatingPoint:
-    """The level's serving point. Raises DataError when the model version has none locked."""
-    for point in points:
-        if point.level == level and point.serving:
-            return point
-    raise DataError(f"No serving operating point at {level} level is locked: evaluate the model on validation first.")
-
-
 def apply(points: Sequence[OperatingPoint], rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows with probability, operating_point, threshold and predicted_label at their level's serving point."""
     if not rows:
         return ()
-    point = serving(points, "image" if isinstance(rows[0], ImagePrediction) else "study")
+    point = locked_serving_point(points, "image" if isinstance(rows[0], ImagePrediction) else "study")
     fitted = calibration.Calibration(point.slope, point.intercept)
     calibrated = fitted.apply([row.raw_probability for row in rows], [row.logit for row in rows])
     return tuple(

@@ -10,6 +10,7 @@ from wrist_model.errors import DataError, Refused
 from wrist_model.radiograph import decode
 from wrist_model.sources import mura, walk
 from wrist_model.sources.item import Item, is_junk
+from wrist_model.sources.source import Place, Source
 
 DICOM_SOURCE = "dicom"
 """The source name of DICOM objects where nobody gives one: patient numbers of one hospital stay one name space."""
@@ -101,3 +102,10 @@ def _found(folder: Path, names: list[str]) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _recognise(path: Path) -> Place | None:
+    return Place(path if path.is_dir() else path.parent, path, "")
+
+
+SOURCE = Source("folder", 1000, _recognise, lambda root, start, _: items(root, start), holds_dicom, DICOM_SOURCE)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wrist_model.sources import csv_table
-from wrist_model.sources.item import Item, label, passes
+from wrist_model.sources.item import Item, label, passes, slug
+from wrist_model.sources.source import Place, Source
 
 _KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age")
 _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|physician|doctor|comment|note|report")
@@ -79,3 +80,11 @@ def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
         ),
         filtered=not passes(part, body_part),
     )
+
+
+def _recognise(path: Path) -> Place | None:
+    is_table = path.is_file() and path.suffix.lower() == ".csv"
+    return Place(path.parent, path, slug(path.parent.name)) if is_table else None
+
+
+SOURCE = Source("manifest", 20, _recognise, lambda root, start, body_part: items(start, root, body_part))

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import walk
 from wrist_model.sources.item import SIDE_SUFFIXES, Item, Official, is_junk, passes
+from wrist_model.sources.source import Place, Source
 
 _PART = re.compile(r"XR_[A-Z]+")
 _PLACE = re.compile(r"(?:(train|valid)/)?XR_([A-Z]+)/(patient[^/]+)/(study[^/_]+)(?:_(positive|negative))?/([^/]+)")
@@ -163,3 +164,13 @@ def _listed(root: Path) -> list[tuple[Study, str, int | None]]:
             if place:
                 listed.append(((place[1] or "", place[2], place[3], place[4]), place[6], _LABELS[place[5]]))
     return listed
+
+
+def _recognise(path: Path) -> Place | None:
+    tree = base(path)
+    if tree is None or path.suffix.lower() == ".csv":
+        return None
+    return Place(tree, tree if path in tree.parents else path, "mura")
+
+
+SOURCE = Source("mura", 10, _recognise, items)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wrist_model.errors import DataError, UsageError
-from wrist_model.sources import csv_table, folder, manifest, mura
+from wrist_model.sources import csv_table
 from wrist_model.sources.item import Item, label, slug
+from wrist_model.sources.source import Source, every
 
 Labels = dict[str, int | None]
 CONFLICTING = -1
@@ -24,7 +25,7 @@ class Plan:
     source: the name space of its identifiers. private: paths may tell who somebody is, so pseudonyms are kept.
     """
 
-    kind: str  # mura, manifest or folder
+    kind: str  # of the source that knows the place
     root: Path
     start: Path
     source: str
@@ -34,11 +35,11 @@ class Plan:
 
     def items(self) -> Iterator[Item]:
         """Every file, in a stable order, as it is found."""
-        if self.kind == "mura":
-            return mura.items(self.root, self.start, self.body_part)
-        if self.kind == "manifest":
-            return manifest.items(self.start, self.root, self.body_part)
-        return folder.items(self.root, self.start)
+        return self._source.items(self.root, self.start, self.body_part)
+
+    @property
+    def _source(self) -> Source:
+        return next(source for source in every() if source.kind == self.kind)
 
 
 def absolute(path: Path | str) -> Path:
@@ -55,7 +56,7 @@ def find(
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
 
-    A plan of kind `folder` is still to be asked, with what is known of its root, whether it is private: `settle`.
+    A plan whose source may be private is still to be asked, with what is known of its root: `settle`.
     """
     given = absolute(path)
     if not given.exists():
@@ -67,33 +68,31 @@ def find(
             f"--source {source!r}: expected lower-case letters, digits and hyphens, such as {slug(source)!r}."
         )
     stated = read_labels(Path(labels)) if labels is not None else {}
-    tree = mura.base(given)
-    if tree is not None and given.suffix.lower() != ".csv":
-        start = tree if given in tree.parents else given
-        return Plan("mura", tree, start, source or "mura", body_part, labels=stated)
-    if given.is_file() and given.suffix.lower() == ".csv":
-        return Plan("manifest", given.parent, given, source or slug(given.parent.name), body_part, labels=stated)
-    root = given if given.is_dir() else given.parent
-    return Plan("folder", root, given, source or "", body_part, labels=stated)
+    for each in every():
+        place = each.recognise(given)
+        if place is not None:
+            return Plan(each.kind, place.root, place.start, source or place.name, body_part, labels=stated)
+    raise UsageError(f"{path}: no source knows this place.")
 
 
 def within(plan: Plan, roots: Container[str]) -> Plan:
-    """A folder's plan with the root that it is a part of, if it is one of these: a part that is read by itself is the
-    same images as in the whole. Not where --source tells them apart."""
-    if plan.kind != "folder" or plan.source:
+    """The plan with the root that it is a part of, if it is one of these: a part that is read by itself is the same
+    images as in the whole. Not where --source, or the source itself, tells them apart."""
+    if plan._source.private is None or plan.source:
         return plan
     return replace(plan, root=next((at for at in (plan.root, *plan.root.parents) if str(at) in roots), plan.root))
 
 
 def settle(plan: Plan, known: Container[str], known_private: bool) -> Plan:
-    """A folder's plan with its privacy and source name settled. known: the paths catalogued below its root.
+    """The plan with its privacy and source name settled. known: the paths catalogued below its root.
 
-    A folder that holds any DICOM is private as a whole: names of its folders and files are not kept.
+    A place that holds any DICOM is private as a whole: names of its folders and files are not kept.
     """
-    if plan.kind != "folder":
+    asked = plan._source
+    if asked.private is None:
         return plan
-    private = known_private or folder.holds_dicom(plan.root, plan.start, known)
-    source = plan.source or (folder.DICOM_SOURCE if private else slug(plan.root.name))
+    private = known_private or asked.private(plan.root, plan.start, known)
+    source = plan.source or (asked.private_name if private else slug(plan.root.name))
     return replace(plan, source=source, private=private)
 
 

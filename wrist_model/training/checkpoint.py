@@ -1,7 +1,7 @@
 """A training's state between two epochs, on disk: what makes an interrupted run equal to an uninterrupted one.
 
-    home/runs/<run_id>/state-<epoch>.npz   weights, optimizer, random states, history, early stopping
-    home/runs/<run_id>/best-<epoch>.npz    the weights of the best epoch so far
+    <runs>/<run_id>/state-<epoch>.npz   weights, optimizer, random states, history, early stopping
+    <runs>/<run_id>/best-<epoch>.npz    the weights of the best epoch so far
 
 Each file is written beside and renamed, so that a kill at any moment leaves the last finished epoch whole.
 """

@@ -1,11 +1,11 @@
 """Stored features: the frozen part runs once for each image and view, and trainings read what it gave.
 
-    home/features/<store>/store.json      what the rows are: backbone, boundary, weights, size, precision
-    home/features/<store>/<n>.rows        rows one after another, memory-mapped when read
-    home/features/<store>/<n>.index       a key and a checksum for each row, written after it
+    <root>/<store>/store.json      what the rows are: backbone, boundary, weights, size, precision
+    <root>/<store>/<n>.rows        rows one after another, memory-mapped when read
+    <root>/<store>/<n>.index       a key and a checksum for each row, written after it
 
-A row's key is the hash of the pixels, the view, and how the view was drawn; an unaugmented row is shared by all
-recipes. Writers hold a lock; an interrupted writer leaves whole rows, which the next one keeps.
+A row's key is the hash of the pixels, the augmented copy's number, and how it was drawn; an unaugmented row is shared
+by all recipes. Writers hold a lock; an interrupted writer leaves whole rows, which the next one keeps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from wrist_model.errors import DataError
-from wrist_model.recipe import AugmentationRecipe, Recipe
+from wrist_model.recipe import AugmentationRecipe, Recipe, canonical
 from wrist_model.records import ImageRef, Progress
 from wrist_model.training import file_lock, image_batches
 
@@ -38,7 +38,8 @@ KEEP_MAPPED = GIB // 2  # bytes touched before mapped pages are given back
 RESERVE = 512 * 2**20  # bytes of disk that features never take
 RECORD = np.dtype([("key", "u1", (32,)), ("crc", "<u4")])
 log = logging.getLogger(__name__)
-View = tuple[int, int]  # (which image, which view)
+AugmentedCopy = tuple[int, int]
+"""Which image, and which of its copies (a recipe's `views_per_image`, or UNAUGMENTED)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class StoreKey:
 
 def row_key(pixel_sha256: str, view: int, augmentation: AugmentationRecipe, seed: int) -> bytes:
     """32 bytes. The seed and the augmentation count for augmented views only."""
-    drawn = "" if view == image_batches.UNAUGMENTED else f"{seed}:{json.dumps(asdict(augmentation), sort_keys=True)}"
+    drawn = "" if view == image_batches.UNAUGMENTED else f"{seed}:{json.dumps(canonical(augmentation), sort_keys=True)}"
     return hashlib.sha256(f"{pixel_sha256}:{view}:{drawn}".encode()).digest()
 
 
@@ -97,10 +98,10 @@ class Segment:
 
 
 class Store:
-    """The rows of one StoreKey below home/features."""
+    """The rows of one StoreKey, in a folder below the root of all stores."""
 
-    def __init__(self, home: Path, key: StoreKey) -> None:
-        self.root, self.key = home / "features", key
+    def __init__(self, root: Path, key: StoreKey) -> None:
+        self.root, self.key = root, key
         self.folder = self.root / key.name
         self.folder.mkdir(parents=True, exist_ok=True)
         about = self.folder / "store.json"
@@ -161,7 +162,7 @@ class Store:
             return place is None or not self.segments[place[0]].whole(place[1])
 
         with ThreadPoolExecutor(image_batches.WORKERS) as pool:
-            found = [i for i, gone in enumerate(pool.map(absent, keys, chunksize=64)) if gone]
+            found = [i for i, is_absent in enumerate(pool.map(absent, keys, chunksize=64)) if is_absent]
         damaged = sum(keys[i] in self.places for i in found)
         if damaged:
             log.warning("%d stored features in %s are damaged and are computed again.", damaged, self.folder)
@@ -224,7 +225,7 @@ class Store:
 
 
 class Features:
-    """A Source that reads stored rows; `epoch` decides the view. Validation rows are unaugmented."""
+    """Inputs that read stored rows; `epoch` decides the view. Validation rows are unaugmented."""
 
     def __init__(
         self,
@@ -232,13 +233,13 @@ class Features:
         train: Sequence[ImageRef],
         validation: Sequence[ImageRef],
         recipe: Recipe,
-        compute: Callable[[Sequence[View], Sequence[ImageRef]], Iterable[np.ndarray]],
+        compute: Callable[[Sequence[AugmentedCopy], Sequence[ImageRef]], Iterable[np.ndarray]],
         progress: Progress | None = None,
     ) -> None:
         self.store, self.views = store, recipe.training.views_per_image
         self.stored_views = self.views
         every = [*train, *validation]
-        asked: list[View] = [(i, view) for view in range(self.views) for i in range(len(train))]
+        asked: list[AugmentedCopy] = [(i, view) for view in range(self.views) for i in range(len(train))]
         asked += [(len(train) + i, image_batches.UNAUGMENTED) for i in range(len(validation))]
         seed, changes = recipe.training.seed, recipe.augmentation
         keys = [row_key(every[i].pixel_sha256, view, changes, seed) for i, view in asked]

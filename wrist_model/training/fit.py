@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from wrist_model.errors import DataError
-from wrist_model.network import dtype_policy, keras_file, pretrained_weights
-from wrist_model.network.assemble import BACKBONES, Network, build
+from wrist_model.network import backbone, dtype_policy, keras_file, pretrained_weights
+from wrist_model.network.assemble import Network, build
 from wrist_model.recipe import Recipe, TrainingRecipe
-from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel
+from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel, WorkFolders
 from wrist_model.training import checkpoint, image_batches, training_inputs
 
 
@@ -32,17 +32,17 @@ def train(
     recipe: Recipe,
     architecture: str,
     *,
-    home: Path,
+    folders: WorkFolders,
     run_id: str,
     on_epoch: Callable[[Epoch], None],
     progress: Progress | None = None,
     tensorboard: bool = False,
 ) -> TrainedModel:
-    """Train on labelled images and save the best epoch's network as home/models/<sha256>.keras.
+    """Train on labelled images and save the best epoch's network as `network_file(folders.models, sha256)`.
 
-    Each finished epoch is on disk under home/runs/<run_id> before on_epoch hears of it; called again with the same
-    run_id and data it goes on after it (and tells on_epoch of the finished ones again). Raises DataError for images
-    without labels or a missing class, WeightsError for weights that can't be had.
+    Each finished epoch is on disk under folders.runs/<run_id> before on_epoch is called with it; called again with the
+    same run_id and data, training goes on after it (and on_epoch is called with the finished ones again). Raises
+    DataError for images without labels or a missing class, WeightsError for weights that can't be had.
     """
     begun = time.perf_counter()
     labels = image_batches.labels(train), image_batches.labels(validation)
@@ -56,15 +56,17 @@ def train(
     policy = free_policy(recipe, architecture, found)
     make = partial(prepared, recipe, architecture, found)
     network = make(policy)
-    data = training_inputs.open_source(network, train, validation, recipe, found, make, home=home, progress=progress)
+    data = training_inputs.open_inputs(
+        network, train, validation, recipe, found, make, features=folders.features, progress=progress
+    )
     settings = recipe.training
     if found.tensors is None:
-        rate = settings.learning_rate * BACKBONES[architecture].scratch_rate
+        rate = settings.learning_rate * backbone.row(architecture).scratch_rate
         settings = replace(settings, learning_rate=rate)
     fit = Fit(network, data, labels, settings, progress)
-    folder, same = home / "runs" / run_id, _fingerprint(train, validation, recipe, found)
-    history, best = fit.run(folder, same, on_epoch, tensorboard)
-    artifact = keras_file.save(make("float32"), best, home / "models", found.origin, beside=folder)
+    folder, same = folders.runs / run_id, _fingerprint(train, validation, recipe, found)
+    history, best = fit.run(folder, same, on_epoch, folders.tensorboard / run_id if tensorboard else None)
+    artifact = keras_file.save(make("float32"), best, folders.models, found.origin, beside=folder)
     checkpoint.forget(folder)
     best_epoch = min(history, key=lambda each: each.val_loss).epoch
     seconds = time.perf_counter() - begun
@@ -72,10 +74,9 @@ def train(
 
 
 def free_policy(recipe: Recipe, architecture: str, found: pretrained_weights.Weights) -> str:
-    """Keras's dtype policy of what is trained: bfloat16 pays wherever the machine has it, but see the table."""
-    scratch = found.tensors is None
-    row = BACKBONES[architecture]
-    gains = row.bfloat16_gains_scratch if scratch else row.bfloat16_gains_free
+    """Keras's dtype policy of what is trained."""
+    row = backbone.row(architecture)
+    gains = row.bfloat16_scratch if found.tensors is None else row.bfloat16_free
     return dtype_policy.policy(recipe.training.free_precision, gains)
 
 
@@ -110,7 +111,7 @@ def learning_rate(recipe: TrainingRecipe, step: int, steps: int) -> float:
 def _fingerprint(
     train: Sequence[ImageRef], validation: Sequence[ImageRef], recipe: Recipe, found: pretrained_weights.Weights
 ) -> str:
-    """Of all that decides a run: a state of another one is not gone on with."""
+    """SHA-256 of all that decides a run; a stored state with another one is not resumed."""
     rows = [(ref.image_uid, ref.pixel_sha256, ref.label) for ref in (*train, *validation)]
     part = {"rows": rows, "n": len(train), "recipe": recipe.network_json, "weights": found.sha256}
     return hashlib.sha256(json.dumps(part).encode()).hexdigest()
@@ -129,7 +130,7 @@ class Fit:
     def __init__(
         self,
         network: Network,
-        data: training_inputs.Source,
+        data: training_inputs.Inputs,
         labels: tuple[np.ndarray, np.ndarray],
         recipe: TrainingRecipe,
         progress: Progress | None = None,
@@ -150,7 +151,7 @@ class Fit:
         return [*self.network.free.variables, *self.optimizer.variables]
 
     def run(
-        self, folder: Path, fingerprint: str, on_epoch: Callable[[Epoch], None], tensorboard: bool = False
+        self, folder: Path, fingerprint: str, on_epoch: Callable[[Epoch], None], tensorboard: Path | None = None
     ) -> tuple[tuple[Epoch, ...], tuple[np.ndarray, ...]]:
         """Train until the last epoch or until patience ends; the history, and the best epoch's free weights."""
         state = checkpoint.load(folder, fingerprint) or checkpoint.State((), 0, 0, (), ())
@@ -158,7 +159,7 @@ class Fit:
             variable.assign(value)
         for epoch in state.history:
             on_epoch(epoch)
-        write = _summaries(folder.parent.parent / "tensorboard" / folder.name) if tensorboard else None
+        write = _summaries(tensorboard) if tensorboard else None
         while len(state.history) < self.recipe.epochs and state.waited < self.recipe.patience:
             epoch = self.epoch(len(state.history) + 1)
             state = self._after(state, epoch)
@@ -222,7 +223,7 @@ class Fit:
         self.progress(f"train {self.network.architecture}", done, every, note)
 
 
-def _compiled(free: Any, optimizer: Any, data: training_inputs.Source) -> tuple[Callable, Callable]:
+def _compiled(free: Any, optimizer: Any, data: training_inputs.Inputs) -> tuple[Callable, Callable]:
     import keras
     import tensorflow as tf
 

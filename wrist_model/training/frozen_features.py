@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from wrist_model.network import dtype_policy, pretrained_weights
-from wrist_model.network.assemble import BACKBONES, Network
+from wrist_model.network import backbone, dtype_policy, pretrained_weights
+from wrist_model.network.assemble import Network
 from wrist_model.recipe import Recipe
 from wrist_model.records import ImageRef, Progress
 from wrist_model.training import feature_store, image_batches
@@ -42,7 +42,7 @@ def function(frozen: Any, fold: bool) -> Callable[[Any], Any]:
 
 def policy(recipe: Recipe, architecture: str) -> str:
     """Keras's dtype policy for the frozen part."""
-    return dtype_policy.policy(recipe.training.frozen_precision, BACKBONES[architecture].bfloat16_gains)
+    return dtype_policy.policy(recipe.training.frozen_precision, backbone.row(architecture).bfloat16_frozen)
 
 
 def open_features(
@@ -53,7 +53,7 @@ def open_features(
     found: pretrained_weights.Weights,
     make: Callable[[str], Network],
     *,
-    home: Path,
+    folder: Path,
     progress: Progress | None = None,
 ) -> feature_store.Features:
     """The stored features of these images, made where they are missing.
@@ -75,16 +75,16 @@ def open_features(
         tuple(frozen.output_shape[1:]),
     )
 
-    def compute(asked: Sequence[feature_store.View], refs: Sequence[ImageRef]) -> Iterable[np.ndarray]:
+    def compute(asked: Sequence[feature_store.AugmentedCopy], refs: Sequence[ImageRef]) -> Iterable[np.ndarray]:
         other = make(wanted).frozen
         yield from _computed(function(other, recipe.training.fold_constants), asked, refs, recipe, progress)
 
-    return feature_store.Features(feature_store.Store(home, key), train, validation, recipe, compute, progress)
+    return feature_store.Features(feature_store.Store(folder, key), train, validation, recipe, compute, progress)
 
 
 def _computed(
     forward: Callable[[Any], Any],
-    asked: Sequence[feature_store.View],
+    asked: Sequence[feature_store.AugmentedCopy],
     refs: Sequence[ImageRef],
     recipe: Recipe,
     progress: Progress | None,
@@ -95,7 +95,7 @@ def _computed(
     pictures = image_batches.load(subset, recipe.network.image_size, progress)
     changes, seed = recipe.augmentation, recipe.training.seed
 
-    def job(chunk: Sequence[feature_store.View]) -> np.ndarray:
+    def job(chunk: Sequence[feature_store.AugmentedCopy]) -> np.ndarray:
         indices = np.array([row[i] for i, _ in chunk])
         x = image_batches.augmented(pictures, subset, indices, changes, seed, [view for _, view in chunk])
         return forward(x).numpy().astype(recipe.training.feature_dtype)

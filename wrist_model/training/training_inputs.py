@@ -15,7 +15,7 @@ from wrist_model.records import ImageRef, Progress
 from wrist_model.training import image_batches
 
 
-class Source(Protocol):
+class Inputs(Protocol):
     """Jobs make batches on other threads; `enter` runs inside the compiled step and gives the free part's input.
 
     batch_spec: shape without the first axis, and dtype, of what the jobs make.
@@ -29,11 +29,6 @@ class Source(Protocol):
     def validation_job(self, indices: np.ndarray) -> Callable[[], np.ndarray]: ...
 
     def enter(self, x: Any) -> Any: ...
-
-
-def view_of(epoch: int, recipe: Recipe, online: bool) -> int:
-    """The view that an epoch (from 1) sees of each image: a new one each epoch online, else one of the stored."""
-    return epoch - 1 if online else (epoch - 1) % recipe.training.views_per_image
 
 
 class Pictures:
@@ -57,7 +52,7 @@ class Pictures:
         return self.training.shape[1:], "uint8"
 
     def training_job(self, indices: np.ndarray, epoch: int) -> Callable[[], np.ndarray]:
-        views = [view_of(epoch, self.recipe, online=True)] * len(indices)
+        views = [epoch - 1] * len(indices)  # a new augmented copy each epoch
         recipe, seed = self.recipe.augmentation, self.recipe.training.seed
         return lambda: image_batches.augmented(self.training, self.refs, indices, recipe, seed, views)
 
@@ -69,7 +64,7 @@ class Pictures:
         return x if frozen is None else frozen(x, training=False)
 
 
-def open_source(
+def open_inputs(
     network: Network,
     train: Sequence[ImageRef],
     validation: Sequence[ImageRef],
@@ -77,15 +72,17 @@ def open_source(
     found: Weights,
     make: Callable[[str], Network],
     *,
-    home: Path,
+    features: Path,
     progress: Progress | None = None,
-) -> Source:
+) -> Inputs:
     """Stored features where the recipe wants them and something is frozen; else pictures.
 
-    make(policy): the same network, weights included, under another dtype policy.
+    make(policy): the same network, weights included, under another dtype policy. features: the folder of all stores.
     """
     if network.frozen is None or recipe.training.mode == "online":
         return Pictures(network, train, validation, recipe, progress)
     from wrist_model.training import frozen_features
 
-    return frozen_features.open_features(network, train, validation, recipe, found, make, home=home, progress=progress)
+    return frozen_features.open_features(
+        network, train, validation, recipe, found, make, folder=features, progress=progress
+    )

@@ -1,6 +1,6 @@
 """Tune a recipe on stored features: Optuna's TPE and median pruner on the validation studies' AUC.
 
-The trials lie in home/tuning/<study>.journal, so that a killed tuning goes on and several processes share one.
+The trials lie in folders.tuning/<study>.journal, so that a killed tuning goes on and several processes share one.
 The test split can't get in: images that stand in it are refused.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from wrist_model.errors import DataError, LeakError
 from wrist_model.network import pretrained_weights
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImagePrediction, ImageRef, Progress
+from wrist_model.records import ImagePrediction, ImageRef, Progress, TuningTrial, WorkFolders
 from wrist_model.scoring import study_aggregation
 from wrist_model.statistics import metrics
 from wrist_model.training import feature_store, image_batches, training_inputs
@@ -38,30 +38,12 @@ WARM_UP_TRIALS = 2
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One trial's end. value, log_loss: at study level on validation, of the epoch that a training would keep, the one
-    of the lowest validation loss. state: complete, pruned or failed."""
-
-    number: int
-    state: str
-    value: float | None
-    log_loss: float | None
-    seconds: float
-    learning_rate: float
-    batch_size: int
-    dropout: float
-    dense_units: int
-    views_per_image: int
-    epochs: int
-
-
-@dataclass(frozen=True)
 class Tuned:
     """best: the recipe with the best trial's values. trials: all that ended, in order."""
 
     best: Recipe
-    best_trial: Trial
-    trials: tuple[Trial, ...]
+    best_trial: TuningTrial
+    trials: tuple[TuningTrial, ...]
 
 
 def tune(
@@ -70,10 +52,10 @@ def tune(
     recipe: Recipe,
     architecture: str,
     *,
-    home: Path,
+    folders: WorkFolders,
     study_name: str,
     trials: int,
-    on_trial: Callable[[Trial], None],
+    on_trial: Callable[[TuningTrial], None],
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Tuned:
@@ -92,54 +74,54 @@ def tune(
             'Tuning runs on stored features: it needs pretrained weights and training.mode = "features"; '
             f'the recipe {recipe.name} has weights = "{recipe.network.weights}", mode = "{recipe.training.mode}".'
         )
-    study = _study(home, study_name, recipe)
+    study = _study(folders.tuning, study_name, recipe)
     _end_abandoned(study, processes)
-    told: set[int] = set()
+    reported: set[int] = set()
 
-    def tell(study: Any) -> None:
-        for each in _ended(study):
-            if each.number not in told:
-                told.add(each.number)
+    def report(study: Any) -> None:
+        for each in _ended(study, architecture):
+            if each.trial not in reported:
+                reported.add(each.trial)
                 on_trial(each)
         if progress:
-            ended = [each.value for each in _ended(study) if each.value is not None]
+            ended = [each.value for each in _ended(study, architecture) if each.value is not None]
             best = f"best AUC {max(ended):.3f}" if ended else ""
-            progress(f"tune {architecture}", min(len(told), trials), trials, best)
+            progress(f"tune {architecture}", min(len(reported), trials), trials, best)
 
-    tell(study)
-    bench = Bench(train, validation, recipe, architecture, found, home, progress)
+    report(study)
+    bench = Bench(train, validation, recipe, architecture, found, folders, progress)
     if processes > 1:
-        job = partial(_work, train, validation, recipe, architecture, home, study_name, trials)
+        job = partial(_work, train, validation, recipe, architecture, folders, study_name, trials)
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             for future in [pool.submit(job, number) for number in range(processes)]:
                 future.result()
-                tell(study)
+                report(study)
     else:
-        _search(study, bench, trials, lambda: tell(study))
-    tell(study)
-    ended = _ended(study)
+        _search(study, bench, trials, lambda: report(study))
+    report(study)
+    ended = _ended(study, architecture)
     best = max((each for each in ended if each.value is not None), key=_rank, default=None)
     if best is None:
         raise DataError(f"None of the {len(ended)} trials of {study_name} ended with a value.")
     return Tuned(proposed(recipe, architecture, best), best, tuple(ended))
 
 
-def _rank(trial: Trial) -> tuple[float, float]:
-    return (trial.value or 0.0, -(trial.log_loss or math.inf))
+def _rank(trial: TuningTrial) -> tuple[float, float]:
+    return (trial.value or 0.0, -(trial.parameter("log_loss") or math.inf))
 
 
-def proposed(recipe: Recipe, architecture: str, trial: Trial) -> Recipe:
+def proposed(recipe: Recipe, architecture: str, trial: TuningTrial) -> Recipe:
     """The recipe with a trial's values, for the one network that they were found for."""
     changed = replace(
         recipe,
         name=f"{recipe.name}-tuned-{architecture}",
-        note=f"Tuned on validation: trial {trial.number}, study-level AUC {trial.value or 0:.4f}.",
-        network=replace(recipe.network, dropout=trial.dropout, dense_units=trial.dense_units),
+        note=f"Tuned on validation: trial {trial.trial}, study-level AUC {trial.value or 0:.4f}.",
+        network=replace(recipe.network, dropout=trial.parameter("dropout"), dense_units=trial.parameter("dense_units")),
         training=replace(
             recipe.training,
-            learning_rate=trial.learning_rate,
-            batch_size=trial.batch_size,
-            views_per_image=trial.views_per_image,
+            learning_rate=trial.learning_rate or recipe.training.learning_rate,
+            batch_size=trial.batch_size or recipe.training.batch_size,
+            views_per_image=trial.parameter("views_per_image"),
         ),
     )
     return changed.only((architecture,))
@@ -155,7 +137,7 @@ class Bench:
         recipe: Recipe,
         architecture: str,
         found: pretrained_weights.Weights,
-        home: Path,
+        folders: WorkFolders,
         progress: Progress | None = None,
     ) -> None:
         self.recipe, self.architecture, self.found, self.validation = recipe, architecture, found, validation
@@ -163,8 +145,8 @@ class Bench:
         self.policy = free_policy(recipe, architecture, found)
         make = partial(prepared, recipe, architecture, found)
         network = make(self.policy)
-        data = training_inputs.open_source(
-            network, train, validation, recipe, found, make, home=home, progress=progress
+        data = training_inputs.open_inputs(
+            network, train, validation, recipe, found, make, features=folders.features, progress=progress
         )
         if not isinstance(data, feature_store.Features):
             raise DataError("Tuning runs on stored features; this recipe freezes nothing.")
@@ -228,12 +210,12 @@ def _measured(refs: Sequence[ImageRef], probabilities: np.ndarray) -> tuple[floa
     return float(metrics.roc_auc(labels.tolist(), scores.tolist())), float(-np.log(own).mean())
 
 
-def _study(home: Path, name: str, recipe: Recipe) -> Any:
+def _study(folder: Path, name: str, recipe: Recipe) -> Any:
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = home / "tuning" / f"{name}.journal"
+    path = folder / f"{name}.journal"
     path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=name,
@@ -254,13 +236,13 @@ def _end_abandoned(study: Any, processes: int) -> None:
         log.warning("Trial %d was interrupted; it counts as failed and is not repeated.", trial.number)
 
 
-def _search(study: Any, bench: Bench, trials: int, told: Callable[[], None]) -> None:
+def _search(study: Any, bench: Bench, trials: int, on_end: Callable[[], None]) -> None:
     import optuna
 
     done = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     limit = optuna.study.MaxTrialsCallback(trials, states=done)
     if len(study.get_trials(deepcopy=False, states=done)) < trials:
-        study.optimize(bench.run, callbacks=[limit, lambda *_: told()])
+        study.optimize(bench.run, callbacks=[limit, lambda *_: on_end()])
 
 
 def _work(
@@ -268,31 +250,35 @@ def _work(
     validation: Sequence[ImageRef],
     recipe: Recipe,
     architecture: str,
-    home: Path,
+    folders: WorkFolders,
     study_name: str,
     trials: int,
     number: int,
 ) -> None:
-    study = _study(home, study_name, replace(recipe, tuning=replace(recipe.tuning, seed=recipe.tuning.seed + number)))
+    study = _study(
+        folders.tuning, study_name, replace(recipe, tuning=replace(recipe.tuning, seed=recipe.tuning.seed + number))
+    )
     found = pretrained_weights.resolve(recipe.network.weights, architecture)
-    _search(study, Bench(train, validation, recipe, architecture, found, home), trials, lambda: None)
+    _search(study, Bench(train, validation, recipe, architecture, found, folders), trials, lambda: None)
 
 
-def _ended(study: Any) -> list[Trial]:
+def _ended(study: Any, architecture: str) -> list[TuningTrial]:
     names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     return [
-        Trial(
-            number=each.number,
-            state=names[each.state.name],
-            value=each.user_attrs.get("best"),
-            log_loss=each.user_attrs.get("log_loss"),
-            seconds=each.user_attrs.get("seconds", 0.0),
+        TuningTrial(
+            study_name=study.study_name,
+            trial=each.number,
+            architecture=architecture,
             learning_rate=each.params["learning_rate"],
             batch_size=each.params["batch_size"],
-            dropout=each.params["dropout"],
-            dense_units=each.params["dense_units"],
-            views_per_image=each.params["views_per_image"],
-            epochs=each.user_attrs.get("epochs", 0),
+            value=each.user_attrs.get("best"),
+            state=names[each.state.name],
+            seconds=each.user_attrs.get("seconds", 0.0),
+            parameters=(
+                *((name, each.params[name]) for name in ("dropout", "dense_units", "views_per_image")),
+                ("epochs", each.user_attrs.get("epochs", 0)),
+                ("log_loss", each.user_attrs.get("log_loss")),
+            ),
         )
         for each in study.get_trials(deepcopy=False)
         if each.state.name in names and "dense_units" in each.params

@@ -1,0 +1,43 @@
+"""What a catalogue is bound to for good: the identity key's fingerprint and the rule that splits its patients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from db.audit.chain import append
+from db.engine import Catalogue, reading, writing
+from db.lookups import one
+from wrist_model.errors import CatalogueError
+from wrist_model.records import Provenance
+
+
+def remember_key(engine: Catalogue, fingerprint: str, by: Provenance) -> None:
+    """Bind the catalogue to its identity key. Raises CatalogueError when it was made with another."""
+    if _fact(engine, "identity_key_fingerprint", fingerprint, by) != fingerprint:
+        raise CatalogueError(
+            "This catalogue was made with another identity.key: its pseudonyms would not match. "
+            "Put the key it was made with into WRIST_HOME, or use another WRIST_HOME."
+        )
+
+
+def remember_split_rule(engine: Catalogue, rule: Mapping[str, float | int], by: Provenance) -> None:
+    """Bind the catalogue to its split rule. Raises CatalogueError when it was begun with another."""
+    wanted = json.dumps(dict(rule), sort_keys=True)
+    if (stored := _fact(engine, "split_rule", wanted, by)) != wanted:
+        raise CatalogueError(
+            f"This catalogue splits its patients by {stored}; the recipe says {wanted}. A patient never moves: "
+            "use a recipe with the catalogue's split, or another WRIST_HOME."
+        )
+
+
+def _fact(engine: Catalogue, name: str, value: str, by: Provenance) -> str:
+    with reading(engine) as connection:
+        found = one(connection, "SELECT value FROM fact WHERE name = :name", name=name)
+    if found:
+        return str(found.value)
+    with writing(engine) as connection:
+        found = one(connection, "SELECT value FROM fact WHERE name = :name", name=name)
+        if found is None:
+            append(connection, "fact", [{"name": name, "value": value}], by)
+        return str(found.value) if found else value

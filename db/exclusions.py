@@ -1,0 +1,59 @@
+"""Exclusions: what a person leaves out of later data-set versions, and takes in again; each decision is a new row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from db.audit.chain import append
+from db.engine import Catalogue, writing
+from db.lookups import one, row_ids
+from wrist_model.errors import DataError
+from wrist_model.records import Provenance
+
+_KINDS = {
+    "im": ("image", "image_uid", "SELECT count(*) AS n FROM image WHERE id = :id"),
+    "st": ("study", "study_uid", "SELECT count(*) AS n FROM image WHERE study_id = :id"),
+    "pt": ("patient", "patient_key", "SELECT count(*) AS n FROM image WHERE patient_id = :id"),
+}
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """What was left out: kind image, study or patient; n_images stand behind it."""
+
+    target: str
+    kind: str
+    n_images: int
+
+
+def exclude(engine: Catalogue, target: str, reason: str, by: Provenance, undo: bool = False) -> Exclusion:
+    """Leave an image, a study or a patient out of later data-set versions, or (undo) take it in again. The row points
+    to the one on the same target before it.
+
+    Raises DataError for an unknown id, an empty reason, or an undo of what is not left out.
+    """
+    kind = _KINDS.get(target.partition("-")[0])
+    if kind is None:
+        raise DataError(f"{target!r} is no id; expected one that begins with im-, st- or pt-.")
+    if not reason.strip():
+        raise DataError(f"Leaving out {target} needs a reason: --reason TEXT.")
+    table, column, counting = kind
+    with writing(engine) as connection:
+        found = row_ids(connection, table, column, [target])
+        if not found:
+            raise DataError(f"No {table} {target} in the catalogue.")
+        number = found[target]
+        row: dict[str, Any] = {"image_id": None, "study_id": None, "patient_id": None}
+        row |= {f"{table}_id": number, "reason": reason.strip(), "undone": int(undo)}
+        before = one(
+            connection,
+            f"SELECT id, undone FROM exclusion WHERE {table}_id = :number ORDER BY id DESC LIMIT 1",
+            number=number,
+        )
+        if undo and (before is None or before.undone):
+            raise DataError(f"{target} is not left out: there is nothing to undo.")
+        row["corrects_id"] = before.id if before else None
+        append(connection, "exclusion", [row], by)
+        n_images = int(one(connection, counting, id=number).n)
+    return Exclusion(target, table, n_images)

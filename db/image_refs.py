@@ -1,0 +1,86 @@
+"""What training, prediction and explanation need of each image: its file, its split and label, and its subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from db.engine import Catalogue, reading
+from db.home import stored_pixels
+from db.lookups import among, every, row_id
+from db.schema.views import LABEL_NOW
+from wrist_model.errors import DataError
+from wrist_model.records import ImageRef, Split
+
+AGE_BANDS = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (1000, "65+"))
+"""(below this age in years, name of the band)."""
+
+_REF = """
+SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
+  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in,
+  (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
+FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
+LEFT JOIN image_location l ON l.image_id = i.id
+WHERE {where} ORDER BY i.image_uid
+"""
+_TO_SCORE = _REF.replace("{columns}", "NULL AS split, NULL AS label").replace("{tables}", "image i")
+
+
+def image_refs(engine: Catalogue, dataset_id: str, split: Split | None = None) -> list[ImageRef]:
+    """What is included in a version (in one split of it), by image_uid, with the version's labels."""
+    where, values = "m.dataset_version_id = :version AND m.included = 1", {"split": split} if split else {}
+    sql = _REF.format(
+        columns="m.split, m.label",
+        tables="dataset_member m JOIN image i ON i.id = m.image_id",
+        where=where + (" AND m.split = :split" if split else ""),
+    )
+    with reading(engine) as connection:
+        version = row_id(connection, "dataset_version", "dataset_id", dataset_id)
+        return _refs(engine, every(connection, sql, version=version, **values))
+
+
+def refs_of_studies(engine: Catalogue, study_uids: Iterable[str]) -> list[ImageRef]:
+    """The images of these studies, by image_uid; split and label None. Raises DataError for an unknown study."""
+    wanted = set(study_uids)
+    with reading(engine) as connection:
+        found = _refs(engine, among(connection, _TO_SCORE.format(where="s.study_uid IN :values"), sorted(wanted)))
+    if missing := sorted(wanted - {ref.study_uid for ref in found}):
+        raise DataError(f"Study {missing[0]} is not in the catalogue.")
+    return found
+
+
+def refs_of_unlabelled(engine: Catalogue) -> list[ImageRef]:
+    """The images of all studies that have no label now, by image_uid; split and label None."""
+    with reading(engine) as connection:
+        return _refs(engine, every(connection, _TO_SCORE.format(where=f"{LABEL_NOW.format(study='s')} IS NULL")))
+
+
+def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
+    home = Path(engine.get_execution_options()["wrist_home"])
+    refs = []
+    for row in rows:
+        if row.format == "dicom":
+            file = stored_pixels(home, row.pixel_sha256)
+        else:
+            file = Path(row.root or "") / (row.path or "")
+        groups = {"source": str(row.source), "body_part": str(row.body_part)}
+        groups["n_views"] = str(row.n_views) if row.n_views < 4 else "4+"
+        for name in ("view", "sex", "hardware", "inverted", "multi_view", "burned_in"):
+            if (value := getattr(row, name)) is not None:
+                groups[name] = str(value)
+        if row.age is not None:
+            groups["age_band"] = next(band for limit, band in AGE_BANDS if row.age < limit)
+        refs.append(
+            ImageRef(
+                row.image_uid,
+                row.study_uid,
+                row.patient_key,
+                str(file),
+                row.pixel_sha256,
+                row.label,
+                row.split,
+                tuple(sorted(groups.items())),
+            )
+        )
+    return refs

@@ -1,0 +1,60 @@
+"""Which models to evaluate, which evaluations are the newest, and which of them the recipe named to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from db import datasets, evaluations, models
+from db.engine import open_catalogue
+from tasks.runtime.provenance import provenance
+from tasks.train import trained_before
+from wrist_model.errors import DataError
+from wrist_model.recipe import Recipe
+
+
+def ensemble_of(model_versions: Sequence[str]) -> str:
+    """The model version that averages these networks; the same members always give the same one."""
+    return models.add_ensemble(open_catalogue(), tuple(model_versions), provenance())
+
+
+def models_to_evaluate(
+    dataset_id: str | None, recipe: Recipe, model_versions: Sequence[str] | None
+) -> tuple[str, tuple[str, ...]]:
+    """The data-set version and model versions to evaluate, where none are named: the newest of this recipe.
+
+    Raises DataError when no version is frozen or a network of the recipe is not trained on it.
+    """
+    engine = open_catalogue()
+    dataset_id = datasets.dataset(engine, dataset_id).dataset_id
+    if model_versions:
+        return dataset_id, tuple(model_versions)
+    found = []
+    for architecture in recipe.network.architectures:
+        model_version_id = trained_before(engine, dataset_id, recipe, architecture)
+        if model_version_id is None:
+            raise DataError(
+                f"{architecture} is not trained on {dataset_id} with the recipe {recipe.name}: "
+                f"`wrist train --recipe {recipe.name}` first."
+            )
+        found.append(model_version_id)
+    return dataset_id, tuple(found)
+
+
+def latest(dataset_id: str | None = None) -> list[str]:
+    """The newest finished evaluation of each model version on a data-set version (the newest). Raises DataError
+    without any."""
+    engine = open_catalogue()
+    dataset_id = datasets.dataset(engine, dataset_id).dataset_id
+    found = [row.evaluation_id for row in evaluations.newest_finished(engine, dataset_id)]
+    if not found:
+        raise DataError(f"Nothing is evaluated on {dataset_id}: `wrist evaluate` first.")
+    return found
+
+
+def evaluation_to_serve(evaluation_ids: Sequence[str], recipe: Recipe) -> str:
+    """Of these evaluations the one whose model the recipe named beforehand to serve; the last one failing that."""
+    engine = open_catalogue()
+    for evaluation_id in evaluation_ids:
+        if evaluations.evaluation(engine, evaluation_id).architecture == recipe.evaluation.serve:
+            return evaluation_id
+    return evaluation_ids[-1]

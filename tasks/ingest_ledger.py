@@ -1,0 +1,107 @@
+"""What an ingest writes and counts: one transaction a batch of files, each file counted once by its outcome."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from db import quarantine
+from db.images import add_images
+from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
+from wrist_model.records import IngestCounts, Progress, QuarantinedFile
+from wrist_model.sources.plan import Labels
+
+REPORT_SECONDS = 0.2
+"""The shortest time between two reports of progress."""
+
+
+@dataclass
+class Ingested:
+    """What an ingest did: counts over all paths, how many files each reason quarantined, and which files changed."""
+
+    counts: IngestCounts = field(default_factory=IngestCounts)
+    reasons: Counter[str] = field(default_factory=Counter)
+    changed: list[str] = field(default_factory=list)
+    ingest_run_ids: list[str] = field(default_factory=list)
+    labelled_later: int = 0  # studies that had never had a label, and that the source labels now
+    seconds: float = 0.0
+
+
+class Ledger:
+    """The single writer of one ingest run. stated: the source's name of a study → the label that it states."""
+
+    def __init__(self, engine: Engine, run_id: str, done: Ingested, progress: Progress | None, total: int) -> None:
+        self.engine, self.run_id, self.done = engine, run_id, done
+        self.counts, self.progress, self.total = IngestCounts(), progress, total
+        self.reasons = done.reasons
+        self.stated: Labels = {}
+        self._reported, self.begun = 0.0, time.monotonic()
+
+    def count(self, **more: int) -> None:
+        self.counts = replace(self.counts, **{name: getattr(self.counts, name) + n for name, n in more.items()})
+        self._report_at_times()
+
+    def write(self, results: Sequence[Examined]) -> None:
+        """Write a batch's images and refusals; count each file once, by what the catalogue made of it."""
+        images = [image for result in results for image in result.images]
+        refused = [result.quarantined for result in results if result.quarantined is not None]
+        outcomes = add_images(self.engine, self.run_id, images) if images else {}
+        totals: Counter[str] = Counter()
+        for result in results:
+            if result.outcome == IMAGES:
+                found = {outcomes[image.image_uid] for image in result.images}
+                name = next(name for name in ("taken", "changed", "new", "unchanged") if name in found)
+                if name == "taken":
+                    refused.append(_taken(result))
+                totals["quarantined" if name == "taken" else name] += 1
+            else:
+                totals[result.outcome] += 1
+            if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
+                self.done.changed.append(result.path)
+        if refused:
+            quarantine.add_quarantined(self.engine, self.run_id, refused)
+        self.reasons.update(row.reason_code for row in refused)
+        self.count(
+            new=totals["new"],
+            unchanged=totals[UNCHANGED],
+            changed=totals[CHANGED],
+            filtered=totals[FILTERED],
+            ignored=totals[IGNORED],
+            quarantined=totals["quarantined"],
+        )
+
+    def _report_at_times(self) -> None:
+        now = time.monotonic()
+        if now - self._reported > REPORT_SECONDS:
+            self._reported = now
+            self.report()
+
+    def report(self, note: str = "") -> None:
+        if self.progress is not None:
+            counts = self.counts
+            parts = [f"{getattr(counts, name)} {name}" for name in counts.__dataclass_fields__ if getattr(counts, name)]
+            seconds = max(time.monotonic() - self.begun, 1e-3)
+            parts.append(f"{counts.seen / seconds:,.0f} files/s")
+            if 0 < counts.seen < self.total:
+                left = timedelta(seconds=round(seconds / counts.seen * (self.total - counts.seen)))
+                parts.append(f"{left} left")
+            self.progress("ingest", counts.seen, max(self.total, counts.seen), ", ".join(filter(None, [*parts, note])))
+
+
+def _taken(result: Examined) -> QuarantinedFile:
+    image = result.images[0]
+    return QuarantinedFile(
+        image.root,
+        image.path,
+        image.file_sha256,
+        image.file_size,
+        image.file_mtime_ns,
+        "name_taken",
+        f"The source {image.source!r} already has another file of this name from another folder; "
+        "give this folder a source name of its own with --source.",
+    )

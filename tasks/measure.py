@@ -1,0 +1,43 @@
+"""Measure an evaluation: the metrics of validation and test, from the predictions as they stand in the catalogue."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+
+from db import datasets, evaluations, metrics, models
+from db.engine import open_catalogue
+from db.image_refs import image_refs
+from db.predictions import image_predictions, study_predictions
+from tasks.metrics_table import metrics_table
+from tasks.runtime.progress import progress
+from tasks.runtime.provenance import provenance
+from wrist_model.evidence.measure import measure
+from wrist_model.recipe import Recipe
+from wrist_model.records import EVALUATED_SPLITS
+
+
+@task(name="score", task_run_name="score {evaluation_id}", tags=["evaluation"])
+def score(evaluation_id: str, recipe: Recipe) -> None:
+    """Writes the metrics of validation and test with their intervals; those that are stored stay as they are."""
+    engine = open_catalogue()
+    row = evaluations.evaluation(engine, evaluation_id)
+    dataset_id = row.frozen_dataset_id
+    points = models.operating_points(engine, row.model_version_id)
+    with progress(f"score {row.architecture}") as tell:
+        for done, split in enumerate(EVALUATED_SPLITS):
+            tell("metrics and intervals", done, 2, split)
+            if metrics.are_measured(engine, evaluation_id, split):
+                continue
+            found = measure(
+                image_predictions(engine, evaluation_id, split),
+                study_predictions(engine, evaluation_id, split),
+                points,
+                recipe.evaluation,
+                split,
+                {ref.image_uid: ref.subgroups for ref in image_refs(engine, dataset_id, split)},
+                patients_known=datasets.patients_known(engine, dataset_id),
+            )
+            metrics.add_metrics(engine, evaluation_id, found, provenance())
+        tell("metrics and intervals", 2, 2, "")
+    (said,) = metrics_table(engine, [evaluation_id])
+    get_run_logger().info("%s: study-level test AUC %s.", row.architecture, said["roc_auc"])

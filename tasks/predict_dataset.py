@@ -1,0 +1,71 @@
+"""Predict a frozen data-set version with a model version, and lock its operating points between validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import task
+
+from db import evaluations, models
+from db.engine import open_catalogue
+from db.image_refs import image_refs
+from db.predictions import add_predictions, image_predictions
+from db.unended_runs import resource
+from tasks.raw_scores import raw_scores
+from tasks.runtime.lease import kept, patiently
+from tasks.runtime.provenance import facts, provenance
+from wrist_model.recipe import Recipe
+from wrist_model.records import EVALUATED_SPLITS, ImagePrediction
+from wrist_model.scoring import ensemble, operating_points, study_aggregation
+
+WAIT_SECONDS = 3600.0  # for another process that makes the same evaluation: its rows are reused then
+
+
+@task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"])
+def predict(model_version_id: str, dataset_id: str, recipe: Recipe, member_evaluations: Sequence[str] = ()) -> str:
+    """`predictions` as a task of its own; gives the evaluation's id."""
+    return predictions(model_version_id, dataset_id, recipe, member_evaluations)
+
+
+def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_evaluations: Sequence[str] = ()) -> str:
+    """Writes a model version's predictions of validation and then of test; gives the evaluation's id.
+
+    Between the two its operating points are locked, once for all: a model that has some keeps them on any data.
+    member_evaluations: for an ensemble, its members' finished evaluations, whose stored rows are averaged.
+    An evaluation that is complete is reused, an interrupted one is completed.
+    """
+    engine, by = open_catalogue(), provenance()
+    model = models.model(engine, model_version_id)
+    start = patiently(
+        lambda: evaluations.begin_evaluation(
+            engine,
+            model_version_id=model_version_id,
+            dataset_id=dataset_id,
+            purpose="evaluation",
+            facts=facts(),
+            by=by,
+            recipe_sha256=recipe.sha256,
+        ),
+        WAIT_SECONDS,
+    )
+    if start.complete:
+        return start.evaluation_id
+    with kept(engine, resource("evaluation", start.evaluation_id)):
+        for split in EVALUATED_SPLITS:
+            refs = image_refs(engine, dataset_id, split)
+            if member_evaluations:
+                rows: Sequence[ImagePrediction] = ensemble.ensemble(
+                    [image_predictions(engine, one, split) for one in member_evaluations]
+                )
+            else:
+                rows = raw_scores(engine, model, refs)
+            study_aggregation.complete(rows, refs)
+            points = models.operating_points(engine, model_version_id)
+            if split == "validation" and not points:
+                points = operating_points.lock(rows, recipe.evaluation)
+                models.add_operating_points(engine, model_version_id, points, by)
+            images = operating_points.apply(points, rows)
+            studies = operating_points.apply(points, study_aggregation.by_study(rows))
+            add_predictions(engine, start.evaluation_id, images, studies, by)
+        evaluations.finish_evaluation(engine, start.evaluation_id, by)
+    return start.evaluation_id

@@ -1,0 +1,193 @@
+"""Everything that a report shows, read from the catalogue's stored rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+from db import (
+    comparisons,
+    datasets,
+    evaluations,
+    explanations,
+    known_files,
+    leak_demonstrations,
+    metrics,
+    predictions,
+    promotions,
+    quarantine,
+    recipes,
+    trainings,
+    tuning_trials,
+)
+from db import models as stored_models
+from db.home import home
+from db.image_refs import image_refs
+from tasks.evaluation_choice import evaluation_to_serve
+from tasks.explain import cases
+from tasks.runtime.provenance import facts
+from wrist_model.errors import DataError
+from wrist_model.recipe import stored as stored_recipe
+from wrist_model.records import ENSEMBLE, SPLITS, Member
+from wrist_model.report import gallery
+from wrist_model.report.report_data import (
+    DatasetFacts,
+    FlowStep,
+    GalleryCase,
+    GalleryMap,
+    LeftOut,
+    ModelReport,
+    ReportData,
+    SplitFacts,
+)
+
+SYNTHETIC_SOURCE = "synthetic"
+
+
+def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
+    """Everything the page shows, read from the catalogue. All evaluations must be of one data-set version."""
+    rows = [evaluations.evaluation(engine, one) for one in evaluation_ids]
+    first = stored_models.model(engine, rows[0].model_version_id)
+    if first.recipe_sha256 is None:
+        raise DataError(f"{first.model_version_id} has no recipe: begin the report with a trained network.")
+    used = recipes.recipe(engine, first.recipe_sha256)
+    recipe = stored_recipe(used.canonical_json, used.name)
+    version = datasets.dataset(engine, rows[0].frozen_dataset_id)
+    members = datasets.members(engine, version.dataset_id)
+    serving = evaluation_to_serve(evaluation_ids, recipe)
+    served = next(row for row in rows if row.evaluation_id == serving)
+    sources = datasets.sources(engine, version.dataset_id)
+    models = tuple(_model(engine, one) for one in evaluation_ids)
+    decision = promotions.last_decision(engine, served.model_version_id)
+    return ReportData(
+        evaluation_id=serving,
+        created_at=served.created_at,
+        recipe_name=recipe.name,
+        recipe_sha256=recipe.sha256,
+        recipe_json=used.canonical_json,
+        synthetic=any(source.startswith(SYNTHETIC_SOURCE) for source in sources),
+        from_scratch=any(model.weights_source == "none" for model in models),
+        patients_known=datasets.patients_known(engine, version.dataset_id),
+        holdout_looks=evaluations.holdout_looks(engine, version.dataset_id),
+        dataset=DatasetFacts(
+            dataset_id=version.dataset_id,
+            manifest_sha256=version.manifest_sha256,
+            label_version=str(version.label_version),
+            guard_status=version.guard_status,
+            frozen_at=version.frozen_at,
+            sources=sources,
+            splits=_splits(members),
+            split_seed=recipe.split.seed,
+        ),
+        flow=_flow(engine, members),
+        left_out=_left_out(engine, members),
+        models=models,
+        served=served.model_version_id,
+        comparisons=tuple(
+            comparison for one in evaluation_ids for _, comparison, _ in comparisons.comparisons(engine, one)
+        ),
+        gallery=_gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery),
+        decision=decision.decision if decision else None,
+        decision_reason=decision.reason if decision else None,
+        lineage=facts(),
+        leak=leak_demonstrations.leak_demonstrations(engine, version.dataset_id),
+        trials=tuning_trials.tuning_trials(engine, version.dataset_id),
+        home=home(),
+    )
+
+
+def _model(engine: Engine, evaluation_id: str) -> ModelReport:
+    row = evaluations.evaluation(engine, evaluation_id)
+    model = stored_models.model(engine, row.model_version_id)
+    run = trainings.training_run(engine, model.training_run_id) if model.training_run_id else None
+    return ModelReport(
+        model_version_id=model.model_version_id,
+        architecture=model.architecture,
+        role=model.role,
+        artifact_sha256=model.artifact_sha256,
+        members=model.members,
+        training_run_id=model.training_run_id,
+        weights_source=run.weights_source if run else None,
+        seed=run.seed if run else None,
+        epochs_run=run.epochs_run if run else None,
+        best_epoch=run.best_epoch if run else None,
+        seconds=run.seconds if run else None,
+        history=trainings.training_history(engine, model.training_run_id) if model.training_run_id else (),
+        operating_points=stored_models.operating_points(engine, model.model_version_id),
+        metrics=tuple(metrics.metrics(engine, evaluation_id)),
+        images=tuple(predictions.image_predictions(engine, evaluation_id, "test")),
+        studies=tuple(predictions.study_predictions(engine, evaluation_id, "test")),
+    )
+
+
+def _splits(members: Sequence[Member]) -> tuple[SplitFacts, ...]:
+    found = []
+    for split in SPLITS:
+        held = [member for member in members if member.included and member.split == split]
+        found.append(
+            SplitFacts(
+                split,
+                patients=len({member.patient_key for member in held}),
+                studies=len({member.study_uid for member in held}),
+                images=len(held),
+                positive_studies=len({member.study_uid for member in held if member.label == 1}),
+            )
+        )
+    return tuple(found)
+
+
+def _step(name: str, members: Sequence[Member]) -> FlowStep:
+    return FlowStep(
+        name,
+        images=len(members),
+        studies=len({member.study_uid for member in members}),
+        patients=len({member.patient_key for member in members}),
+    )
+
+
+def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
+    held = [member for member in members if member.included]
+    return (
+        FlowStep("Files catalogued or refused", images=known_files.files_seen(engine)),
+        _step("Catalogued", members),
+        _step("In this data-set version", held),
+        *(_step(split.capitalize(), [member for member in held if member.split == split]) for split in SPLITS),
+    )
+
+
+def _left_out(engine: Engine, members: Sequence[Member]) -> tuple[LeftOut, ...]:
+    refused = quarantine.quarantine_counts(engine)
+    excluded = Counter(member.excluded_reason or "" for member in members if not member.included)
+    return (
+        *(LeftOut("quarantined", reason, number) for reason, number in sorted(refused.items())),
+        *(LeftOut("excluded", reason, number) for reason, number in sorted(excluded.items())),
+    )
+
+
+def _gallery(
+    engine: Engine, serving: str, evaluation_ids: Sequence[str], dataset_id: str, count: int
+) -> tuple[GalleryCase, ...]:
+    files = {ref.image_uid: ref.file for ref in image_refs(engine, dataset_id, "test")}
+    maps: dict[str, list[GalleryMap]] = {}
+    for evaluation_id in evaluation_ids:
+        architecture = evaluations.evaluation(engine, evaluation_id).architecture
+        if architecture == ENSEMBLE:
+            continue
+        for one in explanations.explanations(engine, evaluation_id):
+            shown = GalleryMap(architecture, one.path, one.sanity_score, one.border_share, one.withheld, one.note)
+            maps.setdefault(one.image_uid, []).append(shown)
+    return tuple(
+        GalleryCase(
+            row.image_uid,
+            row.study_uid,
+            gallery.kind(row),
+            row.label,
+            float(row.probability or 0.0),
+            float(row.threshold or 0.0),
+            tuple(maps.get(row.image_uid, ())),
+            files[row.image_uid],
+        )
+        for row in cases(engine, serving, count)
+    )

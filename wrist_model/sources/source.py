@@ -1,0 +1,51 @@
+"""What a source is: one file of this folder with a SOURCE, which knows its places and says what lies there."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wrist_model import sources
+from wrist_model.sources.item import Item
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path that a source knows. root: relative paths are below it; start: the part of it that was asked for.
+    name: the name space of its identifiers."""
+
+    root: Path
+    start: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """order: lower is asked first; what is left goes to the highest. recognise(absolute path): None for another's.
+
+    items(root, start, body_part): every file, in a stable order, as it is found.
+    private(root, start, paths catalogued below root): whether names of folders and files may tell who somebody is, so
+    that pseudonyms are kept. A source that has it may ask for a part of a root that is catalogued, and is named late:
+    `private_name`, or else its root's name. Without it nothing is private.
+    """
+
+    kind: str
+    order: int
+    recognise: Callable[[Path], Place | None]
+    items: Callable[[Path, Path, str], Iterator[Item]]
+    private: Callable[[Path, Path, Container[str]], bool] | None = None
+    private_name: str = ""
+
+
+def every() -> tuple[Source, ...]:
+    """All sources, in the order in which they are asked."""
+    modules = [importlib.import_module(f"{sources.__name__}.{found.name}") for found in _files()]
+    announced = [module.SOURCE for module in modules if hasattr(module, "SOURCE")]
+    return tuple(sorted(announced, key=lambda source: source.order))
+
+
+def _files() -> list[pkgutil.ModuleInfo]:
+    return sorted(pkgutil.iter_modules(sources.__path__), key=lambda found: found.name)
