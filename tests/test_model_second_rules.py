@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,3 +102,28 @@ def test_an_edge_detector_never_passes_and_a_flat_map_neither() -> None:
     assert not sanity_null.sanity(np.zeros((14, 14)), np.stack([edges] * 19)).passes
     with pytest.raises(DataError, match="at least 2"):
         sanity_null.sanity(edges, edges[None])
+
+
+def test_logits_are_what_the_probabilities_are_rounded_from(tmp_path: Path) -> None:
+    import keras
+    from PIL import Image
+    from scipy.special import expit
+
+    from wrist_model.radiograph import decode
+    from wrist_model.scoring import inference
+
+    grey = keras.Input((32, 32, 1), dtype="uint8")
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 25.5)(grey))
+    head = keras.layers.Dense(2, activation="softmax")
+    network = keras.Model(grey, head(pooled))
+    head.set_weights([np.array([[-6.0, 6.0]]), np.array([0.0, -1.0])])
+    network.save(tmp_path / "n.keras")
+    made = []
+    for number, value in enumerate((0, 4, 200, 250)):
+        pixels = np.full((32, 32), value, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        sha = decode.pixel_sha256(pixels)
+        made.append(ImageRef(f"im-{number}", "st", "pt", str(tmp_path / f"{number}.png"), sha))
+    logits, plain = inference.predict_logits(tmp_path / "n.keras", made), inference.predict(tmp_path / "n.keras", made)
+    assert expit(logits) == pytest.approx(plain, abs=1e-6)
+    assert plain[2] == plain[3] == 1.0 and logits[3] > logits[2] + 10
