@@ -133,8 +133,10 @@ def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
     return run, records
 
 
-def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) -> tuple[str, str]:
-    start = trainings.begin_training(
+def begin_training(
+    engine: Engine, dataset_id: str, architecture: str = "resnet50", seed: int = 20
+) -> trainings.TrainingStart:
+    return trainings.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture=architecture,
@@ -144,6 +146,10 @@ def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) ->
         facts=FACTS,
         by=BY,
     )
+
+
+def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) -> tuple[str, str]:
+    start = begin_training(engine, dataset_id, architecture, seed)
     history = tuple(Epoch(n, 1 / n, 0.5, 1.1 / n, 0.6, 1e-3, 2.0) for n in (1, 2, 3))
     trainings.add_epoch(engine, start.training_run_id, history[0], BY)
     sha = hashlib.sha256(f"{architecture}{seed}".encode()).hexdigest()

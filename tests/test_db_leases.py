@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from db_story import BY, FACTS, RECIPE, RECIPE_SHA, tell
+from db_story import BY, begin_training, tell
 from lease_holder import ROOT, Holding, hold
 from sqlalchemy import Engine
 
@@ -32,18 +32,7 @@ TRAINED = TrainedModel("resnet50", "ab" * 32, "none", None, 1, 1.0, (EPOCH,))
 
 
 def begin(engine: Engine, dataset_id: str) -> trainings.TrainingStart:
-    return trainings.begin_training(
-        engine,
-        dataset_id=dataset_id,
-        architecture="resnet50",
-        seed=77,
-        recipe_sha256=RECIPE_SHA,
-        recipe_json=RECIPE,
-        recipe_name="demo",
-        weights_source="none",
-        facts=FACTS,
-        by=BY,
-    )
+    return begin_training(engine, dataset_id, seed=77)
 
 
 def another(work: Callable[[], Any]) -> Any:
