@@ -44,6 +44,7 @@ class Decoded:
     inverted: bool
     steps: tuple[str, ...]
     small: np.ndarray | None = None  # its thumbnail, wrist_model.polarity.thumbnail
+    doubt: str | None = None  # what looks wrong about it, in wrist_model.suspicious's words
 
     @property
     def pixel_sha256(self) -> str:
@@ -89,9 +90,9 @@ def decode(path: Path | str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Deco
     data = read_whole(path)
     kind = sniff(data[:SNIFF_BYTES])
     if kind == "dicom":
-        from wrist_model import dicom
+        from wrist_model import dicom, dicom_dataset
 
-        return tuple(dicom.decode(dicom.read(data), max_pixels))
+        return tuple(dicom.decode(dicom_dataset.read(data), max_pixels))
     if kind is None:
         raise unrecognised(data[:SNIFF_BYTES])
     return (decode_picture(data, kind, max_pixels),)

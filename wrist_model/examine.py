@@ -216,10 +216,10 @@ class _Facts:
 
 
 def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
-    from wrist_model import dicom, header
+    from wrist_model import dicom, dicom_dataset, header
 
     seen.path = context.key.path(item.relative)
-    dataset = dicom.read(data)
+    dataset = dicom_dataset.read(data)
     if header.is_directory(dataset):
         return Examined(IGNORED, path=seen.path)
     facts = header.read(dataset)
