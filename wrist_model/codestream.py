@@ -62,11 +62,11 @@ def _jpeg(stream: bytes) -> Codestream:
     at, frame, missing, end, restarts, scans = 2, (0, 0, 0, 0, 0), "its end marker", len(stream), 0, []
     progressive = False
     while at + 2 <= len(stream):
-        if stream[at] != 0xFF:
-            missing = "its structure between two markers"
+        at = stream.find(b"\xff", at)  # decoders pass over what lies between two segments
+        if not 0 <= at < len(stream) - 1:
             break
         marker = stream[at + 1]
-        if marker == 0xFF:
+        if marker in (0x00, 0xFF):
             at += 1
             continue
         if marker == _END[1]:

@@ -108,13 +108,16 @@ def settled(module: PixelModule, allocated: int, precision: int) -> PixelModule:
 
 def check(module: PixelModule, stream: Codestream) -> None:
     """Hold the header against what a coded frame says of itself. Raises Refused (`damaged`, `truncated`)."""
-    if stream.missing:
-        raise Refused("truncated", f"A coded frame lacks {stream.missing}: the file was cut short. Copy it again.")
+    cut = Refused("truncated", f"A coded frame lacks {stream.missing}: the file was cut short. Copy it again.")
+    if stream.missing and not stream.rows:
+        raise cut
     if (stream.rows, stream.columns) != (module.rows, module.columns):
         raise Refused(
             "damaged",
             f"A coded frame claims another size, {stream.rows} × {stream.columns}, than Rows and Columns say.",
         )
+    if stream.missing:
+        raise cut
     if stream.components != module.samples:
         raise Refused(
             "damaged",
