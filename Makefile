@@ -27,15 +27,15 @@ lint: $(TEST_STAMP)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Wrist needs Python 3.11 to 3.13; {sys.executable} is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 demo")'
 	@$(PYTHON) -m venv .venv
 
-$(RUN_STAMP): requirements/run.txt pyproject.toml | .venv/bin/python
-	@echo "Installing the pinned dependencies into .venv (once; some minutes, about 1 GB to fetch) …"
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
+$(RUN_STAMP): requirements/run.txt requirements/uv.txt pyproject.toml | .venv/bin/python
+	@echo "Installing the pinned dependencies into .venv (once; about 1 GB to fetch) …"
+	@$(BIN)/python requirements/install.py requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(TEST_STAMP): requirements/test.txt pyproject.toml | .venv/bin/python
-	@echo "Installing the pinned dependencies and what the tests need into .venv (once; some minutes, about 1 GB to fetch) …"
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.txt
+$(TEST_STAMP): requirements/test.txt requirements/uv.txt pyproject.toml | .venv/bin/python
+	@echo "Installing the pinned dependencies and what the tests need into .venv (once; about 1 GB to fetch) …"
+	@$(BIN)/python requirements/install.py requirements/test.txt
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(RUN_STAMP) $@
 

@@ -18,13 +18,13 @@ from sqlalchemy import Engine, create_engine
 
 from benchmarks import scale
 from benchmarks.result import Result, spread
-from db import evaluations
-from db.backup import into_postgresql
-from db.documented import queries
-from db.engine import database_url, sqlite_file
-from db.sql import query
-from db.verify import verify as walk
-from db.views import VIEWS
+from db import predictions
+from db.audit.verify import verify as walk
+from db.home import database_url, sqlite_file
+from db.maintenance.backup import into_postgresql
+from db.query.documented_queries import queries
+from db.query.read_only_sql import query
+from db.schema.views import VIEWS
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def audit_insert(quick: bool = False) -> list[Result]:
             evaluation = scale.begin(engine, model)
             made, studies = scale.predictions(0, images, seed)
             begun = time.perf_counter()
-            rows = evaluations.add_predictions(engine, evaluation, made, studies, scale.BY)
+            rows = predictions.add_predictions(engine, evaluation, made, studies, scale.BY)
             ours.append(rows / (time.perf_counter() - begun))
             bare.append(_bare_insert(folder / f"bare{seed}.sqlite", made, studies))
     limit = 25_000.0

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.pixels import generated, manifest, real
 from benchmarks.result import Result
-from wrist_model import drift as rule
+from wrist_model.evidence import drift as rule
 from wrist_model.recipe import DriftRecipe
 
 SAMPLE = 200

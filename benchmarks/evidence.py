@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.result import Result, spread
-from wrist_model import decode
-from wrist_model.intervals import intervals
-from wrist_model.metrics import Table
+from wrist_model.radiograph import decode
 from wrist_model.records import ImageRef
+from wrist_model.statistics.confidence_intervals import intervals
+from wrist_model.statistics.metrics import Table
 
 MAPS_A_SECOND = 20.0
 BOOTSTRAP_SECONDS = 5.0
@@ -22,8 +22,8 @@ BOOTSTRAP_SECONDS = 5.0
 
 def gradcam(quick: bool = False) -> list[Result]:
     """From files to overlays on disk: decode, Grad-CAM, the same with shuffled weights, verdict, colour, PNG."""
-    from wrist_model import backbones
-    from wrist_model import gradcam as subject
+    from wrist_model.explanation import grad_cam as subject
+    from wrist_model.network import assemble
     from wrist_model.recipe import NetworkRecipe
 
     n, runs = (64, 2) if quick else (128, 5)
@@ -32,7 +32,7 @@ def gradcam(quick: bool = False) -> list[Result]:
         home = Path(folder)
         refs = _radiographs(home, n)
         for architecture in ("efficientnetb0", "resnet50"):
-            network = backbones.build(architecture, NetworkRecipe(weights="none"), seed=0, free_all=True).whole
+            network = assemble.build(architecture, NetworkRecipe(weights="none"), seed=0, free_all=True).whole
             path = home / f"{architecture}.keras"
             network.save(path)
             opened = subject.open_network(path, architecture)

@@ -18,11 +18,11 @@ from PIL import Image
 from benchmarks.bare import read_hash_decode
 from benchmarks.result import Result, in_a_fresh_process, spread
 from db.engine import open_catalogue
-from tasks import pool
-from tasks.ingest import Ingested, catalogue_files
+from tasks.compute import decode_pool
+from tasks.ingest_files import Ingested, catalogue_files
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
-from wrist_model.synthetic.plan import plan
+from wrist_model.synthetic.cohort_plan import plan
 from wrist_model.synthetic.render import picture
 
 UNCHANGED_LIMIT = 10_000.0  # files/s
@@ -60,7 +60,7 @@ def _first(tree: Path, count: int) -> float:
     """Seconds of a first ingest into a new home, as the task `catalogue` does it."""
     with tempfile.TemporaryDirectory(dir=tree.parent) as home:
         begun = time.perf_counter()
-        pool.warm()
+        decode_pool.warm()
         done = _ingest(Path(home) / "home", tree)
         seconds = time.perf_counter() - begun
     if done.counts.new != count:

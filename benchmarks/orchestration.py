@@ -25,8 +25,9 @@ def main():
     began = time.monotonic()
     from prefect import flow, task
     from prefect.artifacts import create_markdown_artifact
-    from flows.server import ask, prefect_api
-    from tasks.artifacts import PICTURES_BYTES
+    from flows.console.session import prefect_api
+    from flows.host.prefect_api import connected, count_task_runs
+    from tasks.runtime.artifacts import PICTURES_BYTES
     imports = time.monotonic() - began
     home, runs, stages, subflows = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     @task(task_run_name="stage {number}")
@@ -56,10 +57,11 @@ def main():
         time.sleep(6)
         grown = (size() - before) / runs
         from flows.ingest import ingest
-        counted = ask(url, "/task_runs/count", {})
-        files = ingest([sys.argv[5]], body_part="ANY")["seen"]
-        time.sleep(4)
-        counted = ask(url, "/task_runs/count", {}) - counted
+        with connected(url) as client:
+            counted = count_task_runs(client)
+            files = ingest([sys.argv[5]], body_part="ANY")["seen"]
+            time.sleep(4)
+            counted = count_task_runs(client) - counted
         leaving = time.monotonic()
     print(json.dumps({"imports": imports, "start": start, "times": times, "grown": grown,
         "files": files, "task_runs": counted, "stop": time.monotonic() - leaving}))

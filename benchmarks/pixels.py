@@ -17,10 +17,12 @@ import psutil
 from PIL import Image
 
 from benchmarks.result import Result, in_a_fresh_process
-from wrist_model import decode, duplicates, examine, views
-from wrist_model.duplicates import Link
-from wrist_model.polarity import is_inverted, thumbnail
-from wrist_model.synthetic.plan import plan
+from wrist_model.cohort import near_duplicates as duplicates
+from wrist_model.cohort.near_duplicates import Link
+from wrist_model.intake import examine_file
+from wrist_model.radiograph import composite_picture, decode
+from wrist_model.radiograph.polarity import is_inverted, thumbnail
+from wrist_model.synthetic.cohort_plan import plan
 from wrist_model.synthetic.render import picture
 
 REAL = Path(os.environ.get("WRIST_REAL_IMAGES", Path(__file__).parents[2] / "shared/data/fracatlas-hand"))
@@ -94,7 +96,7 @@ def multi_view(quick: bool) -> list[Result]:
     alone = generated(40 if quick else 120)
     results = []
     if images:
-        said = np.array([views.is_multi_view(thumbnail(one.pixels)) for one in images])
+        said = np.array([composite_picture.is_multi_view(thumbnail(one.pixels)) for one in images])
         true = np.array([one.multi_view for one in images])
         recall, false = float(said[true].mean()), float(said[~true].mean())
         precision = float(true[said].mean())
@@ -102,7 +104,7 @@ def multi_view(quick: bool) -> list[Result]:
             f"{len(images)} real radiographs, {int(true.sum())} multiscan; precision {precision:.3f}, false {false:.4f}"
         )
         results.append(Result("multi_view_real", recall, 0.8, recall / 0.8, "1 run", "recall", setup))
-    false = float(np.mean([views.is_multi_view(thumbnail(one.pixels)) for one in alone]))
+    false = float(np.mean([composite_picture.is_multi_view(thumbnail(one.pixels)) for one in alone]))
     setup = f"{len(alone)} generated single views"
     results.append(Result("multi_view_generated", false, 0.02, 0.02 / max(false, 1e-3), "1 run", "false alarms", setup))
     return results
@@ -164,7 +166,7 @@ def _near_duplicates(quick: bool) -> list[Result]:
             pool[f"c-{name}-{one.number:05}"] = make(one.pixels)
             truth[f"c-{name}-{one.number:05}"] = (name, f"o{one.number:05}")
     family = _families(pool, {uid: truth[uid][1] if uid in truth else uid for uid in pool})
-    hashes = [(uid, examine.perceptual_hash(thumbnail(pixels))) for uid, pixels in sorted(pool.items())]
+    hashes = [(uid, examine_file.perceptual_hash(thumbnail(pixels))) for uid, pixels in sorted(pool.items())]
     begun = time.perf_counter()
     pairs = duplicates.propose(hashes, {uid: "copy" if uid in truth else "original" for uid in pool})
     links = list(duplicates.links(pairs, pool.__getitem__))
@@ -178,7 +180,7 @@ def _near_duplicates(quick: bool) -> list[Result]:
     for name, (_, demanded) in COPIES.items():
         limit, recall = (RECALL if demanded else 0.0), recalls[name]
         ratio = recall / limit if limit else recall
-        results.append(Result(f"near_duplicates_{name}", recall, limit, ratio, "1 run", "recall", setup))
+        results.append(Result(f"duplicates{name}", recall, limit, ratio, "1 run", "recall", setup))
     return [*results, *_unseen_half(links, truth, family), _at_100_000(quick)]
 
 
@@ -261,7 +263,7 @@ def _at_100_000(quick: bool) -> Result:
 
 def _proposed(count: int) -> tuple[float, int, float]:
     rng = np.random.default_rng(5)
-    some = [int(examine.perceptual_hash(thumbnail(one.pixels)), 16) for one in real(200) or generated(100)]
+    some = [int(examine_file.perceptual_hash(thumbnail(one.pixels)), 16) for one in real(200) or generated(100)]
     flips = (rng.random((count, 64)) < 0.1) @ (1 << np.arange(64, dtype=np.uint64))
     hashes = [(f"im-{n:06}", f"{some[n % len(some)] ^ int(flip):016x}") for n, flip in enumerate(flips)]
     before, begun = psutil.Process().memory_info().rss, time.perf_counter()

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from db import audit, catalogue, chain, datasets, evaluations
-from db.chain import append_rows
+from db import datasets, evaluations, ingest_runs, models, trainings
+from db.audit import chain
+from db.audit.chain import append_rows
 from db.engine import open_catalogue, reading, writing
-from db.rows import every
+from db.images import add_images
+from db.lookups import every
 from wrist_model.records import (
     ImagePrediction,
     ImageRecord,
@@ -83,16 +85,16 @@ def _hex(number: int) -> str:
 def made(home: Path, images: int) -> tuple[Engine, str, str]:
     """A catalogue of so many images, frozen, with one locked model: (engine, dataset_id, model_version_id)."""
     engine = open_catalogue(home)
-    run = catalogue.begin_ingest(engine, "generated", BY)
+    run = ingest_runs.begin_ingest(engine, "generated", BY)
     for first in range(0, images, CHUNK):
-        catalogue.add_images(engine, run, records(first, min(CHUNK, images - first)), BY)
+        add_images(engine, run, records(first, min(CHUNK, images - first)), BY)
     members = [
         Member(one.image_uid, one.study_uid, one.patient_key, one.split, one.label, True)
         for one in datasets.candidates(engine)
     ]
     dataset_id = datasets.add_dataset(engine, members, BY)
     recipe = "{}"
-    start = audit.begin_training(
+    start = trainings.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture="resnet50",
@@ -105,8 +107,8 @@ def made(home: Path, images: int) -> tuple[Engine, str, str]:
         by=BY,
     )
     trained = TrainedModel("resnet50", "0" * 64, "none", None, 1, 1.0, ())
-    model = audit.finish_training(engine, start.training_run_id, trained, BY)
-    audit.add_operating_points(engine, model, POINTS, BY)
+    model = trainings.finish_training(engine, start.training_run_id, trained, BY)
+    models.add_operating_points(engine, model, POINTS, BY)
     return engine, dataset_id, model
 
 

@@ -32,7 +32,7 @@ WORDS = {"resnet50": "ResNet50", "efficientnetb0": "EfficientNetB0"}
 @contextmanager
 def _ground(n: int) -> Iterator[tuple[Path, list[ImageRef]]]:
     """n PNG files of 512 × 400 pixels, and backbones of random weights, in a folder that goes afterwards."""
-    from wrist_model import decode
+    from wrist_model.radiograph import decode
 
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
@@ -102,7 +102,8 @@ def frozen_part(*, quick: bool) -> list[Result]:
     """Images a second through the frozen part as features are made, against what the arithmetic allows."""
     import keras
 
-    from wrist_model import batches, frozen, training, weights
+    from wrist_model.network import pretrained_weights
+    from wrist_model.training import fit, frozen_features, image_batches
 
     results, runs = [], 2 if quick else 5
     pictures = np.random.default_rng(0).integers(0, 256, (96, SIZE, SIZE, 1)).astype(np.uint8)
@@ -110,23 +111,23 @@ def frozen_part(*, quick: bool) -> list[Result]:
         for architecture in WORDS:
             keras.backend.clear_session()
             recipe = _recipe(_backbone(Path(name), architecture))
-            policy = frozen.policy(recipe, architecture)
-            found = weights.resolve(recipe.network.weights, architecture)
-            part = training.prepared(recipe, architecture, found, policy).frozen
-            forward = frozen.function(part, fold=True)
-            parts = [pictures[i : i + frozen.BATCH] for i in range(0, len(pictures), frozen.BATCH)]
+            policy = frozen_features.policy(recipe, architecture)
+            found = pretrained_weights.resolve(recipe.network.weights, architecture)
+            part = fit.prepared(recipe, architecture, found, policy).frozen
+            forward = frozen_features.function(part, fold=True)
+            parts = [pictures[i : i + frozen_features.BATCH] for i in range(0, len(pictures), frozen_features.BATCH)]
             jobs = [partial(forward, part) for part in parts]
 
             def every(jobs: Sequence[Callable[[], object]] = jobs) -> None:
-                deque(batches.ahead(jobs), 0)
+                deque(image_batches.ahead(jobs), 0)
 
             every()
             rates = [len(pictures) / _timed(every) for _ in range(2 * runs)]
             cost, speed = multiply_adds(part), arithmetic(policy)
             limit = speed / cost
             setup = (
-                f"{policy}, folded, batch {frozen.BATCH}; {cost:.2f} G multiply-adds an image, {speed:.0f} G/s in a "
-                "matrix product"
+                f"{policy}, folded, batch {frozen_features.BATCH}; {cost:.2f} G multiply-adds an image, "
+                f"{speed:.0f} G/s in a matrix product"
             )
             ours = float(np.median(rates))
             results.append(
@@ -138,13 +139,13 @@ def frozen_part(*, quick: bool) -> list[Result]:
 def _ours(refs: list[ImageRef], recipe: Recipe, architecture: str, folder: Path) -> float:
     import keras  # noqa: F401 (before the clock runs, as on the other side)
 
-    from wrist_model import training
+    from wrist_model.training import fit
 
     home, n = Path(tempfile.mkdtemp(dir=folder)), len(refs)
     cut = n - max(n * MURA_VALIDATION // (MURA_TRAIN + MURA_VALIDATION), 2)
 
     def run() -> None:
-        training.train(refs[:cut], refs[cut:], recipe, architecture, home=home, run_id="r", on_epoch=lambda _: None)
+        fit.train(refs[:cut], refs[cut:], recipe, architecture, home=home, run_id="r", on_epoch=lambda _: None)
 
     return _timed(run)
 
@@ -266,7 +267,7 @@ def _peak(folder: Path, refs: list[ImageRef], architecture: str) -> tuple[float,
 
 def tune(*, quick: bool) -> list[Result]:
     """12 trials with pruning on stored features against 12 plain trainings of the same images (one timed, × 12)."""
-    from wrist_model import tuning
+    from wrist_model.tuning import search as tuning
 
     architecture, n, trials, epochs = "efficientnetb0", 96 if quick else 256, 12, 4 if quick else EPOCHS
     with _ground(n) as (folder, refs):
@@ -295,15 +296,19 @@ def predict(*, quick: bool) -> list[Result]:
     import pandas
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    from wrist_model import inference, saved, training, weights
+    from wrist_model.network import keras_file, pretrained_weights
+    from wrist_model.scoring import inference
+    from wrist_model.training import fit
 
     results, n = [], 96 if quick else 256
     with _ground(n) as (folder, refs):
         for architecture in WORDS:
             keras.backend.clear_session()
             spec = _backbone(folder, architecture)
-            network = training.prepared(_recipe(spec), architecture, weights.resolve(spec, architecture), "float32")
-            sha256 = saved.save(network, network.free.get_weights(), folder / "models", "scratch")
+            network = fit.prepared(
+                _recipe(spec), architecture, pretrained_weights.resolve(spec, architecture), "float32"
+            )
+            sha256 = keras_file.save(network, network.free.get_weights(), folder / "models", "scratch")
             path = folder / "models" / f"{sha256}.keras"
             ours = [_timed(partial(inference.predict, path, refs, home=folder)) for _ in range(2)]
             table = pandas.DataFrame({"filename": [ref.file for ref in refs]})

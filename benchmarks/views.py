@@ -21,9 +21,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from benchmarks.pixels import REAL, manifest
 from benchmarks.result import Result, spread
-from wrist_model import decode, inference, training
+from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
+from wrist_model.scoring import inference
+from wrist_model.training import fit
 
 SIZE, EPOCHS = 128, 20
 MODES = (("features", 1), ("features", 3), ("features", 10), ("online", 3))
@@ -48,7 +50,7 @@ def views_per_image(*, quick: bool) -> list[Result]:
                 recipe = _recipe(str(backbone), seed, mode, views, epochs)
                 home = Path(tempfile.mkdtemp(dir=folder))  # no mode finds another's features
                 begun = time.perf_counter()
-                made = training.train(
+                made = fit.train(
                     train, validation, recipe, architecture, home=home, run_id="r", on_epoch=lambda _: None
                 )
                 seconds = time.perf_counter() - begun
@@ -107,7 +109,7 @@ def _pretrained(pictures: Pictures, architecture: str, home: Path, epochs: int) 
         "views",
     )
     begun = time.perf_counter()
-    made = training.train(told[cut:], told[:cut], recipe, architecture, home=home, run_id="p", on_epoch=lambda _: None)
+    made = fit.train(told[cut:], told[:cut], recipe, architecture, home=home, run_id="p", on_epoch=lambda _: None)
     best = max(epoch.val_accuracy for epoch in made.history)
     seconds = time.perf_counter() - begun
     print(f"… pretrained {architecture}: accuracy {best:.2f} on views, {seconds:.0f} s", file=sys.stderr, flush=True)

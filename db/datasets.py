@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from db.chain import append, append_rows
+from db.audit.chain import append, append_rows
 from db.engine import reading, writing
 from db.labels import current_version
-from db.rows import every, one, row_id
+from db.lookups import every, one, row_id
 from wrist_model.errors import DataError, LeakError
 from wrist_model.records import Candidate, ImageRef, Member, Provenance, Split
 

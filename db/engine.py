@@ -5,7 +5,6 @@ SQLAlchemy and Alembic are imported only where they are used, so that `wrist sql
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,27 +16,16 @@ from wrist_model.errors import CatalogueError, WristError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+from db.home import _default_home, database_url, sqlite_file
 
 HEAD = "0002"
 """The schema's revision that this code writes: the head of db/migrations."""
+
 REVISIONS = ("0001", "0002")
+
 BUSY_SECONDS = 60
+
 _opening = threading.Lock()
-
-
-def home() -> Path:
-    """WRIST_HOME, or ./wrist-home; absolute."""
-    return Path(os.environ.get("WRIST_HOME") or "wrist-home").expanduser().absolute()
-
-
-def database_url(home: Path | None = None) -> str:
-    """WRIST_DATABASE_URL, or SQLite in the home. Never shown: it may hold a password."""
-    return os.environ.get("WRIST_DATABASE_URL") or f"sqlite:///{(home or _default_home()) / 'catalogue.sqlite'}"
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL, else None."""
-    return Path(url.removeprefix("sqlite:///")).absolute() if url.startswith("sqlite:///") else None
 
 
 def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engine:
@@ -63,7 +51,7 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
     with _opening, plain_errors(engine):
         revision = stored_revision(engine)
         if revision != HEAD:
-            from db.migrate import upgrade
+            from db.maintenance.migrate import upgrade
 
             upgrade(engine, home)
     return engine
@@ -128,7 +116,7 @@ def writing(engine: Engine, *, chained: bool = True) -> Iterator[Connection]:
     """
     with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
         if chained and connection.dialect.name == "postgresql":
-            from db.chain import ADVISORY_LOCK
+            from db.audit.chain import ADVISORY_LOCK
 
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
         yield connection
@@ -205,6 +193,3 @@ def explain(message: str, place: str) -> CatalogueError:
         if sign in low:
             return CatalogueError(f"{place}: {first}. {advice}")
     return CatalogueError(f"{place}: {first}. Nothing of this step was stored.")
-
-
-_default_home = home

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from db.chain import append
+from db.audit.chain import append
 from db.engine import reading, writing
-from db.rows import among, every, one, row_ids
+from db.lookups import among, every, one, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 

@@ -11,8 +11,8 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
-from flows.rescue import PAUSE
-from tasks.promote import record
+from flows.host.crash_recovery import PAUSE
+from tasks.gate import record
 
 LONGEST_DAYS = 14.0
 

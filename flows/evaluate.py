@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.form import Models
+from flows.parameters import Models
 from tasks.evaluate import compare_networks, ensemble_of, newest, predict, score
-from tasks.naming import of_training
+from tasks.runtime.run_names import of_training
 from wrist_model.recipe import load
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.dataset import freeze as task
+from tasks.freeze import freeze as task
 
 
 @flow(name="freeze", flow_run_name="freeze", description=__doc__)

@@ -8,8 +8,8 @@ from prefect import flow, runtime
 from prefect.events import emit_event
 from pydantic import Field
 
-from flows.form import BodyPart, Jobs
-from tasks.catalogue import catalogue, enough_labels, places
+from flows.parameters import BodyPart, Jobs
+from tasks.ingest import catalogue, enough_labels, places
 from wrist_model.recipe import load
 
 ENOUGH = "wrist.labels.enough"

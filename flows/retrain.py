@@ -10,16 +10,16 @@ from pydantic import Field
 from flows.approval import LONGEST_DAYS, ask
 from flows.evaluate import evaluate
 from flows.explain import explain
-from flows.form import BodyPart, Jobs, Models
 from flows.ingest import ingest
+from flows.parameters import BodyPart, Jobs, Models
 from flows.report import report
 from flows.train import train
-from tasks import costs
-from tasks.dataset import freeze
-from tasks.lock import only_one
-from tasks.naming import rename, short
-from tasks.promote import gate
+from tasks.freeze import freeze
+from tasks.gate import gate
 from tasks.report import summary
+from tasks.runtime import stage_costs
+from tasks.runtime.lease import only_one
+from tasks.runtime.run_names import rename, short
 from wrist_model.recipe import load
 
 NAME = "retrain"
@@ -52,23 +52,23 @@ def retrain(
     """
     chosen = load(recipe, models)
     with only_one(NAME):
-        with costs.stage(NAME, "ingest"):
+        with stage_costs.stage(NAME, "ingest"):
             counts = ingest(paths, labels, source, body_part, recipe, jobs)
-        with costs.stage(NAME, "freeze"):
+        with stage_costs.stage(NAME, "freeze"):
             dataset_id = freeze()
         rename(NAME, short(dataset_id), "+".join(chosen.network.architectures))
-        with costs.stage(NAME, "train"):
+        with stage_costs.stage(NAME, "train"):
             versions = train(dataset_id, recipe, models)
-        with costs.stage(NAME, "evaluate"):
+        with stage_costs.stage(NAME, "evaluate"):
             evaluations = evaluate(dataset_id, recipe, models, versions)
-        with costs.stage(NAME, "explain"):
+        with stage_costs.stage(NAME, "explain"):
             explain(evaluations, recipe)
-        with costs.stage(NAME, "gate"):
+        with stage_costs.stage(NAME, "gate"):
             verdict = gate(evaluations, chosen)
-        with costs.stage(NAME, "report"):
+        with stage_costs.stage(NAME, "report"):
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
-        costs.tell(NAME)
+        stage_costs.tell(NAME)
     decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided

@@ -7,11 +7,12 @@ from typing import Any
 from prefect import State, flow
 from prefect.states import Completed
 
-from db import audit
-from db.engine import home, open_catalogue
-from flows.form import BodyPart, Jobs
-from flows.score import score
-from tasks import roots
+from db import promotions
+from db.engine import open_catalogue
+from db.home import home
+from flows.parameters import BodyPart, Jobs
+from flows.predict import score
+from tasks import remembered_roots
 
 
 @flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
@@ -29,9 +30,9 @@ def score_incoming(
         jobs: Processes that decode; none: all cores.
         cluster: A Dask scheduler whose workers decode and compute, tcp://host:8786.
     """
-    if audit.champion(open_catalogue()) is None:
+    if promotions.champion(open_catalogue()) is None:
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
-    if not paths and not roots.read(home()):
+    if not paths and not remembered_roots.read(home()):
         return Completed(name="Skipped", message="No root is remembered: nothing was scored.")
     done = score(paths, None, None, body_part, jobs, cluster)
     return Completed(message=f"{len(done['studies'])} studies scored.", data=done)

@@ -6,9 +6,9 @@ from prefect import flow
 
 from db import evaluations as stored
 from db.engine import open_catalogue
-from flows.form import Models
+from flows.parameters import Models
 from tasks.evaluate import frozen
-from tasks.evidence import LeakReport, show_leak
+from tasks.leak_demonstration import LeakReport, show_leak
 from wrist_model.recipe import load
 
 

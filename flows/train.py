@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.form import Models
-from tasks.dataset import freeze
-from tasks.naming import of_training
+from flows.parameters import Models
+from tasks.freeze import freeze
+from tasks.runtime.run_names import of_training
 from tasks.train import fit
 from wrist_model.recipe import load
 

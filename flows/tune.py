@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows.form import Models
-from tasks.dataset import freeze
-from tasks.naming import of_training
+from flows.parameters import Models
+from tasks.freeze import freeze
+from tasks.runtime.run_names import of_training
 from wrist_model.recipe import load
 
 

@@ -10,14 +10,15 @@ from typing import Any
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import audit, datasets, operations
-from db.drift import StudyFacts, study_facts
+from db import datasets, drift_checks, models, promotions, trainings
 from db.engine import open_catalogue
-from tasks import artifacts
-from tasks.context import provenance
-from tasks.progress import progress
-from wrist_model import decode, drift
+from db.study_facts import StudyFacts, study_facts
+from tasks.runtime import artifacts
+from tasks.runtime.progress import progress
+from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
+from wrist_model.evidence import drift
+from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
 from wrist_model.records import ImageRef
 
@@ -35,7 +36,7 @@ def look(recipe: Recipe) -> dict[str, Any]:
     `drift.minimum_studies` of them nothing is tested. Raises DataError without a champion.
     """
     engine, log = open_catalogue(), get_run_logger()
-    champion = audit.champion(engine)
+    champion = promotions.champion(engine)
     if champion is None:
         raise DataError("No model serves yet, so there is nothing to drift from: `wrist retrain` first.")
     dataset_id = _dataset_of(engine, champion)
@@ -47,8 +48,8 @@ def look(recipe: Recipe) -> dict[str, Any]:
         return {"drift_id": None, "n_current": len(new), "alerts": [], "said": told}
     reference, current = _features(engine, dataset_id, studies)
     checks = drift.check(reference, current, recipe.drift)
-    stored = [operations.DriftCheck(**vars(one)) for one in checks]
-    drift_id = operations.add_drift_checks(engine, stored, champion.model_version_id, provenance())
+    stored = [drift_checks.DriftCheck(**vars(one)) for one in checks]
+    drift_id = drift_checks.add_drift_checks(engine, stored, champion.model_version_id, provenance())
     alerts = [one.feature for one in checks if one.alert]
     told = f"{len(new)} new studies against {dataset_id}: " + (
         f"drift in {', '.join(alerts)}" if alerts else "no drift"
@@ -58,11 +59,11 @@ def look(recipe: Recipe) -> dict[str, Any]:
     return {"drift_id": drift_id, "n_current": len(new), "alerts": alerts, "said": told}
 
 
-def _dataset_of(engine: Engine, model: audit.ModelVersion) -> str:
-    member = audit.model(engine, model.members[0]) if model.members else model
+def _dataset_of(engine: Engine, model: models.ModelVersion) -> str:
+    member = models.model(engine, model.members[0]) if model.members else model
     if member.training_run_id is None:
         raise DataError(f"{model.model_version_id} has no training run, so no data to drift from.")
-    return audit.training_dataset(engine, member.training_run_id)
+    return trainings.training_dataset(engine, member.training_run_id)
 
 
 def _features(engine: Engine, dataset_id: str, studies: Sequence[StudyFacts]) -> tuple[Features, Features]:

@@ -7,20 +7,25 @@ from collections.abc import Sequence
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import audit, datasets, evaluations
-from db import facts as facts_of
-from db.engine import home, open_catalogue
-from tasks import cluster_predict
-from tasks.alive import alive
-from tasks.context import facts, provenance
-from tasks.headline import headlines
-from tasks.progress import progress
+from db import comparisons, datasets, evaluations, models
+from db import report_queries as facts_of
+from db.engine import open_catalogue
+from db.home import home
+from db.metrics import add_metrics
+from db.predictions import add_predictions, image_predictions, study_predictions
+from tasks.compute import dask_predict
+from tasks.headline_metrics import headlines
+from tasks.runtime.heartbeat import alive
+from tasks.runtime.progress import progress
+from tasks.runtime.provenance import facts, provenance
 from tasks.train import trained_before
-from wrist_model import compare, evaluation
 from wrist_model.errors import DataError
-from wrist_model.quiet import load_tensorflow
+from wrist_model.evidence import measure
+from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe
 from wrist_model.records import ENSEMBLE, ImagePrediction, ImageRef, Split
+from wrist_model.scoring import ensemble, operating_points, study_aggregation
+from wrist_model.statistics import paired_tests
 
 TUNING_SPLIT: Split = "validation"
 HOLD_OUT: Split = "test"
@@ -40,7 +45,7 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
     An evaluation that is complete is reused, an interrupted one is completed.
     """
     engine, by = open_catalogue(), provenance()
-    model = audit.model(engine, model_version_id)
+    model = models.model(engine, model_version_id)
     start = evaluations.begin_evaluation(
         engine,
         model_version_id=model_version_id,
@@ -56,40 +61,44 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
         for split in (TUNING_SPLIT, HOLD_OUT):
             refs = datasets.image_refs(engine, dataset_id, split)
             if member_evaluations:
-                rows: Sequence[ImagePrediction] = evaluation.ensemble(
-                    [evaluations.image_predictions(engine, one, split) for one in member_evaluations]
+                rows: Sequence[ImagePrediction] = ensemble.ensemble(
+                    [image_predictions(engine, one, split) for one in member_evaluations]
                 )
             else:
                 rows = scored(engine, model, refs)
-            evaluation.complete(rows, refs)
-            if split == TUNING_SPLIT and not audit.operating_points(engine, model_version_id):
-                audit.add_operating_points(engine, model_version_id, evaluation.lock(rows, recipe.evaluation), by)
-            points = audit.operating_points(engine, model_version_id)
-            images = evaluation.apply(points, rows)
-            studies = evaluation.apply(points, evaluation.by_study(rows))
-            evaluations.add_predictions(engine, start.evaluation_id, images, studies, by)
+            study_aggregation.complete(rows, refs)
+            if split == TUNING_SPLIT and not models.operating_points(engine, model_version_id):
+                models.add_operating_points(
+                    engine, model_version_id, operating_points.lock(rows, recipe.evaluation), by
+                )
+            points = models.operating_points(engine, model_version_id)
+            images = operating_points.apply(points, rows)
+            studies = operating_points.apply(points, study_aggregation.by_study(rows))
+            add_predictions(engine, start.evaluation_id, images, studies, by)
     evaluations.finish_evaluation(engine, start.evaluation_id, by)
     return start.evaluation_id
 
 
 def scored(
-    engine: Engine, model: audit.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None
+    engine: Engine, model: models.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None
 ) -> Sequence[ImagePrediction]:
     """Raw predictions by a network, or by each member of an ensemble and their mean; on a Dask cluster, if given."""
     if model.architecture != ENSEMBLE:
         return raw(model, refs, cluster)
-    return evaluation.ensemble([raw(audit.model(engine, member), refs, cluster) for member in model.members])
+    return ensemble.ensemble([raw(models.model(engine, member), refs, cluster) for member in model.members])
 
 
-def raw(model: audit.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None) -> tuple[ImagePrediction, ...]:
+def raw(
+    model: models.ModelVersion, refs: Sequence[ImageRef], cluster: str | None = None
+) -> tuple[ImagePrediction, ...]:
     """A single network's raw predictions of these images, in their order."""
     path = home() / "models" / f"{model.artifact_sha256}.keras"
     with progress(f"predict with {model.architecture}") as tell:
         if cluster:
-            scores = cluster_predict.predict(path, refs, home=home(), address=cluster, progress=tell)
+            scores = dask_predict.predict(path, refs, home=home(), address=cluster, progress=tell)
         else:
             load_tensorflow()
-            from wrist_model import inference
+            from wrist_model.scoring import inference
 
             scores = inference.predict(path, refs, home=home(), progress=tell)
     return tuple(
@@ -103,21 +112,21 @@ def score(evaluation_id: str, recipe: Recipe) -> None:
     """Writes the metrics of validation and test, computed from the predictions as they stand in the catalogue."""
     engine = open_catalogue()
     row = evaluations.evaluation(engine, evaluation_id)
-    points = audit.operating_points(engine, row.model_version_id)
+    points = models.operating_points(engine, row.model_version_id)
     with progress(f"score {row.architecture}") as tell:
         for done, split in enumerate((TUNING_SPLIT, HOLD_OUT)):
             tell("metrics and intervals", done, 2, split)
             refs = datasets.image_refs(engine, frozen(row), split)
-            metrics = evaluation.measure(
-                evaluations.image_predictions(engine, evaluation_id, split),
-                evaluations.study_predictions(engine, evaluation_id, split),
+            metrics = measure.measure(
+                image_predictions(engine, evaluation_id, split),
+                study_predictions(engine, evaluation_id, split),
                 points,
                 recipe.evaluation,
                 split,
                 {ref.image_uid: ref.subgroups for ref in refs},
                 patients_known=facts_of.patients_known(engine, frozen(row)),
             )
-            evaluations.add_metrics(engine, evaluation_id, metrics, provenance())
+            add_metrics(engine, evaluation_id, metrics, provenance())
         tell("metrics and intervals", 2, 2, "")
     (said,) = headlines(engine, [evaluation_id])
     get_run_logger().info("%s: study-level test AUC %s.", row.architecture, said["roc_auc"])
@@ -137,20 +146,20 @@ def compare_networks(evaluation_ids: Sequence[str], recipe: Recipe) -> None:
     first, *others = evaluation_ids
     challenger = evaluations.evaluation(engine, first).model_version_id
     for other in others:
-        found = compare.paired(
-            evaluations.study_predictions(engine, first, HOLD_OUT),
-            evaluations.study_predictions(engine, other, HOLD_OUT),
+        found = paired_tests.paired(
+            study_predictions(engine, first, HOLD_OUT),
+            study_predictions(engine, other, HOLD_OUT),
             challenger=challenger,
             reference=evaluations.evaluation(engine, other).model_version_id,
             resamples=recipe.evaluation.resamples,
             seed=recipe.evaluation.bootstrap_seed,
         )
-        evaluations.add_comparisons(engine, first, found, provenance())
+        comparisons.add_comparisons(engine, first, found, provenance())
 
 
 def ensemble_of(model_versions: Sequence[str]) -> str:
     """The model version that averages these networks; the same members always give the same one."""
-    return audit.add_ensemble(open_catalogue(), tuple(model_versions), provenance())
+    return models.add_ensemble(open_catalogue(), tuple(model_versions), provenance())
 
 
 def newest(dataset_id: str | None, recipe: Recipe, model_versions: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from db import sql
-from db.engine import home
-from wrist_model import decode
+from db.home import home
+from db.query import read_only_sql
 from wrist_model.errors import DataError, Refused, UsageError
-from wrist_model.examine import is_pseudonym, printable
-from wrist_model.identity import IdentityKey
+from wrist_model.intake.examine_file import is_pseudonym, printable
+from wrist_model.radiograph import decode
+from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.sources import walk
-from wrist_model.sources.find import absolute
+from wrist_model.sources.plan import absolute
 
 
 def locate(target: str, folder: Path) -> Path:
@@ -41,7 +41,7 @@ def locate(target: str, folder: Path) -> Path:
 def _stored(target: str) -> tuple[str, str | None]:
     """A target's path and hash as the catalogue keeps them."""
     literal = "'" + target.replace("'", "''") + "'"
-    rows = sql.query(
+    rows = read_only_sql.query(
         f"SELECT path, file_sha256 FROM images WHERE image_uid = {literal} OR path = {literal} "
         f"UNION SELECT path, file_sha256 FROM quarantined_files WHERE path = {literal}"
     ).rows

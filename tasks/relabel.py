@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from db import labels as labelling
-from db import sql
-from db.engine import home, open_catalogue
-from tasks.context import provenance
+from db.engine import open_catalogue
+from db.home import home
+from db.query import read_only_sql
+from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
-from wrist_model.identity import IdentityKey
-from wrist_model.sources import corrections
-from wrist_model.sources.corrections import Correction
+from wrist_model.radiograph.pseudonyms import IdentityKey
+from wrist_model.sources import label_corrections
+from wrist_model.sources.label_corrections import Correction
 
 
 def relabel(file: Path) -> dict[str, int]:
@@ -19,7 +20,7 @@ def relabel(file: Path) -> dict[str, int]:
 
     Raises DataError when nothing on the list is catalogued, or when the list contradicts itself.
     """
-    listed = corrections.read(file)
+    listed = label_corrections.read(file)
     engine = open_catalogue(existing=True)
     before = labelling.study_labels(engine)
     named = _Namer(IdentityKey.load_or_make(home()), before)
@@ -43,8 +44,10 @@ class _Namer:
 
     def __init__(self, key: IdentityKey, known: dict[str, int | None]) -> None:
         self.key, self.known = key, known
-        self.sources = [row[0] for row in sql.query("SELECT DISTINCT source FROM studies ORDER BY source").rows]
-        images = sql.query("SELECT path, image_uid, study_uid FROM images").rows
+        self.sources = [
+            row[0] for row in read_only_sql.query("SELECT DISTINCT source FROM studies ORDER BY source").rows
+        ]
+        images = read_only_sql.query("SELECT path, image_uid, study_uid FROM images").rows
         self.by_path: dict[str, set[str]] = {}
         self.by_image = {image: study for _, image, study in images}
         for path, _, study in images:

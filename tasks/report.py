@@ -9,19 +9,21 @@ from pathlib import Path
 from prefect import get_run_logger, runtime, task
 from sqlalchemy import Engine
 
-from db import audit, datasets, evaluations
-from db import facts as facts_of
-from db.engine import home, open_catalogue
-from tasks import artifacts
-from tasks.context import facts, provenance
+from db import comparisons, datasets, evaluations, explanations, metrics, predictions, reports, trainings, tuning_trials
+from db import models as stored_models
+from db import report_queries as facts_of
+from db.engine import open_catalogue
+from db.home import home
 from tasks.evaluate import frozen, served
-from tasks.evidence import leaks
 from tasks.explain import cases
+from tasks.leak_demonstration import leaks
+from tasks.runtime import artifacts
+from tasks.runtime.provenance import facts, provenance
 from wrist_model import recipe as recipes
 from wrist_model.errors import DataError
 from wrist_model.records import ENSEMBLE, SPLITS, Member
 from wrist_model.report import gallery, page
-from wrist_model.report.data import (
+from wrist_model.report.report_data import (
     DatasetFacts,
     FlowStep,
     GalleryCase,
@@ -43,7 +45,7 @@ def write(evaluation_ids: Sequence[str]) -> str:
     path = home() / "reports" / f"{data.dataset.dataset_id}-{data.evaluation_id}.html"
     sha256 = page.write(data, path)
     for kind, (file, digest) in {"html": (path, sha256), **page.write_documents(data, path)}.items():
-        evaluations.add_report(
+        reports.add_report(
             engine,
             path=str(file.relative_to(home())),
             file_sha256=digest,
@@ -67,10 +69,10 @@ def summary(evaluation_ids: Sequence[str], path: str, decision: str) -> None:
 def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     """Everything the page shows, read from the catalogue. All evaluations must be of one data-set version."""
     rows = [evaluations.evaluation(engine, one) for one in evaluation_ids]
-    first = audit.model(engine, rows[0].model_version_id)
+    first = stored_models.model(engine, rows[0].model_version_id)
     if first.recipe_sha256 is None:
         raise DataError(f"{first.model_version_id} has no recipe: begin the report with a trained network.")
-    recipe_text = audit.recipe_json(engine, first.recipe_sha256)
+    recipe_text = trainings.recipe_json(engine, first.recipe_sha256)
     recipe = recipes.stored(recipe_text, facts_of.recipe_name(engine, first.recipe_sha256))
     version = datasets.dataset(engine, frozen(rows[0]))
     members = datasets.members(engine, version.dataset_id)
@@ -103,21 +105,21 @@ def gather(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         models=models,
         served=next(row.model_version_id for row in rows if row.evaluation_id == serving),
         comparisons=tuple(
-            comparison for one in evaluation_ids for _, comparison, _ in evaluations.comparisons(engine, one)
+            comparison for one in evaluation_ids for _, comparison, _ in comparisons.comparisons(engine, one)
         ),
         gallery=_gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery),
         decision=decision.decision if decision else None,
         decision_reason=decision.reason if decision else None,
         lineage=facts(),
         leak=leaks(version.dataset_id),
-        trials=audit.tuning_trials(engine, version.dataset_id),
+        trials=tuning_trials.tuning_trials(engine, version.dataset_id),
         home=home(),
     )
 
 
 def _model(engine: Engine, evaluation_id: str) -> ModelReport:
     row = evaluations.evaluation(engine, evaluation_id)
-    model = audit.model(engine, row.model_version_id)
+    model = stored_models.model(engine, row.model_version_id)
     run = facts_of.training(engine, model.training_run_id) if model.training_run_id else None
     return ModelReport(
         model_version_id=model.model_version_id,
@@ -131,11 +133,11 @@ def _model(engine: Engine, evaluation_id: str) -> ModelReport:
         epochs_run=run.epochs_run if run else None,
         best_epoch=run.best_epoch if run else None,
         seconds=run.seconds if run else None,
-        history=audit.training_history(engine, model.training_run_id) if model.training_run_id else (),
-        operating_points=audit.operating_points(engine, model.model_version_id),
-        metrics=tuple(evaluations.metrics(engine, evaluation_id)),
-        images=tuple(evaluations.image_predictions(engine, evaluation_id, "test")),
-        studies=tuple(evaluations.study_predictions(engine, evaluation_id, "test")),
+        history=trainings.training_history(engine, model.training_run_id) if model.training_run_id else (),
+        operating_points=stored_models.operating_points(engine, model.model_version_id),
+        metrics=tuple(metrics.metrics(engine, evaluation_id)),
+        images=tuple(predictions.image_predictions(engine, evaluation_id, "test")),
+        studies=tuple(predictions.study_predictions(engine, evaluation_id, "test")),
     )
 
 
@@ -192,7 +194,7 @@ def _gallery(
         architecture = evaluations.evaluation(engine, evaluation_id).architecture
         if architecture == ENSEMBLE:
             continue
-        for one in evaluations.explanations(engine, evaluation_id):
+        for one in explanations.explanations(engine, evaluation_id):
             shown = GalleryMap(architecture, one.path, one.sanity_score, one.border_share, one.withheld, one.note)
             maps.setdefault(one.image_uid, []).append(shown)
     return tuple(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
-from db import audit, datasets
-from db.engine import home, open_catalogue
-from tasks.alive import alive
-from tasks.context import facts, provenance
-from tasks.curves import Curves
-from tasks.progress import progress
-from wrist_model.quiet import load_tensorflow
+from db import datasets, trainings
+from db.engine import open_catalogue
+from db.home import home
+from tasks.runtime.heartbeat import alive
+from tasks.runtime.progress import progress
+from tasks.runtime.provenance import facts, provenance
+from tasks.runtime.training_curves import Curves
+from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
 from wrist_model.records import Epoch, ImageRef
 
@@ -25,13 +26,13 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     home/tensorboard/<training run>.
     """
     load_tensorflow()
-    from wrist_model import training
+    from wrist_model.training import fit as training
 
     log, engine = get_run_logger(), open_catalogue()
     if found := trained_before(engine, dataset_id, recipe, architecture):
         log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, found)
         return found
-    start = audit.begin_training(
+    start = trainings.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture=architecture,
@@ -49,7 +50,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     curves = Curves(architecture)
 
     def on_epoch(epoch: Epoch) -> None:
-        audit.add_epoch(engine, start.training_run_id, epoch, provenance())
+        trainings.add_epoch(engine, start.training_run_id, epoch, provenance())
         curves.add(epoch)
 
     try:
@@ -66,9 +67,9 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
                 tensorboard=tensorboard,
             )
     except Exception as error:
-        audit.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())
+        trainings.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())
         raise
-    model_version_id = audit.finish_training(engine, start.training_run_id, trained, provenance())
+    model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())
     best = trained.history[trained.best_epoch - 1]
     log.info(
         "%s: %d epochs in %.0f s, best epoch %d (validation loss %.3f): %s.",
@@ -84,7 +85,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
 
 def trained_before(engine: Engine, dataset_id: str, recipe: Recipe, architecture: str) -> str | None:
     """The newest model version of this network, data and recipe, whatever the recipe says of gate and gallery."""
-    for one in audit.finished_trainings(engine, dataset_id, architecture):
+    for one in trainings.finished_trainings(engine, dataset_id, architecture):
         if model_json(one.recipe_json) == recipe.model_json:
             return one.model_version_id
     return None

@@ -7,12 +7,13 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
-from db import audit, datasets
-from db.engine import home, open_catalogue
-from tasks import artifacts
-from tasks.context import provenance
-from tasks.progress import progress
-from wrist_model.recipe import Recipe
+from db import datasets, tuning_trials
+from db.engine import open_catalogue
+from db.home import home
+from tasks.runtime import artifacts
+from tasks.runtime.progress import progress
+from tasks.runtime.provenance import provenance
+from wrist_model.recipe import Recipe, write
 from wrist_model.records import TuningTrial
 
 
@@ -24,13 +25,13 @@ def search(
 
     The same data-set version, recipe and network go on with the trials that are there. Gives the best trial.
     """
-    from wrist_model import tuning
     from wrist_model.report import figures
+    from wrist_model.tuning.search import Trial, tune
 
     engine, wanted = open_catalogue(), trials or recipe.tuning.trials
     study_name = f"{architecture}-{dataset_id}-{recipe.sha256[:12]}"
 
-    def on_trial(trial: tuning.Trial) -> None:
+    def on_trial(trial: Trial) -> None:
         parameters = tuple(
             (name, getattr(trial, name)) for name in ("dropout", "dense_units", "views_per_image", "epochs", "log_loss")
         )
@@ -46,10 +47,10 @@ def search(
             parameters,
             dataset_id,
         )
-        audit.add_tuning_trial(engine, row, provenance())
+        tuning_trials.add_tuning_trial(engine, row, provenance())
 
     with progress(f"tune {architecture}") as tell:
-        found = tuning.tune(
+        found = tune(
             datasets.image_refs(engine, dataset_id, "train"),
             datasets.image_refs(engine, dataset_id, "validation"),
             recipe,
@@ -62,13 +63,13 @@ def search(
             progress=tell,
         )
     path = home() / "recipes" / f"{found.best.name}.toml"
-    tuning.write_recipe(found.best, path)
+    write(found.best, path)
     best = found.best_trial
     told = (
         f"Best of {len(found.trials)} trials: validation AUC {best.value or 0:.4f} at learning rate "
         f"{best.learning_rate:.2g}, batch {best.batch_size}.\n"
     )
-    tried = [each for each in audit.tuning_trials(engine, dataset_id) if each.study_name == study_name]
+    tried = [each for each in tuning_trials.tuning_trials(engine, dataset_id) if each.study_name == study_name]
     if figure := figures.trials(tried):
         told += f"\n![trials](data:image/png;base64,{base64.b64encode(figures.png(figure)).decode()})\n"
     artifacts.markdown(f"tuning-{architecture}", f"Trials of {study_name}", told)

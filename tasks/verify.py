@@ -6,10 +6,10 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
+from db.audit.verify import verify as check
 from db.engine import open_catalogue
-from db.verify import verify as check
-from tasks import artifacts
-from tasks.progress import progress
+from tasks.runtime import artifacts
+from tasks.runtime.progress import progress
 
 
 @task(name="verify", task_run_name="verify the catalogue", tags=["audit"])

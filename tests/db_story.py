@@ -9,7 +9,28 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from db import audit, catalogue, datasets, evaluations, labels, operations
+from db import (
+    comparisons,
+    datasets,
+    drift_checks,
+    evaluations,
+    explanations,
+    ingest_runs,
+    labels,
+    leak_demonstrations,
+    metrics,
+    models,
+    near_duplicates,
+    patients,
+    predictions,
+    promotions,
+    quarantine,
+    reports,
+    stage_costs,
+    trainings,
+    tuning_trials,
+)
+from db.images import add_images
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -95,21 +116,21 @@ def member(image: ImageRecord, **changes: object) -> Member:
 
 
 def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
-    catalogue.remember_key(engine, "fingerprint", BY)
-    catalogue.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
-    run = catalogue.begin_ingest(engine, "mura", BY, FACTS)
+    patients.remember_key(engine, "fingerprint", BY)
+    patients.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
+    run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
     records = [record(n, split, view=view) for n, split in enumerate(SPLITS) for view in (0, 1)]
-    catalogue.add_images(engine, run, records)
+    add_images(engine, run, records)
     unlabelled = replace(record(90), label=None)
-    catalogue.add_images(engine, run, [unlabelled])
+    add_images(engine, run, [unlabelled])
     broken = QuarantinedFile("/data", "broken.png", "00" * 32, 12, 5, "truncated", "The file ends in its middle.")
-    catalogue.add_quarantined(engine, run, [broken])
-    catalogue.finish_ingest(engine, run, IngestCounts(new=17, quarantined=1), 1.5)
+    quarantine.add_quarantined(engine, run, [broken])
+    ingest_runs.finish_ingest(engine, run, IngestCounts(new=17, quarantined=1), 1.5)
     return run, records
 
 
 def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) -> tuple[str, str]:
-    start = audit.begin_training(
+    start = trainings.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture=architecture,
@@ -122,7 +143,7 @@ def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) ->
         by=BY,
     )
     history = tuple(Epoch(n, 1 / n, 0.5, 1.1 / n, 0.6, 1e-3, 2.0) for n in (1, 2, 3))
-    audit.add_epoch(engine, start.training_run_id, history[0], BY)
+    trainings.add_epoch(engine, start.training_run_id, history[0], BY)
     sha = hashlib.sha256(f"{architecture}{seed}".encode()).hexdigest()
     home = Path(engine.get_execution_options()["wrist_home"])
     (home / "models").mkdir(exist_ok=True)
@@ -130,7 +151,7 @@ def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) ->
     sha = hashlib.sha256(content).hexdigest()
     (home / "models" / f"{sha}.keras").write_bytes(content)
     trained = TrainedModel(architecture, sha, "none", None, 2, 6.5, history)
-    return start.training_run_id, audit.finish_training(engine, start.training_run_id, trained, BY)
+    return start.training_run_id, trainings.finish_training(engine, start.training_run_id, trained, BY)
 
 
 def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY) -> str:
@@ -158,13 +179,13 @@ def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY)
             )
             for ref in refs
         }
-        evaluations.add_predictions(engine, start.evaluation_id, images, list(studies.values()), by)
+        predictions.add_predictions(engine, start.evaluation_id, images, list(studies.values()), by)
     made = [
         Metric("test", "study", "all", None, "roc_auc", 0.75, 0.5, 0.9, 6, 3, 3, n_resamples=200, bootstrap_seed=7),
         Metric("test", "study", "all", "youden", "sensitivity", 0.5, 0.1, 0.9, 6, 3, 3, 1, 0, 1, 1, 0.4, 200, 7),
         Metric("test", "study", "sex=M", "youden", "ppv", None, None, None, 0, 0, 0, note="no study"),
     ]
-    evaluations.add_metrics(engine, start.evaluation_id, made, by)
+    metrics.add_metrics(engine, start.evaluation_id, made, by)
     evaluations.finish_evaluation(engine, start.evaluation_id, by)
     return start.evaluation_id
 
@@ -181,24 +202,24 @@ def tell(engine: Engine) -> Story:
     dataset_id = datasets.add_dataset(engine, first, BY)
     training, resnet = train(engine, dataset_id, "resnet50")
     _, efficientnet = train(engine, dataset_id, "efficientnetb0")
-    ensemble = audit.add_ensemble(engine, [resnet, efficientnet], BY)
+    ensemble = models.add_ensemble(engine, [resnet, efficientnet], BY)
     for model_id in (resnet, efficientnet, ensemble):
-        audit.add_operating_points(engine, model_id, POINTS, BY)
+        models.add_operating_points(engine, model_id, POINTS, BY)
     evaluation = predict(engine, dataset_id, ensemble)
     other = predict(engine, dataset_id, resnet)
-    ids = evaluations.add_comparisons(
+    ids = comparisons.add_comparisons(
         engine, evaluation, [Comparison(ensemble, resnet, "roc_auc", 0.01, -0.02, 0.03, "patient_bootstrap", 3)], BY
     )
-    audit.add_promotion(engine, resnet, "promoted", "the first model", BY)
-    audit.add_promotion(engine, ensemble, "promoted", "not worse", BY, ids)
+    promotions.add_promotion(engine, resnet, "promoted", "the first model", BY)
+    promotions.add_promotion(engine, ensemble, "promoted", "not worse", BY, ids)
     home = Path(engine.get_execution_options()["wrist_home"])
     for folder in ("explanations", "reports"):
         (home / folder).mkdir(exist_ok=True)
         (home / folder / "one").write_bytes(folder.encode())
     sha = {folder: hashlib.sha256(folder.encode()).hexdigest() for folder in ("explanations", "reports")}
     shown = Explanation("im-0005-0", "grad-cam", "explanations/one", sha["explanations"], 0.9, False, "", 0.1)
-    evaluations.add_explanations(engine, evaluation, [shown], BY)
-    evaluations.add_report(
+    explanations.add_explanations(engine, evaluation, [shown], BY)
+    reports.add_report(
         engine,
         path="reports/one",
         file_sha256=sha["reports"],
@@ -210,7 +231,7 @@ def tell(engine: Engine) -> Story:
     prospective = evaluations.begin_evaluation(
         engine, model_version_id=ensemble, dataset_id=None, purpose="prospective", facts=FACTS, by=BY
     ).evaluation_id
-    evaluations.add_predictions(
+    predictions.add_predictions(
         engine,
         prospective,
         [ImagePrediction("im-0090-0", "st-0090", "pt-0090", None, None, 0.9, 0.95, "youden", 0.5, 1)],
@@ -220,18 +241,22 @@ def tell(engine: Engine) -> Story:
     evaluations.finish_evaluation(engine, prospective, BY)
     labels.exclude(engine, "im-0001-1", "blurred", BY)
     labels.relabel(engine, {"st-0002": 1}, "Better list", BY)
-    catalogue.add_near_duplicates(engine, [catalogue.NearDuplicate("im-0001-0", "im-0002-0", 4.0, 0.99, True)], BY)
-    audit.add_tuning_trial(
+    near_duplicates.add_near_duplicates(
+        engine, [near_duplicates.NearDuplicate("im-0001-0", "im-0002-0", 4.0, 0.99, True)], BY
+    )
+    tuning_trials.add_tuning_trial(
         engine,
         TuningTrial("t1", 0, "resnet50", 1e-4, 32, 0.8, "complete", 3.0, (("dropout", 0.3),), dataset_id),
         BY,
     )
-    evaluations.add_leak_demonstration(
+    leak_demonstrations.add_leak_demonstration(
         engine,
-        evaluations.LeakDemonstration(dataset_id, "resnet50", "image_split", "roc_auc", 0.95, 0.9, 0.99, 100, 50),
+        leak_demonstrations.LeakDemonstration(
+            dataset_id, "resnet50", "image_split", "roc_auc", 0.95, 0.9, 0.99, 100, 50
+        ),
         BY,
     )
-    operations.add_stage_cost(engine, operations.StageCost("retrain", "train", 6.5, 12.0, 2**30, "flow-1"), BY)
-    drift = operations.DriftCheck("mean_intensity", 0.2, 0.01, 0.05, 0.3, True, 100, 50)
-    operations.add_drift_checks(engine, [drift], ensemble, BY)
+    stage_costs.add_stage_cost(engine, stage_costs.StageCost("retrain", "train", 6.5, 12.0, 2**30, "flow-1"), BY)
+    drift = drift_checks.DriftCheck("mean_intensity", 0.2, 0.01, 0.05, 0.3, True, 100, 50)
+    drift_checks.add_drift_checks(engine, [drift], ensemble, BY)
     return Story(run, dataset_id, training, (resnet, efficientnet), ensemble, evaluation, other, prospective)

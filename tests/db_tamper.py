@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-from db.canonical import batch_sha256
-from db.chain import GENESIS, audited_tables, columns_of, link_sha256
+from db.audit.canonical_json import batch_sha256
+from db.audit.chain import GENESIS, columns_of, link_sha256
+from db.schema.all_tables import AUDITED
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def past_the_guards(engine: Engine, *touched: str) -> Iterator[Connection]:
             connection.commit()
         engine.dispose()
         return
-    tables = touched or ("audit_entry", *audited_tables())
+    tables = touched or ("audit_entry", *AUDITED)
     with engine.begin() as connection:
         for table in tables:
             connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")

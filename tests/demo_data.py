@@ -8,10 +8,10 @@ from pathlib import Path
 import pydicom
 from PIL import Image
 
-from wrist_model.decode import decode
+from wrist_model.cohort.patient_split import assign
+from wrist_model.radiograph.decode import decode
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import ImageRef
-from wrist_model.splits import assign
 from wrist_model.synthetic.dataset import SyntheticSet
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wrist_model import compare, evaluation
+from wrist_model.evidence import measure
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import Epoch, ImagePrediction, LineageFacts, Split
-from wrist_model.report.data import DatasetFacts, FlowStep, LeftOut, ModelReport, ReportData, SplitFacts
+from wrist_model.report.report_data import DatasetFacts, FlowStep, LeftOut, ModelReport, ReportData, SplitFacts
+from wrist_model.scoring import ensemble, operating_points, study_aggregation
+from wrist_model.statistics import paired_tests
 
 QUICK = EvaluationRecipe(resamples=200)
 
@@ -65,14 +67,17 @@ def report_data(home: Path, **changes: object) -> ReportData:
         for name, skill in members.items()
     }
     splits: tuple[Split, ...] = ("validation", "test")
-    rows["ensemble"] = {split: evaluation.ensemble([rows[name][split] for name in members]) for split in splits}
+    rows["ensemble"] = {split: ensemble.ensemble([rows[name][split] for name in members]) for split in splits}
     models = []
     for name, of_split in rows.items():
-        points = evaluation.lock(of_split["validation"], QUICK)
+        points = operating_points.lock(of_split["validation"], QUICK)
         metrics = []
         for split, images in of_split.items():
-            applied = evaluation.apply(points, images), evaluation.apply(points, evaluation.by_study(images))
-            metrics += evaluation.measure(*applied, points, QUICK, split, subgroups(images) if split == "test" else {})
+            applied = (
+                operating_points.apply(points, images),
+                operating_points.apply(points, study_aggregation.by_study(images)),
+            )
+            metrics += measure.measure(*applied, points, QUICK, split, subgroups(images) if split == "test" else {})
         history = tuple(
             Epoch(n, 0.8 / n**0.5, 0.6 + 0.03 * n, 0.85 / n**0.4, 0.58 + 0.028 * n, 1e-4, 9.5) for n in range(1, 10)
         )
@@ -97,7 +102,7 @@ def report_data(home: Path, **changes: object) -> ReportData:
                 studies=applied[1],
             )
         )
-    compared = compare.paired(
+    compared = paired_tests.paired(
         models[0].studies, models[1].studies, challenger="resnet50", reference="efficientnetb0", resamples=200
     )
     facts = (SplitFacts("train", 231, 280, 560, 140), SplitFacts("validation", 80, 80, 190, 38))

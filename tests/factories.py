@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from wrist_model.synthetic import dataset, dicom
-from wrist_model.synthetic.plan import PlannedImage, PlannedStudy, plan
+from wrist_model.synthetic.cohort_plan import PlannedImage, PlannedStudy, plan
 from wrist_model.synthetic.render import picture
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wrist_model import batches, decode, gradcam, inference, trust
+from wrist_model.explanation import grad_cam, heat_map_checks, overlay
+from wrist_model.radiograph import decode
 from wrist_model.records import ImageRef, Split
+from wrist_model.scoring import inference
 from wrist_model.synthetic import dataset
+from wrist_model.training import image_batches
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,24 @@ def pointing(model: Path, architecture: str, folder: Path) -> Pointing:
     refs = [ref for ref in images(folder / dataset.MURA) if ref.label == 1]
     scores = inference.predict(model, refs, home=folder)
     hits = [ref for ref, score in zip(refs, scores, strict=True) if score >= 0.5]
-    network = gradcam.open_network(model, architecture)
+    network = grad_cam.open_network(model, architecture)
     rng = np.random.default_rng(0)
     on, chance, withheld = [], [], []
     for start in range(0, len(hits), 32):
         chunk = hits[start : start + 32]
         pixels = [decode.load_pixels(ref) for ref in chunk]
-        pictures = np.stack([batches.resized(each, network.size) for each in pixels])
+        pictures = np.stack([image_batches.resized(each, network.size) for each in pixels])
         for ref, grey, heat, other in zip(
             chunk, pixels, network.maps(pictures), network.randomised(pictures), strict=True
         ):
             fractures = places[str(Path(ref.file).relative_to(folder))]
-            full = gradcam.upsampled(heat, grey.shape)
+            full = overlay.upsampled(heat, grey.shape)
             on.append(_hit(*np.unravel_index(full.argmax(), full.shape), fractures) and full.max() > 0)
             rows, columns = np.nonzero(grey > 60)
             drawn = rng.integers(0, len(rows), 50)
             chance.append(np.mean([_hit(rows[k], columns[k], fractures) for k in drawn]))
-            sanity = trust.sanity_score(heat, other)
-            withheld.append(bool(trust.verdict(heat, sanity, trust.border_share(full, grey))))
+            sanity = heat_map_checks.sanity_score(heat, other)
+            withheld.append(bool(heat_map_checks.verdict(heat, sanity, heat_map_checks.border_share(full, grey))))
     return Pointing(len(hits), float(np.mean(on)), float(np.mean(chance)), float(np.mean(withheld)))
 
 

@@ -22,12 +22,21 @@ WRIST = str(Path(sys.executable).parent / "wrist")
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server of a session-wide home; this process uses it. A test sets its own WRIST_HOME."""
-    from flows.server import prefect_api
+    from flows.console.session import prefect_api
 
     said: list[str] = []
     with prefect_api(tmp_path_factory.mktemp("server") / "home", said.append) as url:
         os.environ.pop("WRIST_HOME", None)
         yield url
+
+
+def ask(url: str, path: str, body: object = None) -> Any:
+    """A call of the server's REST API, a POST where there is a body; the parsed answer."""
+    from flows.host.prefect_api import connected
+
+    with connected(url) as client:
+        method: Any = "GET" if body is None else "POST"
+        return client.request(method, path, **({} if body is None else {"json": body})).json()  # type: ignore[arg-type]
 
 
 @dataclass
@@ -40,9 +49,7 @@ class Up:
     folder: Path  # of the remembered root: six small radiographs, three of them positive
     first_lines: list[str]
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        from flows.server import ask
-
+    def ask(self, path: str, body: object = None) -> Any:
         return ask(self.url, path, body)
 
     def deployment(self, name: str) -> dict[str, Any]:
@@ -83,8 +90,8 @@ def radiographs(folder: Path, count: int = 6) -> Path:
 @pytest.fixture(scope="session")
 def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`wrist up` as a process of its own, on a new home that remembers one manifest."""
-    from flows.server import free_port
-    from tasks.roots import Root, remember
+    from flows.host.server import free_port
+    from tasks.remembered_roots import Root, remember
 
     base = tmp_path_factory.mktemp("up")
     home, port = base / "home", free_port()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from db.engine import open_catalogue
-from tasks.ingest import catalogue_files
+from tasks.ingest_files import catalogue_files
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 

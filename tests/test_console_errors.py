@@ -131,7 +131,7 @@ def test_help_and_sql_start_without_the_heavy_libraries(tmp_path: Path) -> None:
     assert done.returncode == 0 and "retrain" in done.stdout
     code = (
         "import sys; sys.argv = ['wrist', 'sql', 'select 1']\n"
-        "from flows.cli import main\n"
+        "from flows.console.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'tensorflow', 'prefect', 'pandas', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"

@@ -12,26 +12,27 @@ import pytest
 from evidence_data import report_data
 from PIL import Image
 
-from flows.server import environment
-from tasks import artifacts, roots
-from tasks.naming import named, short
-from tasks.progress import progress
-from tasks.retry import if_the_world_hiccuped
+from flows.host.server import environment
+from tasks import remembered_roots
+from tasks.runtime import artifacts
+from tasks.runtime.progress import progress
+from tasks.runtime.retry_policy import if_the_world_hiccuped
+from tasks.runtime.run_names import named, short
 from wrist_model.errors import DataError, UsageError
 
 
 def test_roots_are_remembered_once_each_and_read_back_as_they_were(tmp_path: Path) -> None:
-    odd = roots.Root('/data/a "quoted"\\ folder', labels="/l.csv", source=None, body_part="ANY")
-    roots.remember(tmp_path, odd)
-    roots.remember(tmp_path, roots.Root("/data/b"))
-    roots.remember(tmp_path, roots.Root("/data/b", source="other"))
-    assert roots.read(tmp_path) == (odd, roots.Root("/data/b", source="other"))
+    odd = remembered_roots.Root('/data/a "quoted"\\ folder', labels="/l.csv", source=None, body_part="ANY")
+    remembered_roots.remember(tmp_path, odd)
+    remembered_roots.remember(tmp_path, remembered_roots.Root("/data/b"))
+    remembered_roots.remember(tmp_path, remembered_roots.Root("/data/b", source="other"))
+    assert remembered_roots.read(tmp_path) == (odd, remembered_roots.Root("/data/b", source="other"))
 
 
 def test_a_damaged_list_of_roots_is_named(tmp_path: Path) -> None:
     (tmp_path / "sources.toml").write_text("[[root]]\npth = 'x'\n")
     with pytest.raises(UsageError, match=r"sources\.toml"):
-        roots.read(tmp_path)
+        remembered_roots.read(tmp_path)
 
 
 class State:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from prefect_fixtures import WRIST, Up, radiographs, wait
 
-from flows.console import serve
+from flows.console import up
 
 
 def console(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +42,7 @@ def test_a_server_too_busy_to_tell_the_schedule_does_not_end_up(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         nowhere = f"http://127.0.0.1:{busy.getsockname()[1]}/api"
-    serve._tell(tmp_path, nowhere)
+    up._tell(tmp_path, nowhere)
     out = capsys.readouterr().out
     assert "Could not read the schedule just now" in out and "Runs go on while this command does" in out
 
@@ -70,7 +70,7 @@ def test_a_weekly_schedule_fires_when_its_time_comes(wrist_up: Up) -> None:
     deployment = wrist_up.deployment("ingest")
     first = datetime.now(UTC) + timedelta(seconds=14)
     weekly = {"interval": 7 * 86400, "anchor_date": first.isoformat(), "timezone": "Europe/Paris"}
-    wrist_up.ask(f"/deployments/{deployment['id']}/schedules", [{"active": True, "schedule": weekly}])  # type: ignore[arg-type]
+    wrist_up.ask(f"/deployments/{deployment['id']}/schedules", [{"active": True, "schedule": weekly}])
 
     def fired() -> str | None:
         found = wrist_up.ask(
@@ -98,6 +98,15 @@ def test_a_console_run_shows_in_the_same_history(wrist_up: Up, tmp_path: Path) -
     ids = catalogue(wrist_up.home, "select prefect_flow_run_id from ingest_runs order by started_at desc limit 1")
     run = wrist_up.ask(f"/flow_runs/{ids[0][0]}")
     assert (run["state_type"], run["deployment_id"]) == ("COMPLETED", None)
+
+
+def test_a_proxy_is_not_asked_for_the_server_on_this_machine(wrist_up: Up, tmp_path: Path) -> None:
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    scheduled = json.loads(console(wrist_up.home, "status", "--json", **proxies).stdout)["scheduled"]
+    assert {"ingest/ingest", "verify/verify"} <= {row["name"] for row in scheduled}
+    manifest = radiographs(tmp_path / "proxied", 2)
+    done = console(wrist_up.home, "ingest", str(manifest), "--body-part", "ANY", **proxies)
+    assert done.returncode == 0 and "starting one" not in done.stderr, done.stderr
 
 
 def test_a_port_in_use_is_one_clear_line(wrist_up: Up, tmp_path: Path) -> None:
@@ -136,7 +145,7 @@ def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up,
 def test_an_event_starts_the_scoring_of_what_has_come_in(wrist_up: Up) -> None:
     resource = {"prefect.resource.id": "wrist.incoming"}
     event = {"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "wrist.incoming"}
-    wrist_up.ask("/events", [{**event, "resource": resource}])  # type: ignore[arg-type]
+    wrist_up.ask("/events", [{**event, "resource": resource}])
     deployment = wrist_up.deployment("score_incoming")["id"]
 
     def started() -> str | None:

@@ -12,13 +12,14 @@ from db_story import tell
 from db_tamper import past_the_guards
 from sqlalchemy import Engine, create_engine, text
 
-from db import views
-from db.backup import backup, open_backup, restore
-from db.engine import database_url, make_engine, open_catalogue
-from db.grants import grant_sql
-from db.migrate import downgrade, upgrade
-from db.sql import query
-from db.verify import verify
+from db.audit.verify import verify
+from db.engine import make_engine, open_catalogue
+from db.home import database_url
+from db.maintenance.backup import backup, open_backup, restore
+from db.maintenance.grants import grant_sql
+from db.maintenance.migrate import downgrade, upgrade
+from db.query.read_only_sql import query
+from db.schema import views
 from wrist_model.errors import CatalogueError, UsageError
 
 ROOT = Path(__file__).parent.parent

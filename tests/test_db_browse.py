@@ -16,12 +16,13 @@ import pytest
 from db_story import BY, FACTS, record, tell
 from PIL import Image
 
-from db import browse, catalogue, drawn
-from db.documented import queries
+from db import images, ingest_runs
 from db.engine import open_catalogue
+from db.query import datasette_plugin, plots
+from db.query.documented_queries import queries
 from wrist_model.errors import CatalogueError
 
-WRIST = [sys.executable, "-m", "flows.cli"]
+WRIST = [sys.executable, "-m", "flows.console.cli"]
 ROOT = Path(__file__).parent.parent
 
 
@@ -30,15 +31,15 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
     home, pictures = tmp_path / "home", tmp_path / "pictures"
     engine = open_catalogue(home)
     tell(engine)
-    run = catalogue.begin_ingest(engine, "folder", BY, FACTS)
+    run = ingest_runs.begin_ingest(engine, "folder", BY, FACTS)
     shown = record(70, root=str(pictures))
     (pictures / shown.path).parent.mkdir(parents=True)
     Image.new("L", (400, 512), 90).save(pictures / shown.path)
-    catalogue.add_images(engine, run, [shown], BY)
+    images.add_images(engine, run, [shown], BY)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(browse.command(f"sqlite:///{home / 'catalogue.sqlite'}", home, port), cwd=ROOT)
+    server = subprocess.Popen(datasette_plugin.command(f"sqlite:///{home / 'catalogue.sqlite'}", home, port), cwd=ROOT)
     try:
         base = f"http://127.0.0.1:{port}"
         views = json.loads(fetch(f"{base}/catalogue.json"))
@@ -52,7 +53,7 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
         [shown_map] = json.loads(fetch(f"{base}/catalogue/explanations.json?_shape=array"))
         assert fetch(f"{base}/-/map/{shown_map['explanation_id']}") == (home / "explanations" / "one").read_bytes()
         assert "/catalogue/images?study_uid=st-0070" in page
-        assert fetch(f"{base}/-/plots").decode().count("<svg") == len(browse.PLOTS)
+        assert fetch(f"{base}/-/plots").decode().count("<svg") == len(datasette_plugin.PLOTS)
         rows = json.loads(fetch(f"{base}/catalogue/what_was_refused_by_reason.json?_shape=array"))
         assert rows[0]["reason_code"] == "truncated"
     finally:
@@ -63,17 +64,17 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
 def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Path) -> None:
     Image.new("L", (400, 512), 200).save(tmp_path / "dark_bone.png")
     row = {"root": str(tmp_path), "path": "dark_bone.png", "format": "png", "pixel_sha256": "", "inverted": 1}
-    made = browse.thumbnail(row, tmp_path)
+    made = datasette_plugin.thumbnail(row, tmp_path)
     assert made is not None
     with Image.open(io.BytesIO(made)) as picture:
         assert picture.width == 75 and abs(picture.getpixel((10, 10)) - 55) < 3
-    assert browse.thumbnail({**row, "path": "gone.png"}, tmp_path) is None
-    assert browse.heat_map({"path": "../outside.png"}, tmp_path) is None
+    assert datasette_plugin.thumbnail({**row, "path": "gone.png"}, tmp_path) is None
+    assert datasette_plugin.heat_map({"path": "../outside.png"}, tmp_path) is None
 
 
 def test_a_plots_marks_are_round_numbers_that_hold_what_is_drawn() -> None:
     for low, high in ((0.0, 0.902), (0.8, 0.99), (0.0, 160.0), (0.5, 0.5), (0.0, 1e-7), (0.0, 0.0), (3.0, 12_345.0)):
-        marks = drawn._ticks(low, high)
+        marks = plots._ticks(low, high)
         assert 2 <= len(marks) <= 8 and marks[0] <= low and marks[-1] >= high - 1e-9 * abs(high)
 
 
@@ -91,7 +92,7 @@ def fetch(url: str) -> bytes:
 
 def test_browsing_postgresql_says_what_to_do_instead(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="wrist db backup"):
-        browse.command("postgresql+psycopg://nobody@nowhere/none", tmp_path)
+        datasette_plugin.command("postgresql+psycopg://nobody@nowhere/none", tmp_path)
 
 
 def test_the_console_backs_up_restores_upgrades_and_explains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

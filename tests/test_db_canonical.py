@@ -10,8 +10,8 @@ from itertools import product
 
 import pytest
 
-from db import canonical
-from db.canonical import Columns, batch_sha256, summed
+from db.audit import canonical_json
+from db.audit.canonical_json import Columns, batch_sha256, summed
 
 INTEGERS = [0, -1, 7, 2**62, -(2**62), 10**30]
 NUMBERS = [0.0, -0.0, 0.1, 1 / 3, 1e300, -1e-300, 5e-324, 1.7976931348623157e308, 1e16, 123456789012345680.0, 1.0]
@@ -73,7 +73,7 @@ def test_values_of_mixed_kinds_are_written_as_plain_json_writes_them() -> None:
 def test_random_batches_longer_than_a_step_are_written_as_plain_json_writes_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(canonical, "STEP", 7)
+    monkeypatch.setattr(canonical_json, "STEP", 7)
     drawn = random.Random(3)
     for size in (1, 6, 7, 8, 14, 50):
         for _ in range(20):

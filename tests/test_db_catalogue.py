@@ -8,10 +8,30 @@ import pytest
 from db_story import BY, FACTS, POINTS, RECIPE, RECIPE_SHA, ingest, member, predict, record, tell, train
 from sqlalchemy import Engine
 
-from db import audit, datasets, evaluations, labels, operations
-from db import catalogue as room
-from db.chain import append, audited_tables
+from db import (
+    comparisons,
+    datasets,
+    drift_checks,
+    evaluations,
+    explanations,
+    images,
+    ingest_runs,
+    known_files,
+    labels,
+    leak_demonstrations,
+    leases,
+    models,
+    patients,
+    predictions,
+    promotions,
+    stage_costs,
+    trainings,
+    tuning_trials,
+)
+from db import metrics as stored_metrics
+from db.audit.chain import append
 from db.engine import reading, writing
+from db.schema.all_tables import AUDITED
 from wrist_model.errors import CatalogueError, DataError, LeakError, WristError
 
 
@@ -22,7 +42,7 @@ def count(engine: Engine, table: str) -> int:
 
 def test_the_story_fills_every_audited_table(catalogue: Engine) -> None:
     tell(catalogue)
-    assert [table for table in audited_tables() if count(catalogue, table) == 0] == []
+    assert [table for table in AUDITED if count(catalogue, table) == 0] == []
 
 
 def test_telling_the_story_again_doubles_nothing_but_decisions_and_looks_made_anew(catalogue: Engine) -> None:
@@ -49,27 +69,27 @@ def test_an_unchanged_a_changed_and_a_taken_image_are_told_apart(catalogue: Engi
     changed = replace(record(1), file_sha256="11" * 32)
     taken = replace(record(2), file_sha256="22" * 32, root="/elsewhere")
     new = record(50)
-    outcomes = room.add_images(catalogue, run, [moved, changed, taken, new])
+    outcomes = images.add_images(catalogue, run, [moved, changed, taken, new])
     assert list(outcomes.values()) == ["unchanged", "changed", "taken", "new"]
-    assert room.known_files(catalogue, "/moved")[moved.path].file_sha256 == moved.file_sha256
-    assert room.known_files(catalogue, "/data")["broken.png"].reason_code == "truncated"
-    assert room.known_files(catalogue, "/elsewhere") == {}
+    assert known_files.known_files(catalogue, "/moved")[moved.path].file_sha256 == moved.file_sha256
+    assert known_files.known_files(catalogue, "/data")["broken.png"].reason_code == "truncated"
+    assert known_files.known_files(catalogue, "/elsewhere") == {}
 
 
 def test_a_patient_keeps_its_first_split_and_a_study_its_first_label(catalogue: Engine) -> None:
     run, _ = ingest(catalogue)
     later = replace(record(0, "test", view=7), label=1)
-    room.add_images(catalogue, run, [later])
-    assert room.patient_splits(catalogue, ["pt-0000", "pt-none"]) == {"pt-0000": "train"}
+    images.add_images(catalogue, run, [later])
+    assert patients.patient_splits(catalogue, ["pt-0000", "pt-none"]) == {"pt-0000": "train"}
     assert labels.study_labels(catalogue)["st-0000"] == 0
 
 
 def test_another_key_or_split_rule_is_refused(catalogue: Engine) -> None:
     ingest(catalogue)
     with pytest.raises(CatalogueError, match="made with another"):
-        room.remember_key(catalogue, "other", BY)
+        patients.remember_key(catalogue, "other", BY)
     with pytest.raises(CatalogueError, match="never moves"):
-        room.remember_split_rule(catalogue, {"seed": 1}, BY)
+        patients.remember_split_rule(catalogue, {"seed": 1}, BY)
 
 
 def test_a_patient_in_two_splits_cannot_be_frozen(catalogue: Engine) -> None:
@@ -97,7 +117,7 @@ def test_the_schema_itself_refuses_a_straddling_patient(catalogue: Engine) -> No
 def test_identical_pixels_in_two_splits_cannot_be_frozen(catalogue: Engine) -> None:
     run, _ = ingest(catalogue)
     twin = replace(record(60, "test"), pixel_sha256=record(0).pixel_sha256)
-    room.add_images(catalogue, run, [twin])
+    images.add_images(catalogue, run, [twin])
     with pytest.raises(LeakError):
         datasets.add_dataset(catalogue, [member(record(0)), member(twin)], BY)
 
@@ -140,18 +160,18 @@ def test_refs_carry_paths_splits_and_subgroups(catalogue: Engine) -> None:
 def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: Engine) -> None:
     story = tell(catalogue)
     again = {"dataset_id": story.dataset_id, "architecture": "resnet50", "recipe_sha256": RECIPE_SHA, "seed": 20}
-    found = audit.finished_trainings(catalogue, story.dataset_id, "resnet50")
+    found = trainings.finished_trainings(catalogue, story.dataset_id, "resnet50")
     assert [(one.model_version_id, one.recipe_json) for one in found] == [(story.model_ids[0], RECIPE)]
     more = {"recipe_json": RECIPE, "recipe_name": "demo", "weights_source": "none", "facts": FACTS, "by": BY}
-    first = audit.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
-    second = audit.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
+    first = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
+    second = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert (first.resumed, second.resumed) == (False, True)
     assert first.training_run_id == second.training_run_id
-    assert operations.fail_unfinished(catalogue, first.training_run_id, "killed", BY)
-    third = audit.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
+    assert leases.fail_unfinished(catalogue, first.training_run_id, "killed", BY)
+    third = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert third.training_run_id == first.training_run_id and third.resumed
     train(catalogue, story.dataset_id, "resnet50", 21)
-    assert len(audit.training_history(catalogue, first.training_run_id)) == 3
+    assert len(trainings.training_history(catalogue, first.training_run_id)) == 3
 
 
 def test_test_rows_need_locked_operating_points_and_each_session_is_one_look(catalogue: Engine) -> None:
@@ -160,42 +180,42 @@ def test_test_rows_need_locked_operating_points_and_each_session_is_one_look(cat
     _, unlocked = train(catalogue, story.dataset_id, "resnet50", 99)
     with pytest.raises(CatalogueError, match="locked"):
         predict(catalogue, story.dataset_id, unlocked)
-    audit.add_operating_points(catalogue, unlocked, POINTS, BY)
+    models.add_operating_points(catalogue, unlocked, POINTS, BY)
     predict(catalogue, story.dataset_id, unlocked, replace(BY, prefect_flow_run_id="flow-2"))
     assert evaluations.holdout_looks(catalogue, story.dataset_id) == 2
     with pytest.raises(CatalogueError, match="locked"):
-        audit.add_operating_points(catalogue, unlocked, POINTS[:1], BY)
+        models.add_operating_points(catalogue, unlocked, POINTS[:1], BY)
 
 
 def test_what_was_stored_reads_back_as_it_was(catalogue: Engine) -> None:
     story = tell(catalogue)
-    metrics = evaluations.metrics(catalogue, story.evaluation_id)
+    metrics = stored_metrics.metrics(catalogue, story.evaluation_id)
     assert [metric.value for metric in metrics] == [0.75, 0.5, None]
     assert metrics[1].tp == 1 and metrics[2].note == "no study"
-    rows = evaluations.image_predictions(catalogue, story.evaluation_id, "test")
+    rows = predictions.image_predictions(catalogue, story.evaluation_id, "test")
     assert len(rows) == 6 and rows[0].threshold == 0.5 and rows[0].operating_point == "youden"
-    assert len(evaluations.study_predictions(catalogue, story.evaluation_id)) == 5
-    assert evaluations.comparisons(catalogue, story.evaluation_id)[0][1].difference == 0.01
-    assert evaluations.explanations(catalogue, story.evaluation_id)[0].sanity_score == 0.9
-    assert evaluations.leak_demonstrations(catalogue, story.dataset_id)[0].value == 0.95
+    assert len(predictions.study_predictions(catalogue, story.evaluation_id)) == 5
+    assert comparisons.comparisons(catalogue, story.evaluation_id)[0][1].difference == 0.01
+    assert explanations.explanations(catalogue, story.evaluation_id)[0].sanity_score == 0.9
+    assert leak_demonstrations.leak_demonstrations(catalogue, story.dataset_id)[0].value == 0.95
     assert evaluations.evaluation(catalogue, story.prospective_id).status == "finished"
-    assert audit.tuning_trials(catalogue, story.dataset_id)[0].parameters == (("dropout", 0.3),)
-    assert audit.recipe_json(catalogue, audit.model(catalogue, "resnet50").recipe_sha256 or "") != ""
-    assert operations.drift_checks(catalogue)[0].checks[0].alert
-    assert operations.stage_costs(catalogue, "retrain")[0].wall_seconds == 6.5
-    assert audit.trained_patients(catalogue, story.ensemble_id) == {f"pt-000{n}" for n in range(5)}
+    assert tuning_trials.tuning_trials(catalogue, story.dataset_id)[0].parameters == (("dropout", 0.3),)
+    assert trainings.recipe_json(catalogue, models.model(catalogue, "resnet50").recipe_sha256 or "") != ""
+    assert drift_checks.drift_checks(catalogue)[0].checks[0].alert
+    assert stage_costs.stage_costs(catalogue, "retrain")[0].wall_seconds == 6.5
+    assert models.trained_patients(catalogue, story.ensemble_id) == {f"pt-000{n}" for n in range(5)}
 
 
 def test_the_last_promoted_serves_and_can_be_rolled_back(catalogue: Engine) -> None:
     story = tell(catalogue)
-    champion = audit.champion(catalogue)
+    champion = promotions.champion(catalogue)
     assert champion is not None and champion.model_version_id == story.ensemble_id
     assert champion.members == tuple(sorted(story.model_ids))
-    assert [one.model_version_id for one in audit.earlier_champions(catalogue)] == [story.model_ids[0]]
-    audit.add_promotion(catalogue, story.model_ids[0], "rolled_back", "worse on call", BY)
-    assert audit.model(catalogue).model_version_id == story.model_ids[0]
+    assert [one.model_version_id for one in promotions.earlier_champions(catalogue)] == [story.model_ids[0]]
+    promotions.add_promotion(catalogue, story.model_ids[0], "rolled_back", "worse on call", BY)
+    assert models.model(catalogue).model_version_id == story.model_ids[0]
     with pytest.raises(DataError, match="No model"):
-        audit.model(catalogue, "mv-none")
+        models.model(catalogue, "mv-none")
 
 
 def test_an_evaluation_with_missing_predictions_cannot_finish(catalogue: Engine) -> None:
@@ -213,30 +233,30 @@ def test_an_evaluation_with_missing_predictions_cannot_finish(catalogue: Engine)
 
 
 def test_a_lock_is_held_by_one_and_a_stale_one_is_taken_over(catalogue: Engine) -> None:
-    assert operations.acquire(catalogue, "retrain", "a") is not None
-    assert operations.acquire(catalogue, "retrain", "b") is None
-    assert operations.renew(catalogue, "retrain", "a") and not operations.renew(catalogue, "retrain", "b")
-    assert operations.acquire(catalogue, "retrain", "b", stale_after_seconds=-1) is not None
-    operations.release(catalogue, "retrain", "a")
-    held = operations.holder(catalogue, "retrain")
+    assert leases.acquire(catalogue, "retrain", "a") is not None
+    assert leases.acquire(catalogue, "retrain", "b") is None
+    assert leases.renew(catalogue, "retrain", "a") and not leases.renew(catalogue, "retrain", "b")
+    assert leases.acquire(catalogue, "retrain", "b", stale_after_seconds=-1) is not None
+    leases.release(catalogue, "retrain", "a")
+    held = leases.holder(catalogue, "retrain")
     assert held is not None and held.owner == "b"
 
 
 def test_runs_without_an_end_are_listed_unless_they_beat(catalogue: Engine) -> None:
     tell(catalogue)
-    run = room.begin_ingest(catalogue, "mura", BY)
-    assert [one.run_id for one in operations.unfinished(catalogue, 0)] == [run]
-    operations.beat(catalogue, run)
-    assert operations.unfinished(catalogue, 60) == []
-    assert operations.fail_unfinished(catalogue, run, "killed", BY)
-    assert not operations.fail_unfinished(catalogue, run, "killed", BY)
-    assert operations.unfinished(catalogue, 0) == []
+    run = ingest_runs.begin_ingest(catalogue, "mura", BY)
+    assert [one.run_id for one in leases.unfinished(catalogue, 0)] == [run]
+    leases.beat(catalogue, run)
+    assert leases.unfinished(catalogue, 60) == []
+    assert leases.fail_unfinished(catalogue, run, "killed", BY)
+    assert not leases.fail_unfinished(catalogue, run, "killed", BY)
+    assert leases.unfinished(catalogue, 0) == []
 
 
 @pytest.mark.parametrize("change", ["UPDATE {t} SET {c} = {c}", "DELETE FROM {t}"])
 def test_no_client_changes_an_audited_row(catalogue: Engine, change: str) -> None:
     tell(catalogue)
-    for table in ("audit_entry", *audited_tables()):
+    for table in ("audit_entry", *AUDITED):
         column = "seq" if table == "audit_entry" else "id"
         with pytest.raises(WristError, match=f"{table} is append-only"), writing(catalogue) as connection:
             connection.exec_driver_sql(change.format(t=table, c=column))

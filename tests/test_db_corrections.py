@@ -5,9 +5,9 @@ from __future__ import annotations
 from db_story import BY, ingest, tell
 from sqlalchemy import Engine
 
-from db import audit, labels
-from db.sql import query
-from db.verify import verify
+from db import labels, promotions
+from db.audit.verify import verify
+from db.query.read_only_sql import query
 
 
 def test_each_new_label_points_to_the_one_that_held_before(catalogue: Engine) -> None:
@@ -54,8 +54,8 @@ def test_an_exclusion_points_to_the_one_before_it_on_the_same_target_alone(catal
 
 def test_a_roll_back_points_to_the_promotion_that_it_takes_back(catalogue: Engine) -> None:
     story = tell(catalogue)
-    audit.add_promotion(catalogue, story.model_ids[1], "refused", "worse", BY)
-    audit.add_promotion(catalogue, story.model_ids[0], "rolled_back", "more false alarms", BY)
+    promotions.add_promotion(catalogue, story.model_ids[1], "refused", "worse", BY)
+    promotions.add_promotion(catalogue, story.model_ids[0], "rolled_back", "more false alarms", BY)
     rows = query("SELECT subject, was, is_now, reason, actor FROM corrections WHERE kind = 'promotion'").rows
     assert rows == [("champion", story.ensemble_id, story.model_ids[0], "more false alarms", BY.actor)]
     assert verify(catalogue).ok

@@ -8,9 +8,10 @@ import pytest
 from db_story import BY, tell
 from sqlalchemy import Engine
 
-from db import audit, views
-from db.documented import DOCUMENT, queries
-from db.sql import query
+from db import promotions
+from db.query.documented_queries import DOCUMENT, queries
+from db.query.read_only_sql import query
+from db.schema import views
 
 
 def test_there_are_at_least_fifteen_queries_and_every_view_is_explained() -> None:
@@ -39,7 +40,7 @@ def test_every_documented_query_runs_and_they_find_the_story(catalogue: Engine) 
     assert answer("Labels that were changed")[0][:4] == ("st-0002", 0, 1, 2)
     assert {row[1] for row in answer("Who decided what")} == {"promoted"}
     assert answer("What was refused")[0][0] == "truncated"
-    audit.add_promotion(catalogue, story.model_ids[0], "rolled_back", "worse", BY)
+    promotions.add_promotion(catalogue, story.model_ids[0], "rolled_back", "worse", BY)
     assert query(queries()["False negatives of the champion this month"]).rows
 
 

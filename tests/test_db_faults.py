@@ -14,15 +14,16 @@ import pytest
 from db_story import BY, tell
 from sqlalchemy import Engine, event
 
-from db import chain, operations
 from db import engine as room
-from db.backup import backup, restore
-from db.sql import query
-from db.verify import verify
+from db import stage_costs
+from db.audit import chain
+from db.audit.verify import verify
+from db.maintenance.backup import backup, restore
+from db.query.read_only_sql import query
 from wrist_model.errors import CatalogueError
 
 ROOT = Path(__file__).parent.parent
-COST = operations.StageCost("f", "s", 1.0)
+COST = stage_costs.StageCost("f", "s", 1.0)
 
 
 def kill_writers(home: Path, kills: int, seed: int) -> int:
@@ -92,14 +93,14 @@ def test_a_full_disk_is_one_clear_line_and_nothing_half_is_left(
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()  # type: ignore[attr-defined]
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")  # type: ignore[attr-defined]
 
-    big = operations.StageCost("f" * 2_000_000, "s", 1.0)
+    big = stage_costs.StageCost("f" * 2_000_000, "s", 1.0)
     with pytest.raises(CatalogueError, match="disk is full"):
-        operations.add_stage_cost(engine, big, BY)
+        stage_costs.add_stage_cost(engine, big, BY)
     assert query("SELECT count(*), max(seq) FROM audit_trail", home=tmp_path).rows == before
     engine.dispose()
     again = room.open_catalogue(tmp_path)
     assert verify(again).ok
-    operations.add_stage_cost(again, COST, BY)
+    stage_costs.add_stage_cost(again, COST, BY)
 
 
 def test_a_database_that_may_not_be_written_is_one_clear_line(catalogue: Engine, home: Path) -> None:
@@ -116,7 +117,7 @@ def test_a_database_that_may_not_be_written_is_one_clear_line(catalogue: Engine,
             connection.exec_driver_sql("PRAGMA query_only = ON")  # type: ignore[attr-defined]
 
     with pytest.raises(CatalogueError, match="can't be written"):
-        operations.add_stage_cost(catalogue, COST, BY)
+        stage_costs.add_stage_cost(catalogue, COST, BY)
     assert query("SELECT count(*) FROM stage_costs", home=home).rows == [(1,)]
 
 
@@ -181,7 +182,7 @@ def held(engine: Engine, seconds: float) -> threading.Thread:
 
 def test_a_writer_waits_for_another_and_loses_nothing(catalogue: Engine) -> None:
     thread = held(catalogue, 2.0)
-    operations.add_stage_cost(catalogue, COST, BY)
+    stage_costs.add_stage_cost(catalogue, COST, BY)
     thread.join()
     assert verify(catalogue).ok and verify(catalogue).checked["links"] == 2
 
@@ -189,7 +190,7 @@ def test_a_writer_waits_for_another_and_loses_nothing(catalogue: Engine) -> None
 @pytest.mark.soak
 def test_a_writer_waits_thirty_seconds_for_another(catalogue: Engine) -> None:
     thread = held(catalogue, 30.0)
-    operations.add_stage_cost(catalogue, COST, BY)
+    stage_costs.add_stage_cost(catalogue, COST, BY)
     thread.join()
     assert verify(catalogue).ok
 
@@ -207,15 +208,16 @@ def test_a_lock_that_never_ends_is_one_clear_line(tmp_path: Path, monkeypatch: p
     engine, other = room.open_catalogue(tmp_path), room.open_catalogue(tmp_path)
     thread = held(other, 2.0)
     with pytest.raises(CatalogueError, match="Another writer held it"):
-        operations.add_stage_cost(engine, COST, BY)
+        stage_costs.add_stage_cost(engine, COST, BY)
     thread.join()
 
 
 def test_writers_in_several_processes_all_get_their_rows_in(catalogue: Engine, home: Path) -> None:
     code = (
-        "import sys; from db import operations; from db.engine import open_catalogue; "
+        "import sys; from db import stage_costs; from db.engine import open_catalogue; "
         "from wrist_model.records import Provenance; e = open_catalogue(); "
-        "[operations.add_stage_cost(e, operations.StageCost(sys.argv[1], 's', n), Provenance('p')) for n in range(60)]"
+        "cost = lambda n: stage_costs.StageCost(sys.argv[1], 's', n); "
+        "[stage_costs.add_stage_cost(e, cost(n), Provenance('p')) for n in range(60)]"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=ROOT) for n in range(3)]
     assert [process.wait(120) for process in started] == [0, 0, 0]
@@ -228,9 +230,9 @@ def test_writers_in_several_processes_all_get_their_rows_in(catalogue: Engine, h
 def test_a_clock_set_back_never_makes_time_in_the_trail_run_backwards(
     catalogue: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    operations.add_stage_cost(catalogue, COST, BY)
+    stage_costs.add_stage_cost(catalogue, COST, BY)
     monkeypatch.setattr(chain, "now", lambda: "1999-01-01T00:00:00.000000Z")
-    operations.add_stage_cost(catalogue, COST, BY)
+    stage_costs.add_stage_cost(catalogue, COST, BY)
     [(first,), (second,)] = query("SELECT at FROM audit_trail ORDER BY seq", home=home).rows
     assert first == second and verify(catalogue).ok
 

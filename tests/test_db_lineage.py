@@ -9,7 +9,7 @@ from db_story import RECIPE, RECIPE_SHA, tell
 from sqlalchemy import Engine
 
 from db.lineage import explain_prediction, lines
-from db.sql import query
+from db.query.read_only_sql import query
 from wrist_model.errors import DataError
 
 

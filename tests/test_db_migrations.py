@@ -18,13 +18,13 @@ from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
 from db import labels
-from db.backup import restore
-from db.chain import audited_tables
-from db.columns import Base
-from db.migrate import configuration, downgrade, upgrade
-from db.sql import query
-from db.triggers import sqlite_triggers, uniques
-from db.verify import verify
+from db.audit.triggers import sqlite_triggers, uniques
+from db.audit.verify import verify
+from db.home import database_url
+from db.maintenance.backup import restore
+from db.maintenance.migrate import configuration, downgrade, upgrade
+from db.query.read_only_sql import query
+from db.schema.all_tables import AUDITED, METADATA
 from wrist_model.errors import CatalogueError
 
 RELEASED = Path(__file__).parent / "schemas"
@@ -37,13 +37,13 @@ def test_the_code_knows_the_head_of_its_migrations() -> None:
     assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == room.REVISIONS
 
 
-def test_migrating_gives_exactly_the_mapped_tables(catalogue: Engine) -> None:
+def test_migrating_gives_exactly_the_tables_of_the_schema(catalogue: Engine) -> None:
     with catalogue.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue: Engine) -> None:
-    append_only = ("audit_entry", *audited_tables())
+    append_only = ("audit_entry", *AUDITED)
     with catalogue.connect() as connection:
         if catalogue.dialect.name == "sqlite":
             there = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars()
@@ -108,7 +108,7 @@ def test_an_unwritable_home_and_a_wrong_address_are_one_clear_line(
 def test_a_catalogue_of_each_release_is_migrated_verifies_and_goes_on(
     released: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = room.database_url()
+    wanted = database_url()
     home.mkdir()
     old = home / "old.sqlite"
     connection = sqlite3.connect(old)

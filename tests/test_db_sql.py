@@ -12,9 +12,9 @@ from db_story import tell
 from sqlalchemy import Engine
 
 from benchmarks import scale
-from db import views
-from db.engine import database_url
-from db.sql import Rows, query, write
+from db.home import database_url
+from db.query.read_only_sql import Rows, query, write
+from db.schema import views
 from wrist_model.errors import CatalogueError, UsageError
 
 VIEWS = {
@@ -149,7 +149,7 @@ def test_rows_are_written_as_csv_json_and_parquet(tmp_path: Path) -> None:
 
 def test_a_query_needs_no_heavy_library_once_the_catalogue_is_there(catalogue: Engine, home: Path) -> None:
     code = (
-        "import sys; from db.sql import query; print(query('select count(*) from studies').rows, "
+        "import sys; from db.query.read_only_sql import query; print(query('select count(*) from studies').rows, "
         "sorted({'sqlalchemy', 'alembic', 'pandas', 'tensorflow', 'prefect'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

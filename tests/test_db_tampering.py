@@ -12,9 +12,9 @@ from db_story import BY, tell
 from db_tamper import past_the_guards, rewrite_chain
 from sqlalchemy import Engine, create_engine, text
 
-from db import audit
+from db import models, promotions
+from db.audit.verify import verify
 from db.engine import make_engine, open_catalogue
-from db.verify import verify
 from wrist_model.errors import CatalogueError
 
 EDITS = {
@@ -204,7 +204,7 @@ def test_a_chain_rewritten_as_a_whole_is_found_by_the_anchor_alone(copied: Engin
 
 def test_a_chain_cut_at_its_end_is_found_by_the_anchor_alone(copied: Engine, tmp_path: Path) -> None:
     anchor = tmp_path / "anchor.json"
-    audit.add_promotion(copied, audit.model(copied).model_version_id, "undecided", "just now", BY)
+    promotions.add_promotion(copied, models.model(copied).model_version_id, "undecided", "just now", BY)
     verify(copied, anchor=anchor)
     with past_the_guards(copied) as connection:
         connection.exec_driver_sql("DELETE FROM promotion WHERE id = 3")
@@ -217,7 +217,7 @@ def test_the_anchor_is_carried_forward_and_a_later_honest_chain_passes(copied: E
     anchor = tmp_path / "anchor.json"
     verify(copied, anchor=anchor)
     first = anchor.read_text()
-    audit.add_promotion(copied, audit.model(copied).model_version_id, "undecided", "just now", BY)
+    promotions.add_promotion(copied, models.model(copied).model_version_id, "undecided", "just now", BY)
     assert verify(copied, anchor=anchor).ok and anchor.read_text() != first
     anchor.write_text("not an anchor")
     with pytest.raises(CatalogueError, match="no anchor file"):
@@ -236,7 +236,7 @@ def test_an_old_copy_put_back_is_found_by_the_anchor(copied: Engine, tmp_path: P
         return
     file, old, anchor = Path(str(copied.url.database)), tmp_path / "old.sqlite", tmp_path / "anchor.json"
     shutil.copy(file, old)
-    audit.add_promotion(copied, audit.model(copied).model_version_id, "undecided", "just now", BY)
+    promotions.add_promotion(copied, models.model(copied).model_version_id, "undecided", "just now", BY)
     verify(copied, anchor=anchor)
     copied.dispose()
     for leftover in file.parent.glob("catalogue.sqlite-*"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from db_story import tell
 from sqlalchemy import Engine
 
-from db.verify import verify
+from db.audit.verify import verify
 
 
 def test_an_untouched_catalogue_verifies(catalogue: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from flows.cli import app
+from flows.console.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,8 +7,8 @@ import functools
 import numpy as np
 import pytest
 
-from wrist_model import intervals
-from wrist_model.metrics import METRICS, Table
+from wrist_model.statistics import confidence_intervals
+from wrist_model.statistics.metrics import METRICS, Table
 
 NAMES = tuple(name for name in METRICS if name != "ece")
 
@@ -31,7 +31,7 @@ def truth() -> dict[str, float]:
 def coverage(patients: int, sets: int, resamples: int, names: tuple[str, ...] = NAMES) -> dict[str, float]:
     held = dict.fromkeys(names, 0)
     for number in range(sets):
-        found = intervals.intervals(simulated(patients, [patients, number]), resamples, number, names)
+        found = confidence_intervals.intervals(simulated(patients, [patients, number]), resamples, number, names)
         for name in names:
             low, high = found[name].low, found[name].high
             held[name] += low is not None and high is not None and low <= truth()[name] <= high

@@ -11,20 +11,22 @@ from scipy.special import logit
 from sklearn import metrics as peer
 from sklearn.linear_model import LogisticRegression
 
-from wrist_model import calibration, compare, evaluation
 from wrist_model.errors import DataError
-from wrist_model.metrics import METRICS
+from wrist_model.evidence import measure
 from wrist_model.records import ImageRef
+from wrist_model.scoring import calibration, ensemble, operating_points, study_aggregation
+from wrist_model.statistics import paired_tests
+from wrist_model.statistics.metrics import METRICS
 
 VALIDATION = scored("validation", 90, 3)
 TEST = scored("test", 110, 4, patients=70)
-POINTS = evaluation.lock(VALIDATION, QUICK)
-IMAGES = evaluation.apply(POINTS, TEST)
-STUDIES = evaluation.apply(POINTS, evaluation.by_study(TEST))
+POINTS = operating_points.lock(VALIDATION, QUICK)
+IMAGES = operating_points.apply(POINTS, TEST)
+STUDIES = operating_points.apply(POINTS, study_aggregation.by_study(TEST))
 
 
 def test_a_study_scores_the_mean_of_its_images() -> None:
-    studies = evaluation.by_study(TEST)
+    studies = study_aggregation.by_study(TEST)
     assert sum(study.n_images for study in studies) == len(TEST)
     for study in studies:
         own = [row.raw_probability for row in TEST if row.study_uid == study.study_uid]
@@ -34,7 +36,7 @@ def test_a_study_scores_the_mean_of_its_images() -> None:
 def test_a_nan_score_is_refused_by_name() -> None:
     broken = (*TEST[:3], replace(TEST[3], raw_probability=float("nan")))
     with pytest.raises(DataError, match=TEST[3].image_uid):
-        evaluation.by_study(broken)
+        study_aggregation.by_study(broken)
 
 
 def test_images_of_one_study_must_agree_on_its_label() -> None:
@@ -42,23 +44,23 @@ def test_images_of_one_study_must_agree_on_its_label() -> None:
         replace(TEST[0], image_uid="im-x", label=None)
     ]
     with pytest.raises(DataError, match="disagree"):
-        evaluation.by_study(study)
+        study_aggregation.by_study(study)
 
 
 def test_what_is_missing_from_the_manifest_is_named() -> None:
     refs = [ImageRef(row.image_uid, row.study_uid, row.patient_key, "", "", 1, "test") for row in TEST]
-    evaluation.complete(TEST, refs)
+    study_aggregation.complete(TEST, refs)
     with pytest.raises(DataError, match=f"1 of {len(refs)} images have no prediction, {TEST[5].image_uid}"):
-        evaluation.complete([*TEST[:5], *TEST[6:]], refs)
+        study_aggregation.complete([*TEST[:5], *TEST[6:]], refs)
     with pytest.raises(DataError, match="outside the frozen version"):
-        evaluation.complete(TEST, refs[1:])
+        study_aggregation.complete(TEST, refs[1:])
     with pytest.raises(DataError, match="predicted twice"):
-        evaluation.complete([*TEST, TEST[0]], refs)
+        study_aggregation.complete([*TEST, TEST[0]], refs)
 
 
 def test_points_can_be_locked_on_validation_only() -> None:
     with pytest.raises(DataError, match="validation alone"):
-        evaluation.lock(TEST, QUICK)
+        operating_points.lock(TEST, QUICK)
 
 
 def test_both_levels_have_two_points_and_one_serves() -> None:
@@ -72,7 +74,7 @@ def test_both_levels_have_two_points_and_one_serves() -> None:
 
 def test_the_sensitivity_point_is_the_highest_that_reaches_its_target() -> None:
     point = next(p for p in POINTS if (p.level, p.name) == ("study", "sensitivity"))
-    rows = evaluation.apply(POINTS, evaluation.by_study(VALIDATION))
+    rows = operating_points.apply(POINTS, study_aggregation.by_study(VALIDATION))
     positives = np.array([row.probability for row in rows if row.label == 1])
     assert np.mean(positives >= point.threshold) >= 0.9
     assert np.mean(positives >= np.nextafter(point.threshold, 1)) < 0.9
@@ -80,7 +82,7 @@ def test_the_sensitivity_point_is_the_highest_that_reaches_its_target() -> None:
 
 def test_the_youden_point_is_the_best_of_all_thresholds() -> None:
     point = next(p for p in POINTS if (p.level, p.name) == ("image", "youden"))
-    rows = evaluation.apply(POINTS, VALIDATION)
+    rows = operating_points.apply(POINTS, VALIDATION)
     labels, scores = [row.label for row in rows], [row.probability for row in rows]
     fpr, tpr, _ = peer.roc_curve(labels, scores, drop_intermediate=False)
     called = np.array(scores) >= point.threshold
@@ -110,17 +112,17 @@ def test_calibration_is_defined_for_separable_constant_and_backward_scores() -> 
 def test_one_class_in_validation_is_refused(label: int) -> None:
     rows = [replace(row, label=label) for row in VALIDATION]
     with pytest.raises(DataError, match="need both"):
-        evaluation.lock(rows, QUICK)
+        operating_points.lock(rows, QUICK)
 
 
 def test_hard_labels_can_not_be_locked() -> None:
     rows = [replace(row, raw_probability=float(row.label or 0)) for row in VALIDATION]
     with pytest.raises(DataError, match="decisions, not probabilities"):
-        evaluation.lock(rows, QUICK)
+        operating_points.lock(rows, QUICK)
 
 
 def test_every_metric_is_measured_at_both_levels_with_its_counts() -> None:
-    found = evaluation.measure(IMAGES, STUDIES, POINTS, QUICK, "test")
+    found = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test")
     assert {(m.level, m.metric) for m in found} == {(level, m) for level in ("image", "study") for m in METRICS}
     studies = {(m.metric, m.operating_point): m for m in found if (m.level, m.subgroup) == ("study", "all")}
     sensitivity = studies["sensitivity", "youden"]
@@ -138,7 +140,7 @@ def test_every_metric_is_measured_at_both_levels_with_its_counts() -> None:
 
 
 def test_subgroups_have_their_own_n_and_small_ones_say_so() -> None:
-    found = evaluation.measure(IMAGES, STUDIES, POINTS, QUICK, "test", subgroups(TEST))
+    found = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test", subgroups(TEST))
     by_name = {
         m.subgroup: m for m in found if m.level == "study" and m.metric == "accuracy" and m.operating_point == "youden"
     }
@@ -151,7 +153,7 @@ def test_subgroups_have_their_own_n_and_small_ones_say_so() -> None:
 
 
 def test_unknown_patients_are_said_on_every_metric() -> None:
-    found = evaluation.measure(IMAGES, STUDIES, POINTS, QUICK, "test", patients_known=False)
+    found = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test", patients_known=False)
     assert all("names no patients" in (metric.note or "") for metric in found)
 
 
@@ -160,7 +162,7 @@ def test_one_class_in_the_test_split_leaves_auc_empty_with_the_reason() -> None:
     studies = tuple(row for row in STUDIES if row.label == 1)
     found = {
         m.metric: m
-        for m in evaluation.measure(rows, studies, POINTS, QUICK, "test")
+        for m in measure.measure(rows, studies, POINTS, QUICK, "test")
         if (m.level, m.subgroup) == ("study", "all")
     }
     assert (found["roc_auc"].value, found["roc_auc"].ci_low) == (None, None)
@@ -170,17 +172,17 @@ def test_one_class_in_the_test_split_leaves_auc_empty_with_the_reason() -> None:
 
 def test_rows_of_another_split_or_without_decision_are_not_measured() -> None:
     with pytest.raises(DataError, match="apply the points first"):
-        evaluation.measure(TEST, evaluation.by_study(TEST), POINTS, QUICK, "test")
+        measure.measure(TEST, study_aggregation.by_study(TEST), POINTS, QUICK, "test")
     with pytest.raises(DataError, match="must be of split validation"):
-        evaluation.measure(IMAGES, STUDIES, POINTS, QUICK, "validation")
+        measure.measure(IMAGES, STUDIES, POINTS, QUICK, "validation")
 
 
 def test_the_ensemble_is_the_mean_and_needs_the_same_images() -> None:
     other = scored("test", 110, 4, 0.8, patients=70)
-    mean = evaluation.ensemble([TEST, other])
+    mean = ensemble.ensemble([TEST, other])
     assert mean[7].raw_probability == pytest.approx((TEST[7].raw_probability + other[7].raw_probability) / 2)
     with pytest.raises(DataError, match="not scored on the same images"):
-        evaluation.ensemble([TEST, other[1:]])
+        ensemble.ensemble([TEST, other[1:]])
 
 
 def naive_delong(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -200,7 +202,7 @@ def test_delong_equals_the_papers_formula_pair_by_pair() -> None:
     rng = np.random.default_rng(8)
     labels = rng.integers(0, 2, 70)
     a, b = np.round(rng.random(70) + 0.5 * labels, 1), np.round(rng.random(70) + 0.3 * labels, 1)
-    one, two, s = compare.delong(labels, a, b)
+    one, two, s = paired_tests.delong(labels, a, b)
     difference, variance = naive_delong(labels, a, b)
     assert one - two == pytest.approx(difference, abs=1e-12)
     assert s[0, 0] + s[1, 1] - 2 * s[0, 1] == pytest.approx(variance, abs=1e-12)
@@ -209,9 +211,11 @@ def test_delong_equals_the_papers_formula_pair_by_pair() -> None:
 def compared(patients: int | None) -> dict[tuple[str, str], object]:
     rows = []
     for skill in (1.5, 0.4):
-        points = evaluation.lock(scored("validation", 90, 3, skill), QUICK)
-        rows.append(evaluation.apply(points, evaluation.by_study(scored("test", 150, 4, skill, patients=patients))))
-    found = compare.paired(*rows, challenger="mv-a", reference="mv-b", resamples=400)
+        points = operating_points.lock(scored("validation", 90, 3, skill), QUICK)
+        rows.append(
+            operating_points.apply(points, study_aggregation.by_study(scored("test", 150, 4, skill, patients=patients)))
+        )
+    found = paired_tests.paired(*rows, challenger="mv-a", reference="mv-b", resamples=400)
     return {(row.metric, row.method): row for row in found}
 
 
@@ -228,7 +232,7 @@ def test_delong_is_used_where_each_patient_has_one_study_and_the_bootstrap_elsew
 
 
 def test_a_model_compared_with_itself_shows_no_difference() -> None:
-    for row in compare.paired(STUDIES, STUDIES, challenger="a", reference="a", resamples=200):
+    for row in paired_tests.paired(STUDIES, STUDIES, challenger="a", reference="a", resamples=200):
         assert row.difference == 0
         assert row.p_value == 1 or row.p_value is None
 
@@ -236,9 +240,9 @@ def test_a_model_compared_with_itself_shows_no_difference() -> None:
 def test_mcnemar_is_the_exact_binomial_on_discordant_pairs() -> None:
     right = np.array([True] * 9 + [False] * 2 + [True] * 5)
     other = np.array([False] * 9 + [True] * 2 + [True] * 5)
-    assert compare.mcnemar(right, other, [str(n) for n in range(16)]) == pytest.approx(0.06542968750)
+    assert paired_tests.mcnemar(right, other, [str(n) for n in range(16)]) == pytest.approx(0.06542968750)
 
 
 def test_models_scored_on_different_rows_are_not_compared() -> None:
     with pytest.raises(DataError, match="not scored on the same rows"):
-        compare.paired(STUDIES, STUDIES[1:], challenger="a", reference="b")
+        paired_tests.paired(STUDIES, STUDIES[1:], challenger="a", reference="b")

@@ -11,8 +11,9 @@ from factories import radiograph
 from PIL import Image
 from scipy import ndimage
 
-from wrist_model import decode, gradcam, trust
 from wrist_model.errors import DataError
+from wrist_model.explanation import grad_cam, heat_map_checks, overlay
+from wrist_model.radiograph import decode
 from wrist_model.recipe import NetworkRecipe
 from wrist_model.records import ImageRef
 
@@ -27,19 +28,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def saved(home: Path) -> dict[str, Path]:
-    from wrist_model import backbones
+    from wrist_model.network import assemble
 
     found = {}
     for architecture in ("efficientnetb0", "resnet50"):
         path = home / f"{architecture}.keras"
-        backbones.build(architecture, NETWORK, seed=1, free_all=True).whole.save(path)
+        assemble.build(architecture, NETWORK, seed=1, free_all=True).whole.save(path)
         found[architecture] = path
     return found
 
 
 @pytest.fixture(scope="module")
-def opened(saved: dict[str, Path]) -> dict[str, gradcam.Explainer]:
-    return {architecture: gradcam.open_network(path, architecture) for architecture, path in saved.items()}
+def opened(saved: dict[str, Path]) -> dict[str, grad_cam.Explainer]:
+    return {architecture: grad_cam.open_network(path, architecture) for architecture, path in saved.items()}
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +57,12 @@ def refs(home: Path) -> list[ImageRef]:
 
 @pytest.mark.parametrize("architecture", ["efficientnetb0", "resnet50"])
 def test_the_map_is_the_papers_formula_on_the_log_odds(
-    architecture: str, saved: dict[str, Path], opened: dict[str, gradcam.Explainer]
+    architecture: str, saved: dict[str, Path], opened: dict[str, grad_cam.Explainer]
 ) -> None:
     import keras
     import tensorflow as tf
 
-    from wrist_model.backbones import BACKBONES
+    from wrist_model.network.assemble import BACKBONES
 
     network = keras.models.load_model(saved[architecture], compile=False)
     layer = network.get_layer(BACKBONES[architecture].gradcam_layer)
@@ -81,11 +82,11 @@ def test_the_map_is_the_papers_formula_on_the_log_odds(
 
 
 def test_overlays_have_the_radiographs_size_and_their_own_hash(
-    home: Path, saved: dict[str, Path], opened: dict[str, gradcam.Explainer], refs: list[ImageRef]
+    home: Path, saved: dict[str, Path], opened: dict[str, grad_cam.Explainer], refs: list[ImageRef]
 ) -> None:
     path, network = saved["efficientnetb0"], opened["efficientnetb0"]
     heard: list[tuple[str, int, int, str]] = []
-    found = gradcam.explain(
+    found = grad_cam.explain(
         path, "efficientnetb0", refs, home, progress=lambda *said: heard.append(said), explainer=network
     )
     assert [one.image_uid for one in found] == [ref.image_uid for ref in refs]
@@ -100,7 +101,7 @@ def test_overlays_have_the_radiographs_size_and_their_own_hash(
         assert 0 <= (one.border_share or 0) <= 1
         assert one.withheld == bool(one.note)
     assert heard[-1] == ("explain", len(refs), len(refs), "efficientnetb0")
-    again = gradcam.explain(path, "efficientnetb0", refs, home, explainer=network)
+    again = grad_cam.explain(path, "efficientnetb0", refs, home, explainer=network)
     assert [one.file_sha256 for one in again] == [one.file_sha256 for one in found]
 
 
@@ -110,42 +111,42 @@ def test_an_edge_detector_in_the_maps_place_is_withheld(refs: list[ImageRef]) ->
     for number in range(20):
         pixels = radiograph(number, number % 2)
         edges = ndimage.gaussian_gradient_magnitude(pixels.astype(np.float32), 2)
-        sanity = trust.sanity_score(edges, edges.copy())
-        withheld += bool(trust.verdict(edges, sanity, trust.border_share(edges, pixels)))
+        sanity = heat_map_checks.sanity_score(edges, edges.copy())
+        withheld += bool(heat_map_checks.verdict(edges, sanity, heat_map_checks.border_share(edges, pixels)))
     assert withheld >= 0.95 * 20
 
 
 def test_a_map_without_heat_is_withheld() -> None:
-    assert "no heat" in trust.verdict(np.zeros((7, 7), np.float32), 1.0, 0.0)
-    assert not gradcam.upsampled(np.zeros((7, 7), np.float32), (50, 40)).any()
+    assert "no heat" in heat_map_checks.verdict(np.zeros((7, 7), np.float32), 1.0, 0.0)
+    assert not overlay.upsampled(np.zeros((7, 7), np.float32), (50, 40)).any()
 
 
 def test_a_map_on_the_border_or_on_burned_in_text_is_withheld() -> None:
     pixels = np.full((200, 160), 40, dtype=np.uint8)
     pixels[90:105, 70:74] = pixels[90:94, 70:82] = 255  # a letter L, well inside
-    assert trust.burned_in(pixels)[95, 71]
+    assert heat_map_checks.burned_in(pixels)[95, 71]
     heat = np.zeros((200, 160), dtype=np.float32)
     heat[88:107, 68:84] = 1
-    assert trust.border_share(heat, pixels) > trust.MOST_BORDER
+    assert heat_map_checks.border_share(heat, pixels) > heat_map_checks.MOST_BORDER
     heat[:] = 0
     heat[:, :10] = 1
-    assert trust.border_share(heat, pixels) == 1
-    assert "border" in trust.verdict(heat, 0.9, 1.0)
+    assert heat_map_checks.border_share(heat, pixels) == 1
+    assert "border" in heat_map_checks.verdict(heat, 0.9, 1.0)
     heat[:] = 0
     heat[120:160, 60:100] = 1
-    assert trust.border_share(heat, pixels) == 0
-    assert trust.verdict(heat, 0.9, 0.0) == ""
+    assert heat_map_checks.border_share(heat, pixels) == 0
+    assert heat_map_checks.verdict(heat, 0.9, 0.0) == ""
 
 
 def test_bright_bone_is_not_taken_for_text() -> None:
     for number in range(8):
-        assert trust.burned_in(radiograph(number, 1)).mean() < 0.02
+        assert heat_map_checks.burned_in(radiograph(number, 1)).mean() < 0.02
 
 
 def test_the_hot_place_stays_where_it_is_when_the_map_is_stretched() -> None:
     heat = np.zeros((7, 7), np.float32)
     heat[1, 5] = 3
-    full = gradcam.upsampled(heat, (350, 210))
+    full = overlay.upsampled(heat, (350, 210))
     row, column = np.unravel_index(full.argmax(), full.shape)
     assert abs(row - 350 * 1.5 / 7) <= 2
     assert abs(column - 210 * 5.5 / 7) <= 2
@@ -158,7 +159,7 @@ def test_cold_bone_stays_as_it_was_under_the_map() -> None:
     pixels = radiograph(3, 0)
     heat = np.zeros(pixels.shape, dtype=np.float32)
     heat[:20, :20] = 1
-    with Image.open(io.BytesIO(gradcam.overlay(pixels, heat))) as picture:
+    with Image.open(io.BytesIO(overlay.overlay(pixels, heat))) as picture:
         shown = np.asarray(picture)
     np.testing.assert_array_equal(shown[30:, 30:, 0], pixels[30:, 30:])
     assert (shown[:20, :20, 0] != pixels[:20, :20]).mean() > 0.9
@@ -168,19 +169,19 @@ def test_a_lost_or_foreign_network_is_refused_in_one_sentence(home: Path, saved:
     broken = home / "broken.keras"
     broken.write_bytes(b"not a network")
     with pytest.raises(DataError, match=r"broken\.keras.*can't be opened"):
-        gradcam.open_network(broken, "resnet50")
+        grad_cam.open_network(broken, "resnet50")
     with pytest.raises(DataError, match="no layer"):
-        gradcam.open_network(saved["resnet50"], "efficientnetb0")
+        grad_cam.open_network(saved["resnet50"], "efficientnetb0")
 
 
 def test_maps_of_small_pictures_are_sharpened_at_a_finer_layer(tmp_path: Path) -> None:
-    from wrist_model import backbones
+    from wrist_model.network import assemble
 
     small = NetworkRecipe(weights="none", image_size=96, dense_units=8)
     for architecture in ("efficientnetb0", "resnet50"):
         path = tmp_path / f"{architecture}.keras"
-        backbones.build(architecture, small, seed=1, free_all=True).whole.save(path)
-        network = gradcam.open_network(path, architecture)
+        assemble.build(architecture, small, seed=1, free_all=True).whole.save(path)
+        network = grad_cam.open_network(path, architecture)
         assert network.method == "sharpened-grad-cam"
         pictures = np.stack([radiograph(n, 0)[100:196, 100:196, None] for n in (0, 1)])
         heat = network.maps(pictures)
@@ -195,7 +196,7 @@ def test_the_mean_over_shifts_moves_with_the_picture_and_finds_the_place() -> No
         n, side = len(pictures), pictures.shape[1]
         return pictures[..., 0].reshape(n, side // 16, 16, side // 16, 16).mean((2, 4), dtype=np.float32)
 
-    mean = gradcam._over_shifts(coarse, 96)
+    mean = grad_cam._over_shifts(coarse, 96)
     for row, column in ((50, 45), (30, 60), (47, 33)):
         picture = np.zeros((1, 96, 96, 1), np.uint8)
         picture[0, row - 3 : row + 4, column - 3 : column + 4] = 255
@@ -205,4 +206,4 @@ def test_the_mean_over_shifts_moves_with_the_picture_and_finds_the_place() -> No
 
 
 def test_nothing_to_explain_opens_no_network(home: Path) -> None:
-    assert gradcam.explain(home / "none.keras", "resnet50", [], home) == ()
+    assert grad_cam.explain(home / "none.keras", "resnet50", [], home) == ()

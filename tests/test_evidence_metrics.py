@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from wrist_model import metrics
 from wrist_model.errors import DataError
-from wrist_model.metrics import METRICS, Table
+from wrist_model.statistics import metrics
+from wrist_model.statistics.metrics import METRICS, Table
 
 PEERS = {
     "accuracy": lambda y, p, d: peer.accuracy_score(y, d),

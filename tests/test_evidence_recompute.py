@@ -10,18 +10,20 @@ import pytest
 from evidence_data import QUICK, scored, subgroups
 from PIL import Image
 
-from wrist_model import decode, evaluation, leak
 from wrist_model.errors import DataError
+from wrist_model.evidence import leak_demonstration, measure
+from wrist_model.evidence.recompute import recompute
+from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
-from wrist_model.recompute import recompute
 from wrist_model.records import ImageRef
+from wrist_model.scoring import operating_points, study_aggregation
 
-POINTS = evaluation.lock(scored("validation", 90, 3), QUICK)
+POINTS = operating_points.lock(scored("validation", 90, 3), QUICK)
 ROWS = scored("test", 60, 4, patients=40)
-IMAGES = evaluation.apply(POINTS, ROWS)
-STUDIES = evaluation.apply(POINTS, evaluation.by_study(ROWS))
+IMAGES = operating_points.apply(POINTS, ROWS)
+STUDIES = operating_points.apply(POINTS, study_aggregation.by_study(ROWS))
 GROUPS = subgroups(ROWS)
-METRICS = evaluation.measure(IMAGES, STUDIES, POINTS, QUICK, "test", GROUPS)
+METRICS = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test", GROUPS)
 
 
 def test_nothing_differs_in_what_was_stored() -> None:
@@ -74,28 +76,28 @@ def pictures(folder: Path, studies: int = 6) -> list[ImageRef]:
 
 def test_the_leaky_protocol_makes_five_copies_of_each_image_and_deals_them_by_image(tmp_path: Path) -> None:
     recipe = Recipe("leaky")
-    copies = leak.copied(pictures(tmp_path), recipe, tmp_path / "leak")
+    copies = leak_demonstration.copied(pictures(tmp_path), recipe, tmp_path / "leak")
     assert len(copies) == 12 * 6
     assert len({ref.image_uid for ref in copies}) == 72
     assert len({ref.pixel_sha256 for ref in copies}) == 72
     assert decode.load_pixels(copies[5]).shape == (224, 224)
-    dealt = leak.deal(copies, 0)
+    dealt = leak_demonstration.deal(copies, 0)
     assert len(dealt.train) + len(dealt.validation) + len(dealt.test) == 72
     assert {ref.patient_key for ref in dealt.test} & {ref.patient_key for ref in dealt.train}
     assert dealt.share_with_sibling == 1.0
-    assert leak.deal(copies, 0) == dealt
+    assert leak_demonstration.deal(copies, 0) == dealt
 
 
 def test_the_leaky_protocol_never_touches_the_hold_out(tmp_path: Path) -> None:
     refs = pictures(tmp_path)
     with pytest.raises(DataError, match="train patients alone"):
-        leak.copied([*refs[1:], replace(refs[0], split="test")], Recipe("leaky"), tmp_path / "leak")
+        leak_demonstration.copied([*refs[1:], replace(refs[0], split="test")], Recipe("leaky"), tmp_path / "leak")
 
 
 def test_leaky_figures_carry_their_interval_and_how_leaky_they_are(tmp_path: Path) -> None:
-    dealt = leak.deal(pictures(tmp_path, 60), 1)
+    dealt = leak_demonstration.deal(pictures(tmp_path, 60), 1)
     scores = np.array([0.3 + 0.4 * (ref.label or 0) for ref in dealt.test])
-    area, accuracy = leak.figures(dealt, scores, Recipe("leaky"), "resnet50")
+    area, accuracy = leak_demonstration.figures(dealt, scores, Recipe("leaky"), "resnet50")
     assert (area.metric, area.value, accuracy.value) == ("roc_auc", 1.0, 1.0)
     assert area.ci_low < 1 == area.ci_high  # type: ignore[operator]
     assert 0.5 < area.share_with_sibling <= 1

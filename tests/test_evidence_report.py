@@ -13,8 +13,8 @@ from evidence_data import report_data
 from PIL import Image
 
 from wrist_model.errors import DataError
-from wrist_model.report import card, checklists, figures, gallery, page
-from wrist_model.report.data import GalleryCase, GalleryMap, LeakReport, LeftOut, ReportData
+from wrist_model.report import checklists, figures, gallery, model_card, page
+from wrist_model.report.report_data import GalleryCase, GalleryMap, LeakReport, LeftOut, ReportData
 
 
 @pytest.fixture(scope="module")
@@ -232,4 +232,4 @@ def test_text_from_files_can_not_break_the_documents(data: ReportData) -> None:
     for text in (checklists.claim(dirty), checklists.tripod_ai(dirty)):
         assert "<img" not in text
         assert "\n# head" not in text
-    assert "<img" not in card.model_card(replace(data, dataset=replace(data.dataset, sources=(evil,))))
+    assert "<img" not in model_card.model_card(replace(data, dataset=replace(data.dataset, sources=(evil,))))

@@ -10,12 +10,15 @@ import pytest
 from db_story import BY, FACTS, RECIPE_SHA, member, record, train
 from evidence_data import QUICK
 
-from db import audit, catalogue, datasets, evaluations
+from db import datasets, evaluations, ingest_runs, models, patients, predictions
+from db import metrics as stored_metrics
 from db.engine import open_catalogue
-from db.sql import query
-from wrist_model import evaluation
-from wrist_model.recompute import recompute
+from db.images import add_images
+from db.query.read_only_sql import query
+from wrist_model.evidence import measure
+from wrist_model.evidence.recompute import recompute
 from wrist_model.records import ImagePrediction, IngestCounts, Split
+from wrist_model.scoring import operating_points, study_aggregation
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "evidence.md"
 SPLITS: tuple[Split, ...] = ("validation", "test")
@@ -25,12 +28,12 @@ SPLITS: tuple[Split, ...] = ("validation", "test")
 def scored_catalogue(home: Path) -> str:
     """A catalogue with 30 validation and 40 test studies, scored, applied and measured; gives the evaluation's id."""
     engine = open_catalogue()
-    catalogue.remember_key(engine, "fingerprint", BY)
-    run = catalogue.begin_ingest(engine, "mura", BY, FACTS)
+    patients.remember_key(engine, "fingerprint", BY)
+    run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
     images = [record(n, "validation" if n < 30 else "test", view=view) for n in range(70) for view in (0, 1)]
     images += [record(n, "train") for n in (70, 71)]
-    catalogue.add_images(engine, run, images)
-    catalogue.finish_ingest(engine, run, IngestCounts(new=len(images)), 1.0)
+    add_images(engine, run, images)
+    ingest_runs.finish_ingest(engine, run, IngestCounts(new=len(images)), 1.0)
     dataset_id = datasets.add_dataset(engine, [member(image) for image in images], BY)
     _, model_id = train(engine, dataset_id, "resnet50")
     start = evaluations.begin_evaluation(
@@ -56,12 +59,12 @@ def scored_catalogue(home: Path) -> str:
             for ref in datasets.image_refs(engine, dataset_id, split)
         )
         if split == "validation":
-            audit.add_operating_points(engine, model_id, evaluation.lock(rows, QUICK), BY)
-        points = audit.operating_points(engine, model_id)
-        applied = evaluation.apply(points, rows), evaluation.apply(points, evaluation.by_study(rows))
-        evaluations.add_predictions(engine, start.evaluation_id, *applied, BY)
-        metrics = evaluation.measure(*applied, points, QUICK, split)
-        evaluations.add_metrics(engine, start.evaluation_id, metrics, BY)
+            models.add_operating_points(engine, model_id, operating_points.lock(rows, QUICK), BY)
+        points = models.operating_points(engine, model_id)
+        applied = operating_points.apply(points, rows), operating_points.apply(points, study_aggregation.by_study(rows))
+        predictions.add_predictions(engine, start.evaluation_id, *applied, BY)
+        metrics = measure.measure(*applied, points, QUICK, split)
+        stored_metrics.add_metrics(engine, start.evaluation_id, metrics, BY)
     evaluations.finish_evaluation(engine, start.evaluation_id, BY)
     engine.dispose()
     return start.evaluation_id
@@ -72,7 +75,7 @@ def test_three_metrics_in_plain_sql_are_the_stored_ones(scored_catalogue: str, h
     assert len(statements) == 3
     stored = {
         m.metric: m.value
-        for m in evaluations.metrics(open_catalogue(), scored_catalogue)
+        for m in stored_metrics.metrics(open_catalogue(), scored_catalogue)
         if (m.split, m.level, m.subgroup) == ("test", "study", "all") and m.operating_point in (None, "youden")
     }
     for statement, name in zip(statements, ("sensitivity", "roc_auc", "brier"), strict=True):
@@ -89,10 +92,10 @@ def test_what_the_catalogue_holds_can_be_recomputed_without_a_difference(scored_
     model_id = evaluations.evaluation(engine, scored_catalogue).model_version_id
     for split in SPLITS:
         found = recompute(
-            evaluations.image_predictions(engine, scored_catalogue, split),
-            evaluations.study_predictions(engine, scored_catalogue, split),
-            audit.operating_points(engine, model_id),
-            evaluations.metrics(engine, scored_catalogue),
+            predictions.image_predictions(engine, scored_catalogue, split),
+            predictions.study_predictions(engine, scored_catalogue, split),
+            models.operating_points(engine, model_id),
+            stored_metrics.metrics(engine, scored_catalogue),
             QUICK,
             split,
             {},

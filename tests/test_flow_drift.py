@@ -8,16 +8,15 @@ import db_story
 import numpy as np
 import pytest
 from PIL import Image
-from prefect_fixtures import wait
+from prefect_fixtures import ask, wait
 from sqlalchemy import Engine
 
-from db import audit
+from db import promotions
 from db.engine import open_catalogue
 from flows.freeze import freeze
-from flows.server import ask
 from flows.watch_drift import watch_drift
-from tasks.ingest import catalogue_files
-from tasks.state import needs_a_person
+from tasks.ingest_files import catalogue_files
+from tasks.status import needs_a_person
 from wrist_model.recipe import SplitRecipe
 
 
@@ -44,7 +43,7 @@ def served(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     engine = open_catalogue(home)
     add(engine, films(tmp_path / "old", 160, seed=1), home)
     _, model = db_story.train(engine, freeze(), "resnet50")
-    audit.add_promotion(engine, model, "promoted", "the first", db_story.BY)
+    promotions.add_promotion(engine, model, "promoted", "the first", db_story.BY)
     return engine
 
 

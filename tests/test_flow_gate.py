@@ -11,11 +11,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sqlalchemy import Engine
 
-from db import audit, catalogue, datasets, evaluations, labels
+from db import datasets, evaluations, ingest_runs, labels, metrics, models, patients, promotions
 from db.engine import open_catalogue, writing
-from db.rows import recipe
+from db.images import add_images
+from db.lookups import recipe
+from db.predictions import add_predictions
 from tasks.evaluate import predictions
-from tasks.promote import by_hand, gate, record
+from tasks.gate import by_hand, gate, record
 from wrist_model.errors import DataError
 from wrist_model.recipe import EvaluationRecipe, GateRecipe, Recipe
 from wrist_model.records import ImagePrediction, Member, Metric, OperatingPoint, Split, StudyPrediction
@@ -32,10 +34,10 @@ class Hall:
 
     def __init__(self, home: Path) -> None:
         self.engine: Engine = open_catalogue(home)
-        catalogue.remember_key(self.engine, "fingerprint", BY)
-        run = catalogue.begin_ingest(self.engine, "mura", BY, db_story.FACTS)
+        patients.remember_key(self.engine, "fingerprint", BY)
+        run = ingest_runs.begin_ingest(self.engine, "mura", BY, db_story.FACTS)
         self.records = [db_story.record(number, split) for number, split in enumerate(SPLITS)]
-        catalogue.add_images(self.engine, run, self.records)
+        add_images(self.engine, run, self.records)
         self.dataset = self.freeze([db_story.member(one) for one in self.records])
         self.seed, self.recipe = 0, RECIPE
 
@@ -48,7 +50,7 @@ class Hall:
         dataset = dataset or self.dataset
         _, model = db_story.train(self.engine, dataset, "resnet50", self.seed)
         self.says(self.recipe)
-        audit.add_operating_points(self.engine, model, POINTS, BY)
+        models.add_operating_points(self.engine, model, POINTS, BY)
         return model, self.evaluation(model, separation, same, dataset)
 
     def says(self, said: Recipe) -> Recipe:
@@ -79,15 +81,15 @@ class Hall:
                 head = (ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label)
                 images.append(ImagePrediction(*head, p, p, "youden", 0.5, called))
                 studies.append(StudyPrediction(*head[1:], 1, p, p, "youden", 0.5, called))
-            evaluations.add_predictions(self.engine, evaluation, images, studies, session)
+            add_predictions(self.engine, evaluation, images, studies, session)
         auc = float(roc_auc_score([one.label for one in studies], [one.probability for one in studies]))
         metric = Metric("test", "study", "all", None, "roc_auc", auc, None, None, 80, 80, 80)
-        evaluations.add_metrics(self.engine, evaluation, [metric], session)
+        metrics.add_metrics(self.engine, evaluation, [metric], session)
         evaluations.finish_evaluation(self.engine, evaluation, session)
         return evaluation
 
     def champion(self) -> str | None:
-        found = audit.champion(self.engine)
+        found = promotions.champion(self.engine)
         return found.model_version_id if found else None
 
     def references(self, model: str) -> set[str]:
@@ -110,7 +112,7 @@ def test_the_first_model_is_promoted_for_want_of_a_champion(hall: Hall) -> None:
     assert (verdict["decision"], verdict["ask"], hall.champion()) == ("promoted", False, model)
     assert "there is no champion" in verdict["reason"]
     assert gate([evaluation], RECIPE)["decision"] == "promoted"  # what was decided stays decided
-    assert len(audit.earlier_champions(hall.engine)) <= 1
+    assert len(promotions.earlier_champions(hall.engine)) <= 1
 
 
 def test_a_worse_challenger_is_refused_an_equal_one_takes_over_and_both_comparisons_are_stored(hall: Hall) -> None:
@@ -182,7 +184,7 @@ def test_a_recipe_may_ask_a_person_always_and_a_rejection_is_stored_with_who_and
 def test_a_champion_whose_file_is_gone_leaves_it_undecided_and_says_which(hall: Hall, tmp_path: Path) -> None:
     first, evaluation = hall.network(3.0)
     gate([evaluation], RECIPE)
-    (tmp_path / "home" / "models" / f"{audit.model(hall.engine, first).artifact_sha256}.keras").unlink()
+    (tmp_path / "home" / "models" / f"{models.model(hall.engine, first).artifact_sha256}.keras").unlink()
     _, evaluation = hall.network(3.0)
     verdict = gate([evaluation], RECIPE)
     assert verdict["decision"] == "undecided" and first in verdict["reason"] and "missing from" in verdict["reason"]

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from db import operations
-from tasks.lock import only_one
+from db import leases
+from tasks.runtime.lease import only_one
 from wrist_model.errors import CatalogueError
 
-HOLD = "from tasks.lock import only_one\nwith only_one('retrain'):\n    print('held', flush=True)\n    input()"
+HOLD = "from tasks.runtime.lease import only_one\nwith only_one('retrain'):\n    print('held', flush=True)\n    input()"
 
 
 def holder(catalogue: Engine) -> str | None:
-    held = operations.holder(catalogue, "retrain")
+    held = leases.holder(catalogue, "retrain")
     return held.owner if held else None
 
 
@@ -38,7 +38,7 @@ def test_a_second_one_is_refused_with_the_holders_name_and_a_killed_holder_is_re
 
 
 def test_a_holder_elsewhere_keeps_it_while_it_is_heard_of_and_loses_it_after(catalogue: Engine) -> None:
-    operations.acquire(catalogue, "retrain", "another-machine process 1 begun 1")
+    leases.acquire(catalogue, "retrain", "another-machine process 1 begun 1")
     with pytest.raises(CatalogueError, match="another-machine"), only_one("retrain"):
         pass
     old = (datetime.now(UTC) - timedelta(seconds=200)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -14,11 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
-from prefect_fixtures import WRIST, radiographs, wait
+from prefect_fixtures import WRIST, ask, radiographs, wait
 
-from db import catalogue, operations
+from db import ingest_runs, leases
 from db.engine import open_catalogue
-from tasks.alive import alive, recover
+from tasks.runtime.heartbeat import alive, recover
+from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
 
 BY = Provenance("test")
@@ -39,7 +40,7 @@ def rows(home: Path, sql: str) -> list[tuple[object, ...]]:
 
 def test_a_living_run_is_left_alone_however_long_it_takes(here: Path) -> None:
     engine = open_catalogue(here)
-    run = catalogue.begin_ingest(engine, "somewhere", BY)
+    run = ingest_runs.begin_ingest(engine, "somewhere", BY)
     with alive(run):
         assert recover(engine) == []
     assert rows(here, "select status from ingest_runs") == [("running",)]
@@ -47,10 +48,10 @@ def test_a_living_run_is_left_alone_however_long_it_takes(here: Path) -> None:
 
 def test_a_run_whose_process_is_gone_is_failed_with_that_reason_and_once(here: Path) -> None:
     engine = open_catalogue(here)
-    run = catalogue.begin_ingest(engine, "somewhere", BY)
+    run = ingest_runs.begin_ingest(engine, "somewhere", BY)
     gone = subprocess.Popen(["true"])
     gone.wait()
-    operations.beat(engine, run)
+    leases.beat(engine, run)
     with sqlite3.connect(here / "catalogue.sqlite") as connection:
         connection.execute("update heartbeat set pid = ?", (gone.pid,))
     found = recover(engine)
@@ -62,8 +63,8 @@ def test_a_run_whose_process_is_gone_is_failed_with_that_reason_and_once(here: P
 
 def test_a_run_elsewhere_is_given_time_before_it_counts_as_gone(here: Path) -> None:
     engine = open_catalogue(here)
-    run = catalogue.begin_ingest(engine, "somewhere", BY)
-    operations.beat(engine, run)
+    run = ingest_runs.begin_ingest(engine, "somewhere", BY)
+    leases.beat(engine, run)
     with sqlite3.connect(here / "catalogue.sqlite") as connection:
         connection.execute("update heartbeat set host = 'another-machine'")
     assert recover(engine) == []
@@ -143,7 +144,7 @@ def test_kills_at_random_moments_leave_a_whole_catalogue(tmp_path: Path, seed: i
 @pytest.mark.parametrize("kind", ["flow", "worker", "server", "everything"])
 def test_under_up_a_kill_at_any_moment_is_put_right_within_two_minutes(tmp_path: Path, kind: str) -> None:
     """Eight kills each of the flow's process, the worker, the server, and of all at once with `wrist up` itself."""
-    from flows.server import free_port
+    from flows.host.server import free_port
 
     draw = random.Random(kind)
     house = _House(tmp_path, free_port())
@@ -176,7 +177,7 @@ gallery = 2
 
 @pytest.mark.soak
 def test_under_up_a_retrain_killed_four_times_does_nothing_twice(tmp_path: Path) -> None:
-    from flows.server import free_port
+    from flows.host.server import free_port
 
     draw = random.Random(4)
     house = _House(tmp_path, free_port())
@@ -221,13 +222,11 @@ class _House:
         self.deployment = f"/deployments/{found[0]['id']}"
 
     def ask(self, path: str, body: object = None) -> Any:
-        from flows.server import ask
-
-        return ask(self.url, path, body)  # type: ignore[arg-type]
+        return ask(self.url, path, body)
 
     def killed_and_mended(self, kind: str, moment: float, number: int) -> float:
         """Seconds from the kill (or the restart) until every status is right and the next run may begin."""
-        from tasks.roots import Root, remember
+        from tasks.remembered_roots import Root, remember
 
         manifest = radiographs(self.base / f"pictures {number}", 300)
         remember(self.home, Root(str(manifest), source=f"s{number}", body_part="ANY"))
@@ -269,17 +268,17 @@ class _House:
 
     def settled(self, run: str) -> str | None:
         """How the run ended, once nothing is left under way, in Prefect or in the catalogue."""
-        from flows.rescue import UNDER_WAY
+        from flows.host.crash_recovery import UNDER_WAY
 
         try:
             state = _over(self.ask(f"/flow_runs/{run}"))
-            if state is None or self.ask("/flow_runs/filter", {"flow_runs": {"state": UNDER_WAY}}):
+            if state is None or self.ask("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": UNDER_WAY}}}}):
                 return None
-        except OSError:  # the server is away
+        except CatalogueError:  # the server is away
             return None
         status = f"select status from ingest_runs where prefect_flow_run_id = '{run}'"
         assert state in ("COMPLETED", "CRASHED", "FAILED")
-        if operations.unfinished(open_catalogue(self.home), -1.0):
+        if leases.unfinished(open_catalogue(self.home), -1.0):
             return None
         found = {one for (one,) in rows(self.home, status)}
         return state if state != "COMPLETED" or found <= {"finished"} else None

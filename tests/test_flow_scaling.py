@@ -21,10 +21,11 @@ import psycopg
 import pytest
 import yaml
 from PIL import Image
-from prefect_fixtures import WRIST, radiographs, wait
+from prefect_fixtures import WRIST, ask, radiographs, wait
 from whole_fixtures import Whole
 
-from flows.server import answers, ask, environment, free_port
+from flows.host.prefect_api import answers
+from flows.host.server import environment, free_port
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prefect_fixtures import ask
 from sklearn import metrics as peer
 from test_docs_commands import ALL
 from whole_fixtures import Whole
@@ -136,8 +137,6 @@ def test_the_report_stands_alone_and_says_what_it_is(whole: Whole) -> None:
 
 
 def test_the_run_shows_in_the_servers_history_with_its_artifacts(whole: Whole) -> None:
-    from flows.server import ask
-
     runs = ask(whole.url, "/flow_runs/filter", {"flows": {"name": {"any_": ["retrain"]}}, "limit": 200})
     done = [run for run in runs if run["state_type"] == "COMPLETED" and "ds-" in run["name"]]
     assert len(done) >= 2
@@ -174,14 +173,14 @@ def test_status_and_champion_say_who_serves(whole: Whole) -> None:
 
 
 def test_the_demos_three_queries_answer(whole: Whole) -> None:
-    from flows.console.run import QUERIES
+    from flows.console.training_commands import QUERIES
 
     for sql in QUERIES:
         assert len(whole.wrist("sql", sql).stdout.splitlines()) > 2
 
 
 def test_the_documented_recomputation_gives_the_stored_sensitivities(whole: Whole) -> None:
-    from db.documented import queries
+    from db.query.documented_queries import queries
 
     (sql,) = (text for heading, text in queries().items() if heading.startswith("Sensitivity recomputed"))
     rows = json.loads(whole.wrist("sql", sql, "--json").stdout)

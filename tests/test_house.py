@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -38,7 +41,7 @@ def test_packages_import_nothing_in_their_init() -> None:
 
 def test_the_console_starts_without_heavy_libraries() -> None:
     heavy = "tensorflow prefect pandas matplotlib sklearn pydicom sqlalchemy"
-    code = f"import sys, flows.cli; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
+    code = f"import sys, flows.console.cli; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
     done = run(sys.executable, "-c", code)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
@@ -73,3 +76,108 @@ def test_every_direct_dependency_is_explained() -> None:
     names = {re.match(r"[A-Za-z0-9._-]+", item)[0] for item in wanted}  # type: ignore[index]
     explained = (ROOT / "docs" / "dependencies.md").read_text()
     assert not [name for name in sorted(names) if f"`{name}`" not in explained]
+
+
+PRODUCT = ("flows", "tasks", "db", "wrist_model")
+LONGEST_FILE, MOST_PARAMETERS = 350, 8
+STATEMENT = re.compile(
+    r"\s*(SELECT\b.*\bFROM\b|INSERT\s+INTO\b|UPDATE\s+\w+\s+SET\b|DELETE\s+FROM\b|CREATE\s+\w+)", re.S
+)
+
+
+def modules() -> dict[str, ast.Module]:
+    """Dotted name → syntax tree of each file of the product; migrations are history and left out."""
+    found = {}
+    for room in PRODUCT:
+        for file in (ROOT / room).rglob("*.py"):
+            if "migrations" not in file.parts:
+                name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+                found[name.removesuffix(".__init__")] = ast.parse(file.read_text(encoding="utf-8"))
+    return found
+
+
+def imported(tree: ast.Module, known: Collection[str]) -> set[str]:
+    """The product's modules that a module imports, inside functions too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in known else node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & set(known)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    trees = modules()
+    graph = {name: imported(tree, trees) - {name} for name, tree in trees.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_sql_stands_in_db_alone() -> None:
+    found = []
+    for name, tree in modules().items():
+        if name.split(".")[0] == "db":
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATEMENT.match(node.value):
+                found.append(f"{name}:{node.lineno}: {node.value[:60]}")
+            if isinstance(node, ast.Attribute) and node.attr == "exec_driver_sql":
+                found.append(f"{name}:{node.lineno}: exec_driver_sql")
+    assert not found
+
+
+def test_files_stay_short_and_functions_take_few_parameters() -> None:
+    long = [
+        f"{file.relative_to(ROOT)}: {lines} lines"
+        for room in (*PRODUCT, "benchmarks")
+        for file in (ROOT / room).rglob("*.py")
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+    ]
+    wide = []
+    for name, tree in modules().items():
+        room = name.split(".")[0]
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef) or room == "wrist_model":
+                continue
+            if name.startswith("flows.console.") or any("flow" in ast.unparse(one) for one in node.decorator_list):
+                continue  # a command's and a flow's parameters are the person's own choices
+            count = len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs)
+            if count > MOST_PARAMETERS:
+                wide.append(f"{name}.{node.name}: {count} parameters")
+    assert not long + wide
+
+
+def test_every_file_stands_in_its_room_in_the_plan_of_the_house() -> None:
+    plan = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w/]+\.py", plan))
+    files = {
+        name.replace(".", "/") + ".py"
+        for name, tree in modules().items()
+        if (ROOT / f"{name.replace('.', '/')}.py").exists()
+    }
+    assert not sorted(file for file in files if Path(file).name not in {Path(one).name for one in named})
+    there = {file.name for room in PRODUCT for file in (ROOT / room).rglob("*.py")}
+    assert not sorted(one for one in named if Path(one).name not in there)
+
+
+def test_the_glossary_gives_each_term_one_meaning() -> None:
+    glossary = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").partition("## Glossary")[2]
+    terms = {term.lower() for term in re.findall(r"^- \*\*(.+?)\*\*", glossary, re.M)}
+    assert len(terms) == len(re.findall(r"^- \*\*(.+?)\*\*", glossary, re.M)), "one word, one meaning"
+    for term in (
+        "study",
+        "view",
+        "composite",
+        "hold-out",
+        "operating point",
+        "frozen",
+        "score",
+        "probability",
+        "decision",
+    ):
+        assert term in terms

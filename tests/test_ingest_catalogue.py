@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from db.engine import open_catalogue
-from tasks.ingest import catalogue_files, studies_at
+from tasks.ingest_files import catalogue_files, studies_at
 from tests import dicom_files
-from wrist_model.decode import decode, load_pixels
 from wrist_model.errors import CatalogueError, DataError, UsageError
-from wrist_model.examine import perceptual_hash
-from wrist_model.polarity import thumbnail
+from wrist_model.intake.examine_file import perceptual_hash
+from wrist_model.radiograph.decode import decode, load_pixels
+from wrist_model.radiograph.polarity import thumbnail
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Provenance
 

@@ -14,12 +14,12 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from tests import dicom_files
-from wrist_model import codestream, decode, dicom, dicom_dataset, header, pixel_module
 from wrist_model.errors import Refused
+from wrist_model.radiograph import codestream, decode, dicom_dataset, dicom_frames, dicom_header, dicom_pixel_module
 
 
 def pixels(ds, max_pixels=10**7):
-    (frame,) = dicom.decode(dicom_dataset.read(dicom_files.data(ds)), max_pixels)
+    (frame,) = dicom_frames.decode(dicom_dataset.read(dicom_files.data(ds)), max_pixels)
     return frame
 
 
@@ -140,7 +140,7 @@ def test_inversion_happens_exactly_once():
 def test_each_frame_is_an_image():
     frames = np.stack([dicom_files.ramp(), dicom_files.ramp()[::-1], dicom_files.ramp()[:, ::-1]])
     ds = dicom_files.dataset(frames, NumberOfFrames=3, **window(2048, 4096))
-    decoded = tuple(dicom.decode(dicom_dataset.read(dicom_files.data(ds)), 10**7))
+    decoded = tuple(dicom_frames.decode(dicom_dataset.read(dicom_files.data(ds)), 10**7))
     assert [frame.frame for frame in decoded] == [0, 1, 2]
     assert np.array_equal(decoded[1].pixels, decoded[0].pixels[::-1])
 
@@ -189,14 +189,14 @@ def test_jpeg_extended_12_bit_is_decoded_by_a_fallback():
     from pydicom.data import get_testdata_file
 
     path = str(get_testdata_file("JPEG-lossy.dcm", download=False))
-    (frame,) = dicom.decode(dicom_dataset.read(Path(path).read_bytes()), 10**7)
+    (frame,) = dicom_frames.decode(dicom_dataset.read(Path(path).read_bytes()), 10**7)
     assert any("mended" in step for step in frame.steps)
     reader = gdcm.ImageReader()
     reader.SetFileName(path)
     assert reader.Read()
     peer = np.frombuffer(reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape"), "<u2").reshape(1024, 256)
     ds = dicom_dataset.read(Path(path).read_bytes())
-    (decoded,) = dicom.frames(ds, pixel_module.read(ds))
+    (decoded,) = dicom_frames.frames(ds, dicom_pixel_module.read(ds))
     assert np.abs(decoded.cells.astype(int) - peer).max() <= 1
 
 
@@ -234,25 +234,25 @@ def test_a_codestream_that_claims_a_huge_picture_is_refused_before_it_is_decoded
     ],
 )
 def test_the_body_part_comes_from_the_header_in_order(elements, part):
-    assert header.read(dicom_files.dataset(**elements)).body_part == part
+    assert dicom_header.read(dicom_files.dataset(**elements)).body_part == part
 
 
 @pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID"])
 def test_an_object_without_identity_is_refused(keyword):
     for value in (None, ""):
         with pytest.raises(Refused) as caught:
-            header.read(dicom_files.dataset(**{keyword: value}))
+            dicom_header.read(dicom_files.dataset(**{keyword: value}))
         assert caught.value.reason_code == "missing_identity"
 
 
 def test_only_radiographs_are_taken():
     with pytest.raises(Refused) as caught:
-        header.read(dicom_files.dataset(Modality="CT"))
+        dicom_header.read(dicom_files.dataset(Modality="CT"))
     assert caught.value.reason_code == "not_a_radiograph"
 
 
 def test_ages_are_whole_years_capped_at_ninety():
     ages = {"034Y": 34, "101Y": 90, "018M": 1, "": None}
-    assert [header.read(dicom_files.dataset(PatientAge=age)).age for age in ages] == list(ages.values())
+    assert [dicom_header.read(dicom_files.dataset(PatientAge=age)).age for age in ages] == list(ages.values())
     born = dicom_files.dataset(PatientBirthDate="19500620", StudyDate="20200619")
-    assert header.read(born).age == 69
+    assert dicom_header.read(born).age == 69

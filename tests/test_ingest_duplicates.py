@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from db import catalogue, datasets
+from db import datasets
+from db import near_duplicates as stored
 from db.engine import open_catalogue
-from tasks.duplicates import link_near_duplicates
-from tasks.ingest import catalogue_files
-from wrist_model import duplicates, examine, polarity, splits, views
+from tasks.ingest_files import catalogue_files
+from tasks.near_duplicates import link_near_duplicates
+from wrist_model.cohort import leak_guard, near_duplicates, patient_split
+from wrist_model.intake import examine_file
+from wrist_model.radiograph import composite_picture, polarity
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
-from wrist_model.synthetic.plan import plan
+from wrist_model.synthetic.cohort_plan import plan
 from wrist_model.synthetic.render import picture
 
 BY = Provenance("tester")
@@ -47,21 +50,24 @@ COPIES = {
 def test_a_copy_is_confirmed(films, kind):
     for film in films[:4]:
         copy = COPIES[kind](film)
-        assert duplicates.correlation(duplicates.reduce(film), duplicates.reduce(copy)) >= duplicates.CORRELATION
+        assert (
+            near_duplicates.correlation(near_duplicates.reduce(film), near_duplicates.reduce(copy))
+            >= near_duplicates.CORRELATION
+        )
 
 
 def test_strangers_are_never_confirmed_however_their_hashes_look(films):
-    reduced = [duplicates.reduce(film) for film in films]
+    reduced = [near_duplicates.reduce(film) for film in films]
     for at, first in enumerate(reduced):
         for second in reduced[at + 1 :]:
-            assert duplicates.correlation(first, second) < duplicates.CORRELATION
+            assert near_duplicates.correlation(first, second) < near_duplicates.CORRELATION
 
 
 def test_pairs_are_proposed_once_and_only_across_groups():
     hashes = [("a", "0" * 16), ("b", "0" * 15 + "1"), ("c", "0" * 15 + "3"), ("d", "f" * 16)]
-    assert duplicates.propose(hashes) == [("a", "b", 1), ("a", "c", 2), ("b", "c", 1)]
+    assert near_duplicates.propose(hashes) == [("a", "b", 1), ("a", "c", 2), ("b", "c", 1)]
     groups = {"a": "train", "b": "train", "c": "test", "d": "test"}
-    assert duplicates.propose(hashes, groups) == [("a", "c", 2), ("b", "c", 1)]
+    assert near_duplicates.propose(hashes, groups) == [("a", "c", 2), ("b", "c", 1)]
 
 
 def test_a_generated_wrist_and_its_negative_are_told_apart(films):
@@ -74,7 +80,7 @@ def test_an_even_picture_is_neither_inverted_nor_several_views():
     for level in (0, 128, 255):
         even = np.full((64, 64), level, np.uint8)
         assert not polarity.is_inverted(even)
-        assert not views.is_multi_view(even)
+        assert not composite_picture.is_multi_view(even)
 
 
 def test_two_limbs_with_a_divider_are_several_views_and_one_is_not():
@@ -82,8 +88,8 @@ def test_two_limbs_with_a_divider_are_several_views_and_one_is_not():
     limb = np.where(np.abs(x - 26) < 9, 120, 20)
     two = np.maximum(limb, np.where(np.abs(x - 72) < 9, 110, 20))
     two[:, 48:50] = 255
-    assert views.is_multi_view(two.astype(np.uint8))
-    assert not views.is_multi_view(np.where(np.abs(x - 48) < 12, 120, 20).astype(np.uint8))
+    assert composite_picture.is_multi_view(two.astype(np.uint8))
+    assert not composite_picture.is_multi_view(np.where(np.abs(x - 48) < 12, 120, 20).astype(np.uint8))
 
 
 def test_a_copy_across_splits_is_linked_named_and_its_train_side_left_out(films, tmp_path):
@@ -92,7 +98,7 @@ def test_a_copy_across_splits_is_linked_named_and_its_train_side_left_out(films,
     names = iter(range(10_000))
 
     def patient(split):
-        return next(f"p{n}" for n in names if splits.assign(rule, "set", f"p{n}", None) == split)
+        return next(f"p{n}" for n in names if patient_split.assign(rule, "set", f"p{n}", None) == split)
 
     for number, film in enumerate(films):
         Image.fromarray(film).save(tmp_path / f"{number}.png")
@@ -109,11 +115,11 @@ def test_a_copy_across_splits_is_linked_named_and_its_train_side_left_out(films,
     assert done.counts.new == 15
     assert link_near_duplicates(engine, BY) == 3
     assert link_near_duplicates(engine, BY) == 0
-    near, found = catalogue.near_duplicates(engine), datasets.candidates(engine)
-    members = splits.decide(found, near)
-    left_out = [one for one in members if one.excluded_reason == splits.NEAR]
+    near, found = stored.near_duplicates(engine), datasets.candidates(engine)
+    members = leak_guard.decide(found, near)
+    left_out = [one for one in members if one.excluded_reason == leak_guard.NEAR]
     assert [one.split for one in left_out] == ["train"] * 3
-    report = splits.guard(members, found, near)
+    report = leak_guard.guard(members, found, near)
     report.refuse()
     assert sorted(pair.images for pair in report.kept_apart) == sorted(near)
     datasets.add_dataset(engine, members, BY)
@@ -124,4 +130,4 @@ def test_the_hash_is_imagehash_s_own(films):
     import imagehash
 
     small = polarity.thumbnail(films[0])
-    assert examine.perceptual_hash(small) == str(imagehash.phash(Image.fromarray(small)))
+    assert examine_file.perceptual_hash(small) == str(imagehash.phash(Image.fromarray(small)))

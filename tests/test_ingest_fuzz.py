@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from tasks import pool
+from tasks.compute import decode_pool
 from tests import dicom_files
 from tests.bomb import Bomb, Loop
-from wrist_model.examine import Context, Task, examine
-from wrist_model.identity import IdentityKey
+from wrist_model.intake.examine_file import Context, Task, examine
+from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.sources.item import Item
 
@@ -103,7 +103,7 @@ def campaign(home, cases: int, seed: int) -> dict[str, int]:
             at_work[shared.key.path(path.name)] = path
             yield Task(Item(str(path), f"{number}"))
 
-    for results in pool.examined(tasks(), shared, 2):
+    for results in decode_pool.examined(tasks(), shared, 2):
         for result in results:
             refused = result.quarantined
             code = refused.reason_code if refused else result.outcome
@@ -143,7 +143,7 @@ def test_random_bytes_under_every_signature_are_refused(tmp_path):
 
 @pytest.mark.parametrize("kind", [Bomb, Loop])
 def test_a_decoder_that_dies_or_never_ends_costs_one_file(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(pool, "CPU_SECONDS", 1.0)
+    monkeypatch.setattr(decode_pool, "CPU_SECONDS", 1.0)
     paths = []
     for number in range(6):
         path = tmp_path / f"{number}.png"
@@ -151,6 +151,6 @@ def test_a_decoder_that_dies_or_never_ends_costs_one_file(tmp_path, monkeypatch,
         paths.append(path)
     tasks = [Task(Item(str(path), path.name)) for path in paths]
     tasks[3] = Task(kind(str(paths[3]), paths[3].name))
-    results = [result for part in pool.examined(iter(tasks), context(tmp_path), 2) for result in part]
+    results = [result for part in decode_pool.examined(iter(tasks), context(tmp_path), 2) for result in part]
     assert [one.quarantined.reason_code for one in results if one.quarantined] == ["decoder_crashed"]
     assert len({one.path for one in results}) == len(results) == 6

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from wrist_model.errors import CatalogueError
-from wrist_model.identity import IdentityKey
+from wrist_model.radiograph.pseudonyms import IdentityKey
 
 
 def test_the_key_is_made_once_with_mode_0600_and_read_again(tmp_path):

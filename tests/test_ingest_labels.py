@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from db.engine import open_catalogue
-from tasks.ingest import catalogue_files
+from tasks.ingest_files import catalogue_files
 from tasks.locate import locate
 from tasks.relabel import relabel
 from tests import dicom_files
 from wrist_model.errors import DataError, UsageError
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
-from wrist_model.sources import corrections
+from wrist_model.sources import label_corrections
 
 
 @pytest.fixture
@@ -107,9 +107,9 @@ def test_dicom_studies_are_relabelled_by_their_uid(home, tmp_path):
 def test_a_bad_list_is_one_line_that_names_the_row(tmp_path, text, says):
     (tmp_path / "list").write_text(text)
     with pytest.raises(DataError, match=says):
-        corrections.read(tmp_path / "list")
+        label_corrections.read(tmp_path / "list")
     with pytest.raises(UsageError):
-        corrections.read(tmp_path / "nothing")
+        label_corrections.read(tmp_path / "nothing")
 
 
 def test_a_list_of_strangers_is_an_error(home, mura, tmp_path):

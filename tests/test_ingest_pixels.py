@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wrist_model import decode
-from wrist_model import png as container
 from wrist_model.errors import DataError, Refused
+from wrist_model.radiograph import decode
+from wrist_model.radiograph import raster as container
 from wrist_model.records import ImageRef
 
 

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from whole_fixtures import run
 
 from db.engine import open_catalogue
-from tasks.ingest import catalogue_files
+from tasks.ingest_files import catalogue_files
 from tests import dicom_files
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance

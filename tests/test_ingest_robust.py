@@ -17,18 +17,18 @@ import pytest
 from PIL import Image
 
 from benchmarks.ingest import small_files
-from db import verify
+from db.audit import verify
 from db.engine import open_catalogue
-from tasks import cluster
-from tasks.ingest import catalogue_files
+from tasks.compute import dask_decode
+from tasks.ingest_files import catalogue_files
 from tests import dicom_files
 from tests.bomb import Bomb
 from wrist_model.errors import UsageError
-from wrist_model.examine import Context, Task
-from wrist_model.identity import IdentityKey
+from wrist_model.intake.examine_file import Context, Task
+from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Provenance
-from wrist_model.sources.find import find
+from wrist_model.sources.plan import find
 
 
 def start(home, path):
@@ -135,7 +135,7 @@ def dask():
 def test_files_are_examined_on_a_dask_cluster_as_on_this_machine(tmp_path, dask):
     tree = small_files(tmp_path, 200)
     (tree / "train/XR_WRIST/patient000000/study1_positive/image2.png").write_bytes(b"no picture")
-    done = ingest(tmp_path / "dask", tree, examiner=functools.partial(cluster.examined, address=dask))
+    done = ingest(tmp_path / "dask", tree, examiner=functools.partial(dask_decode.examined, address=dask))
     here = ingest(tmp_path / "here", tree, jobs=2)
     assert done.counts == here.counts == IngestCounts(new=200, quarantined=1)
     query = "select path, pixel_sha256, split, decode_steps from images order by path"
@@ -148,7 +148,7 @@ def test_a_decoder_that_takes_down_workers_of_the_cluster_costs_one_file(tmp_pat
     tasks = [Task(item) for item in plan.items()]
     tasks[50] = Task(Bomb(tasks[50].item.path, tasks[50].item.relative))
     context = Context(IdentityKey(b"k" * 32), SplitRecipe(), str(tmp_path), str(plan.root), "mura")
-    results = [result for part in cluster.examined(tasks, context, 2, address=dask) for result in part]
+    results = [result for part in dask_decode.examined(tasks, context, 2, address=dask) for result in part]
     assert [one.quarantined.reason_code for one in results if one.quarantined] == ["decoder_crashed"]
     assert {one.path for one in results} == {task.item.relative for task in tasks}
 
@@ -158,7 +158,7 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path):
         ingest(
             tmp_path / "home",
             small_files(tmp_path, 3),
-            examiner=functools.partial(cluster.examined, address="tcp://127.0.0.1:9"),
+            examiner=functools.partial(dask_decode.examined, address="tcp://127.0.0.1:9"),
         )
 
 

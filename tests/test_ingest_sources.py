@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from tests import dicom_files
 from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import walk
-from wrist_model.sources.find import CONFLICTING, find, read_labels, settle
+from wrist_model.sources.plan import CONFLICTING, find, read_labels, settle
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wrist_model import drift
+from wrist_model.evidence import drift
 from wrist_model.recipe import DriftRecipe
 
 RECIPE = DriftRecipe()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wrist_model import gate
 from wrist_model.errors import DataError
+from wrist_model.evidence import promotion_gate
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import Comparison, StudyPrediction
 
@@ -29,9 +29,9 @@ def studies(separation: float, seed: int = 0, n: int = 300) -> list[StudyPredict
     return rows
 
 
-def decision(a: list[StudyPrediction], b: list[StudyPrediction]) -> gate.Decision:
-    found = gate.differences(a, b, challenger="mv-a", reference="mv-b", resamples=500, seed=1)
-    return gate.decide(found, RECIPE)
+def decision(a: list[StudyPrediction], b: list[StudyPrediction]) -> promotion_gate.Decision:
+    found = promotion_gate.differences(a, b, challenger="mv-a", reference="mv-b", resamples=500, seed=1)
+    return promotion_gate.decide(found, RECIPE)
 
 
 def test_an_equal_model_is_promoted() -> None:
@@ -51,19 +51,22 @@ def test_too_little_data_is_undecided_not_promoted() -> None:
 
 
 def test_an_undefined_difference_is_never_a_pass() -> None:
-    none = Comparison("mv-a", "mv-b", "roc_auc", None, None, None, gate.METHOD, 50)
-    assert gate.decide([none], RECIPE).decision == "undecided"
+    none = Comparison("mv-a", "mv-b", "roc_auc", None, None, None, promotion_gate.METHOD, 50)
+    assert promotion_gate.decide([none], RECIPE).decision == "undecided"
 
 
 def test_one_reference_that_refuses_is_enough() -> None:
-    fine = Comparison("mv-a", "mv-b", "roc_auc", 0.0, -0.01, 0.01, gate.METHOD, 50)
-    worse = Comparison("mv-a", "mv-c", "roc_auc", -0.2, -0.3, -0.1, gate.METHOD, 50)
-    assert gate.decide([fine, worse], RECIPE).decision == "refused"
+    fine = Comparison("mv-a", "mv-b", "roc_auc", 0.0, -0.01, 0.01, promotion_gate.METHOD, 50)
+    worse = Comparison("mv-a", "mv-c", "roc_auc", -0.2, -0.3, -0.1, promotion_gate.METHOD, 50)
+    assert promotion_gate.decide([fine, worse], RECIPE).decision == "refused"
 
 
 def test_bounds_are_one_sided_95_percent() -> None:
     a, b = studies(2.0, seed=5), studies(2.2, seed=6)
-    found = {one.metric: one for one in gate.differences(a, b, challenger="a", reference="b", resamples=4000, seed=2)}
+    found = {
+        one.metric: one
+        for one in promotion_gate.differences(a, b, challenger="a", reference="b", resamples=4000, seed=2)
+    }
     rng = np.random.default_rng(0)
     positive = [i for i, row in enumerate(a) if row.label == 1]
     gaps = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,7 +26,28 @@ FAULTS = {
     "serving": ('[evaluation]\nserving = "best"', "evaluation.serving is 'best'; allowed are 'youden', 'sensitivity'"),
     "serve": ('[evaluation]\nserve = "both"', "evaluation.serve"),
     "table": ("training = 3", "must be a table"),
+    "unknown table": ("[gates]\na = 1", "unknown field gates. Known are: name, note, split"),
+    "not a number": ("[network]\ndropout = nan", "network.dropout is nan; allowed is 0 to 0.9"),
+    "text for a list": ('[network]\narchitectures = "resnet50"', "architectures is 'resnet50'; expected a list of str"),
+    "whole number": ("[training]\nepochs = 3.0", "training.epochs is 3.0; expected int"),
+    "yes or no": ("[gate]\nask_person = 1", "gate.ask_person is 1; expected bool"),
     "not TOML": ("= 3", "not a TOML file"),
+}
+
+# As version 0.1.0 wrote them: (canonical JSON, model JSON).
+HASHES = {
+    "report": (
+        "7ceba8c6278dda5824a63736d037bf81052ac689af9800e12ac690cef095ea42",
+        "d27ef720a2f9956df1699ace957271c9470df8166f83af1cb66107d0cfb228e5",
+    ),
+    "quick": (
+        "ace8f8b681acbfc3b2d8288ec666a19733f3fe2b48022ff7d21e5a5e04f04400",
+        "8ce3e2be56982cf71de9d3a3c5515f992d4bb5320282faedaa86ba5ff4116257",
+    ),
+    "demo": (
+        "1ee488ed66d81bd283841e8c8e70d4601bf2ee05d6030767443d7d2d9c99e50f",
+        "6adfebbcdac59bf9b95cfb7ade1d36b1742e3af72b652ec8fbfb5b9646700838",
+    ),
 }
 
 
@@ -76,3 +100,42 @@ def test_the_reports_recipe_is_the_reports() -> None:
 def test_a_stored_recipe_is_the_recipe() -> None:
     report = recipe.read(recipe.find("report"))
     assert recipe.stored(report.canonical_json, "report").sha256 == report.sha256
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_todays_recipes_keep_the_hashes_that_catalogues_hold(name: str) -> None:
+    read = recipe.load(name)
+    assert (read.sha256, hashlib.sha256(read.model_json.encode()).hexdigest()) == HASHES[name]
+    assert recipe.stored(read.canonical_json, name).canonical_json == read.canonical_json
+
+
+@dataclass(frozen=True)
+class LaterGate(recipe.GateRecipe):
+    floor: float = recipe.later("9.9", 0.0)
+
+
+@dataclass(frozen=True)
+class LaterSection(recipe.Checked):
+    looks: int = 1
+
+
+@dataclass(frozen=True)
+class LaterRecipe(recipe.Recipe):
+    gate: LaterGate = LaterGate()
+    plan: LaterSection = recipe.later("9.9", LaterSection())
+
+
+def test_a_later_field_leaves_the_hash_alone_until_it_is_used() -> None:
+    before = recipe.Recipe("a")
+    assert LaterRecipe("a").canonical_json == before.canonical_json
+    assert LaterRecipe("a", gate=LaterGate(floor=0.0), plan=LaterSection(1)).sha256 == before.sha256
+    used = json.loads(LaterRecipe("a", gate=LaterGate(floor=0.5), plan=LaterSection(2)).canonical_json)
+    assert used["gate"]["floor"] == 0.5 and used["plan"] == {"looks": 2}
+    assert LaterRecipe("a", gate=LaterGate(floor=0.5)).model_json == before.model_json
+
+
+def test_a_written_recipe_is_read_back_equal(tmp_path: Path) -> None:
+    for name in HASHES:
+        path = tmp_path / f"{name}.toml"
+        recipe.write(recipe.load(name), path)
+        assert recipe.read(path) == recipe.load(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wrist_model import trainable
+from wrist_model.cohort import class_counts
 from wrist_model.errors import DataError
 from wrist_model.records import Member, Split
 
@@ -27,7 +27,7 @@ WHOLE: list[tuple[str, Split, int | None, str | None]] = [
 
 
 def test_both_classes_in_each_split_are_enough() -> None:
-    trainable.require(members(*WHOLE))
+    class_counts.require(members(*WHOLE))
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_both_classes_in_each_split_are_enough() -> None:
 )
 def test_what_lacks_is_named(rows: list[tuple[str, Split, int | None, str | None]], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        trainable.require(members(*rows))
+        class_counts.require(members(*rows))

@@ -28,14 +28,13 @@ def demo(request, tmp_path_factory):
 
 @pytest.mark.parametrize("architecture", RECIPE.network.architectures)
 def test_each_network_learns_the_fractures_from_scratch_and_looks_at_them(demo, architecture, capsys):
-    from wrist_model import inference, training
+    from wrist_model.scoring import inference
+    from wrist_model.training import fit
 
     seed, images, folder = demo
     seeded = replace(RECIPE, training=replace(RECIPE.training, seed=RECIPE.training.seed + seed))
     splits = images.of("train"), images.of("validation")
-    trained = training.train(
-        *splits, seeded, architecture, home=folder, run_id=architecture, on_epoch=lambda epoch: None
-    )
+    trained = fit.train(*splits, seeded, architecture, home=folder, run_id=architecture, on_epoch=lambda epoch: None)
     test, model = images.of("test"), folder / "models" / f"{trained.artifact_sha256}.keras"
     scores = inference.predict(model, test, home=folder)
     studies = sorted({ref.study_uid for ref in test})

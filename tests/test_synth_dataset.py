@@ -17,10 +17,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from wrist_model.decode import decode
 from wrist_model.errors import DataError, UsageError
+from wrist_model.radiograph.decode import decode
 from wrist_model.synthetic import dataset
-from wrist_model.synthetic.plan import SYNTAXES, plan
+from wrist_model.synthetic.cohort_plan import SYNTAXES, plan
 from wrist_model.synthetic.render import picture
 
 

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from tests import train_data
-from wrist_model import batches, inference, saved, training, weights
+from wrist_model.network import keras_file, pretrained_weights
 from wrist_model.recipe import ARCHITECTURES, Recipe
 from wrist_model.records import Epoch, ImageRef, TrainedModel
+from wrist_model.scoring import inference
+from wrist_model.training import fit as training
+from wrist_model.training import image_batches
 
 DONE: dict[object, TrainedModel] = {}
 
@@ -87,13 +90,13 @@ def plain_keras(
         rgb = np.repeat(grey, 3, axis=-1).astype(np.float32)
         return keras.applications.resnet.preprocess_input(rgb) if architecture == "resnet50" else rgb
 
-    raw, raw_validation = (batches.load(refs, size) for refs in pictures)
+    raw, raw_validation = (image_batches.load(refs, size) for refs in pictures)
     labels, validation_labels = (np.array([ref.label for ref in refs]) for refs in pictures)
     counts = np.bincount(labels)
     found = []
     for epoch in range(1, recipe.training.epochs + 1):
-        order = batches.order(len(train), seed, epoch)
-        changed = batches.augmented(raw, train, order, recipe.augmentation, seed, [epoch - 1] * len(order))
+        order = image_batches.order(len(train), seed, epoch)
+        changed = image_batches.augmented(raw, train, order, recipe.augmentation, seed, [epoch - 1] * len(order))
         history = model.fit(
             ready(changed),
             np.eye(2)[labels[order]],
@@ -149,10 +152,10 @@ def test_the_saved_network_is_the_frozen_part_followed_by_the_free_part(
 ) -> None:
     recipe = train_data.recipe(backbones)
     model = fit(pictures, recipe, architecture, home)
-    whole = saved.load(home / "models" / f"{model.artifact_sha256}.keras")
+    whole = keras_file.load(home / "models" / f"{model.artifact_sha256}.keras")
     assert whole.input_shape == (None, train_data.SIZE, train_data.SIZE, 1)
-    grey = batches.load(pictures[1], train_data.SIZE)
-    parts = training.prepared(recipe, architecture, weights.resolve(backbones, architecture), "float32")
+    grey = image_batches.load(pictures[1], train_data.SIZE)
+    parts = training.prepared(recipe, architecture, pretrained_weights.resolve(backbones, architecture), "float32")
     assert parts.boundary == training.BACKBONES[architecture].boundary_layer
     mine = {layer.name: layer for layer in whole.layers}
     for layer in parts.free.layers:
@@ -173,7 +176,7 @@ def test_the_same_training_gives_the_same_bytes_and_another_seed_gives_others(
 
 
 def test_batch_normalisation_keeps_its_statistics_by_default_and_learns_them_on_request(backbones: str) -> None:
-    found = weights.resolve(backbones, "resnet50")
+    found = pretrained_weights.resolve(backbones, "resnet50")
     for kind, kept in (("inference", True), ("training", False)):
         network = training.prepared(train_data.recipe(backbones, batch_norm=kind), "resnet50", found, "float32")
         layer = network.whole.get_layer("conv5_block3_3_bn")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests import train_data
-from wrist_model import resume
 from wrist_model.records import Epoch
+from wrist_model.training import checkpoint
 
 CHILD = """
 import json, sys
@@ -27,7 +27,7 @@ sys.stdout.write(json.dumps(here.train(Path(sys.argv[1]), Path(sys.argv[2]))) + 
 
 def train(pictures: Path, home: Path) -> dict[str, object]:
     """Four short epochs on stored features; each finished epoch is also written to home/told."""
-    from wrist_model import training
+    from wrist_model.training import fit
 
     def told(epoch: Epoch) -> None:
         with (home / "told").open("a") as stream:
@@ -35,7 +35,7 @@ def train(pictures: Path, home: Path) -> dict[str, object]:
 
     recipe = train_data.recipe(str(pictures / "{architecture}.keras"), epochs=4, views_per_image=4)
     refs = train_data.refs(pictures, 18)
-    found = training.train(
+    found = fit.train(
         refs[:12], refs[12:], recipe, "resnet50", home=home, run_id="run", on_epoch=told, progress=lambda *_: None
     )
     return {
@@ -108,10 +108,10 @@ def test_twenty_kills_leave_no_trace(uninterrupted: tuple[Path, dict[str, object
 
 def test_a_damaged_or_foreign_state_is_not_gone_on_with(tmp_path: Path) -> None:
     epochs = tuple(Epoch(i, 1.0, 0.5, 1.0, 0.5, 1e-3, 1.0) for i in (1, 2))
-    resume.save(tmp_path, resume.State(epochs[:1], 1, 0, (), ()), "mine")
+    checkpoint.save(tmp_path, checkpoint.State(epochs[:1], 1, 0, (), ()), "mine")
     (tmp_path / "state-2.npz").write_bytes(b"PK half a file")
-    found = resume.load(tmp_path, "mine")
+    found = checkpoint.load(tmp_path, "mine")
     assert found is not None and len(found.history) == 1
-    assert resume.load(tmp_path, "another's") is None
-    resume.save(tmp_path, resume.State(epochs, 1, 1, (), ()), "mine")
+    assert checkpoint.load(tmp_path, "another's") is None
+    checkpoint.save(tmp_path, checkpoint.State(epochs, 1, 1, (), ()), "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best-1.npz", "state-2.npz"]

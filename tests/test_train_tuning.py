@@ -9,9 +9,9 @@ import pytest
 
 from tests import train_data
 from wrist_model import recipe as recipes
-from wrist_model import tuning
 from wrist_model.errors import DataError, LeakError
 from wrist_model.records import ImageRef
+from wrist_model.tuning import search
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +21,11 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ImageRe
     return folder, train_data.refs(folder, 20)
 
 
-def run(ground: tuple[Path, list[ImageRef]], home: Path, trials: int, **changes: object) -> tuple[tuning.Tuned, list]:
+def run(ground: tuple[Path, list[ImageRef]], home: Path, trials: int, **changes: object) -> tuple[search.Tuned, list]:
     folder, refs = ground
-    told: list[tuning.Trial] = []
+    told: list[search.Trial] = []
     recipe = train_data.recipe(str(folder / "{architecture}.keras"), **changes)
-    found = tuning.tune(
+    found = search.tune(
         refs[:12], refs[12:], recipe, "resnet50", home=home, study_name="s", trials=trials, on_trial=told.append
     )
     return found, told
@@ -44,7 +44,7 @@ def test_a_tuning_goes_on_where_it_was_and_writes_a_recipe_that_reads_back(
     assert (second.best_trial.value, -second.best_trial.log_loss) == max(ranks)
 
     path = tmp_path / f"{second.best.name}.toml"
-    tuning.write_recipe(second.best, path)
+    recipes.write(second.best, path)
     read = recipes.read(path)
     assert read == second.best and read.sha256 == second.best.sha256
     assert read.training.learning_rate == second.best_trial.learning_rate
@@ -68,8 +68,8 @@ def test_trials_run_side_by_side_in_processes_and_each_counts_once(
     ground: tuple[Path, list[ImageRef]], tmp_path: Path
 ) -> None:
     folder, refs = ground
-    told: list[tuning.Trial] = []
-    found = tuning.tune(
+    told: list[search.Trial] = []
+    found = search.tune(
         refs[:12],
         refs[12:],
         train_data.recipe(str(folder / "{architecture}.keras")),

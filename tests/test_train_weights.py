@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests import train_data
-from wrist_model import backbones, training, weights
 from wrist_model.errors import WeightsError
+from wrist_model.network import assemble, pretrained_weights
+from wrist_model.training import fit
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +25,27 @@ def test_imagenet_that_cannot_be_fetched_names_the_two_ways_out(
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))  # an empty cache
     with pytest.raises(WeightsError) as error:
-        weights.resolve("imagenet", "resnet50")
+        pretrained_weights.resolve("imagenet", "resnet50")
     assert 'weights = "<path to a .keras or .weights.h5 file>"' in str(error.value)
     assert 'weights = "none"' in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_missing_damaged_or_strange_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no such file"):
-        weights.resolve(str(tmp_path / "gone.keras"), "resnet50")
+        pretrained_weights.resolve(str(tmp_path / "gone.keras"), "resnet50")
     for name in ("broken.keras", "broken.weights.h5"):
         (tmp_path / name).write_bytes(b"not a network")
         with pytest.raises(WeightsError, match=f"{name}.*damaged"):
-            weights.resolve(str(tmp_path / name), "resnet50")
+            pretrained_weights.resolve(str(tmp_path / name), "resnet50")
     (tmp_path / "weights.pt").write_bytes(b"x")
     with pytest.raises(WeightsError, match=r"\.pt"):
-        weights.resolve(str(tmp_path / "weights.pt"), "resnet50")
+        pretrained_weights.resolve(str(tmp_path / "weights.pt"), "resnet50")
 
 
 def test_a_file_of_another_network_is_refused_by_name(folder: Path) -> None:
     path = train_data.backbone(folder, "resnet50")
     with pytest.raises(WeightsError, match="holds resnet50, not efficientnetb0"):
-        weights.resolve(str(path), "efficientnetb0")
+        pretrained_weights.resolve(str(path), "efficientnetb0")
 
 
 @pytest.mark.parametrize("learned", [True, False], ids=["imagenet", "scratch"])
@@ -59,16 +60,16 @@ def test_the_stored_origin_decides_the_graph_of_efficientnet(folder: Path, learn
             [np.array([0.485, 0.456, 0.406], "f"), np.array([0.229, 0.224, 0.225], "f") ** 2, np.array(0)]
         )
         values = plain.get_weights()
-        plain = backbones.with_imagenet_rescaling(plain)
+        plain = assemble.with_imagenet_rescaling(plain)
         plain.set_weights(values)
     path = folder / f"{learned}{kind}"
     plain.save(path) if kind == ".keras" else plain.save_weights(path)
 
-    found = weights.resolve(str(path), "efficientnetb0")
+    found = pretrained_weights.resolve(str(path), "efficientnetb0")
     assert found.origin == ("imagenet" if learned else "scratch")
     assert found.source == f"file:{found.sha256}" and found.sha256 is not None and len(found.sha256) == 64
-    network = training.prepared(train_data.recipe(str(path)), "efficientnetb0", found, "float32")
-    assert backbones.has_imagenet_rescaling(network.whole) == learned
+    network = fit.prepared(train_data.recipe(str(path)), "efficientnetb0", found, "float32")
+    assert assemble.has_imagenet_rescaling(network.whole) == learned
     grey = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 1)).astype(np.uint8)
     expected = plain(np.repeat(grey, 3, -1).astype(np.float32), training=False)
     mine = keras.Model(network.whole.inputs, network.whole.get_layer("top_activation").output)(grey, training=False)
@@ -76,7 +77,7 @@ def test_the_stored_origin_decides_the_graph_of_efficientnet(folder: Path, learn
 
 
 def test_weights_none_frees_all_layers() -> None:
-    found = weights.resolve("none", "resnet50")
-    network = training.prepared(train_data.recipe("none"), "resnet50", found, "float32")
+    found = pretrained_weights.resolve("none", "resnet50")
+    network = fit.prepared(train_data.recipe("none"), "resnet50", found, "float32")
     assert (found.source, found.sha256, network.frozen) == ("none", None, None)
     assert all(layer.trainable for layer in network.whole.layers)

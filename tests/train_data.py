@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tests import factories
-from wrist_model import decode
+from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
 
@@ -49,7 +49,7 @@ def backbone(folder: Path, architecture: str) -> Path:
     """A backbone's random weights, as keras.applications saves them, in folder/<architecture>.keras."""
     import keras
 
-    from wrist_model.backbones import BACKBONES
+    from wrist_model.network.assemble import BACKBONES
 
     path = folder / f"{architecture}.keras"
     if not path.exists():

@@ -1,7 +1,10 @@
-"""Recipes: frozen dataclasses read from TOML, each field checked against its range.
+"""Recipes: frozen dataclasses read from TOML, each field checked against its range by pydantic.
 
 A recipe says everything that decides a training and its evaluation, beforehand: what a setting costs and why it has
 its value stands in the comments of `recipes/*.toml`. Two recipes are the same when `Recipe.sha256` is.
+
+A stored recipe keeps its meaning. A field or section that came after 0.1.0 is declared with `later`: its default is the
+old behaviour, and at that default it stays out of `canonical_json` and of every hash taken of it.
 """
 
 from __future__ import annotations
@@ -11,109 +14,126 @@ import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from annotated_types import Interval
 
 from wrist_model.errors import RecipeError
 
 ARCHITECTURES = ("resnet50", "efficientnetb0")
 
 
-def _between(default: Any, low: float, high: float) -> Any:
-    return field(default=default, metadata={"low": low, "high": high})
+DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve")
+"""Fields of the sections in `model_json` that are left out of it."""
+
+
+class Checked:
+    """What pydantic enforces in each section: no unknown field, no conversion but of an integer to a float."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
+
+
+def later(since: str, neutral: Any) -> Any:
+    """A field that came with version `since`. neutral: its default for ever, under which all is as before it came;
+    an instance of a section's class makes a later section."""
+    return field(default=neutral, metadata={"since": since})
 
 
 @dataclass(frozen=True)
-class SplitRecipe:
+class SplitRecipe(Checked):
     """Shares by patient. A catalogue keeps the rule it was begun with: a patient never moves."""
 
-    seed: int = _between(1712, 0, 2**31 - 1)
-    train: float = _between(0.70, 0.05, 0.95)
-    validation: float = _between(0.15, 0.02, 0.5)
-    test: float = _between(0.15, 0.02, 0.5)
+    seed: Annotated[int, Interval(ge=0, le=2**31 - 1)] = 1712
+    train: Annotated[float, Interval(ge=0.05, le=0.95)] = 0.70
+    validation: Annotated[float, Interval(ge=0.02, le=0.5)] = 0.15
+    test: Annotated[float, Interval(ge=0.02, le=0.5)] = 0.15
 
 
 @dataclass(frozen=True)
-class NetworkRecipe:
+class NetworkRecipe(Checked):
     architectures: tuple[str, ...] = ARCHITECTURES
     weights: str = "imagenet"  # "imagenet", "none", or the path of a .keras or .weights.h5 file
-    image_size: int = _between(224, 32, 1024)
-    free_layers: int = _between(10, 1, 1000)  # of the backbone, counted from its end; weights = "none" frees all
-    dense_units: int = _between(64, 1, 4096)
-    dropout: float = _between(0.3, 0.0, 0.9)
+    image_size: Annotated[int, Interval(ge=32, le=1024)] = 224
+    # of the backbone, counted from its end; weights = "none" frees all
+    free_layers: Annotated[int, Interval(ge=1, le=1000)] = 10
+    dense_units: Annotated[int, Interval(ge=1, le=4096)] = 64
+    dropout: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.3
     batch_norm: Literal["inference", "training"] = "inference"
-    batch_norm_momentum: float = _between(0.99, 0.5, 0.9999)
+    batch_norm_momentum: Annotated[float, Interval(ge=0.5, le=0.9999)] = 0.99
 
 
 @dataclass(frozen=True)
-class TrainingRecipe:
-    seed: int = _between(20, 0, 2**31 - 1)
-    epochs: int = _between(10, 1, 1000)
-    patience: int = _between(4, 1, 1000)
-    batch_size: int = _between(64, 1, 1024)
-    learning_rate: float = _between(1e-4, 1e-7, 1.0)
+class TrainingRecipe(Checked):
+    seed: Annotated[int, Interval(ge=0, le=2**31 - 1)] = 20
+    epochs: Annotated[int, Interval(ge=1, le=1000)] = 10
+    patience: Annotated[int, Interval(ge=1, le=1000)] = 4
+    batch_size: Annotated[int, Interval(ge=1, le=1024)] = 64
+    learning_rate: Annotated[float, Interval(ge=1e-7, le=1.0)] = 1e-4
     class_weights: Literal["balanced", "none"] = "balanced"
     mode: Literal["features", "online"] = "features"
-    views_per_image: int = _between(3, 1, 1000)
+    views_per_image: Annotated[int, Interval(ge=1, le=1000)] = 3
     learning_rate_schedule: Literal["constant", "cosine"] = "constant"
     frozen_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     free_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     feature_dtype: Literal["float16", "float32"] = "float16"
     fold_constants: bool = True
-    features_gib: float = _between(20.0, 0.01, 10000.0)
+    features_gib: Annotated[float, Interval(ge=0.01, le=10000.0)] = 20.0
 
 
 @dataclass(frozen=True)
-class AugmentationRecipe:
+class AugmentationRecipe(Checked):
     """Drawn for training images only."""
 
-    rotation_degrees: float = _between(20.0, 0.0, 180.0)
-    shear_degrees: float = _between(0.2, 0.0, 45.0)
+    rotation_degrees: Annotated[float, Interval(ge=0.0, le=180.0)] = 20.0
+    shear_degrees: Annotated[float, Interval(ge=0.0, le=45.0)] = 0.2
     brightness: tuple[float, float] = (0.5, 1.5)
     horizontal_flip: bool = False
 
 
 @dataclass(frozen=True)
-class EvaluationRecipe:
-    resamples: int = _between(2000, 100, 100_000)
-    bootstrap_seed: int = _between(7, 0, 2**31 - 1)
-    sensitivity_target: float = _between(0.90, 0.01, 0.999)
+class EvaluationRecipe(Checked):
+    resamples: Annotated[int, Interval(ge=100, le=100_000)] = 2000
+    bootstrap_seed: Annotated[int, Interval(ge=0, le=2**31 - 1)] = 7
+    sensitivity_target: Annotated[float, Interval(ge=0.01, le=0.999)] = 0.90
     serving: Literal["youden", "sensitivity"] = "youden"
     serve: str = "ensemble"  # which model version is to serve: an architecture, or "ensemble"
 
 
 @dataclass(frozen=True)
-class GateRecipe:
+class GateRecipe(Checked):
     """Non-inferiority margins in absolute terms, fixed before the hold-out is looked at."""
 
-    margin_roc_auc: float = _between(0.02, 0.0, 0.5)
-    margin_sensitivity: float = _between(0.05, 0.0, 0.5)
-    margin_specificity: float = _between(0.05, 0.0, 0.5)
-    max_looks: int = _between(20, 1, 10_000)
+    margin_roc_auc: Annotated[float, Interval(ge=0.0, le=0.5)] = 0.02
+    margin_sensitivity: Annotated[float, Interval(ge=0.0, le=0.5)] = 0.05
+    margin_specificity: Annotated[float, Interval(ge=0.0, le=0.5)] = 0.05
+    max_looks: Annotated[int, Interval(ge=1, le=10_000)] = 20
     ask_person: bool = False
 
 
 @dataclass(frozen=True)
-class ExplainRecipe:
-    gallery: int = _between(12, 0, 200)
+class ExplainRecipe(Checked):
+    gallery: Annotated[int, Interval(ge=0, le=200)] = 12
 
 
 @dataclass(frozen=True)
-class TuningRecipe:
-    trials: int = _between(12, 1, 10_000)
-    seed: int = _between(11, 0, 2**31 - 1)
+class TuningRecipe(Checked):
+    trials: Annotated[int, Interval(ge=1, le=10_000)] = 12
+    seed: Annotated[int, Interval(ge=0, le=2**31 - 1)] = 11
 
 
 @dataclass(frozen=True)
-class DriftRecipe:
-    false_alarm_rate: float = _between(0.05, 0.0001, 0.5)
-    psi: float = _between(0.25, 0.01, 10.0)
-    minimum_studies: int = _between(50, 5, 1_000_000)
-    new_labelled_studies: int = _between(100, 1, 1_000_000)  # so many since the last version start a retrain
+class DriftRecipe(Checked):
+    false_alarm_rate: Annotated[float, Interval(ge=0.0001, le=0.5)] = 0.05
+    psi: Annotated[float, Interval(ge=0.01, le=10.0)] = 0.25
+    minimum_studies: Annotated[int, Interval(ge=5, le=1_000_000)] = 50
+    # so many since the last version start a retrain
+    new_labelled_studies: Annotated[int, Interval(ge=1, le=1_000_000)] = 100
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Checked):
     name: str
     note: str = ""
     split: SplitRecipe = field(default_factory=SplitRecipe)
@@ -128,8 +148,11 @@ class Recipe:
 
     @property
     def canonical_json(self) -> str:
-        """The recipe as sorted JSON, without its name and note: what the hash is taken of."""
-        content = {key: value for key, value in asdict(self).items() if key not in ("name", "note")}
+        """The recipe as sorted JSON: what the hash is taken of.
+
+        Its name, its note, and later fields at their neutral value are not in it.
+        """
+        content = {key: value for key, value in _canonical(self).items() if key not in ("name", "note")}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @property
@@ -153,14 +176,16 @@ class Recipe:
         if len(architectures) == 1 or serve not in (*architectures, "ensemble"):
             serve = architectures[0]
         network = replace(self.network, architectures=architectures)
-        return _checked(replace(self, network=network, evaluation=replace(self.evaluation, serve=serve)), self.name)
+        changed = replace(self, network=network, evaluation=replace(self.evaluation, serve=serve))
+        return _consistent(changed, self.name)
 
 
 def model_json(canonical_json: str) -> str:
     """`Recipe.model_json` of a recipe as the catalogue keeps it."""
     content = json.loads(canonical_json)
     part = {name: dict(content[name]) for name in ("split", "network", "training", "augmentation", "evaluation")}
-    del part["network"]["architectures"], part["evaluation"]["serve"]
+    for section, name in (place.split(".") for place in DECIDES_NO_TRAINING):
+        part[section].pop(name, None)
     return json.dumps(part, sort_keys=True, separators=(",", ":"))
 
 
@@ -203,56 +228,76 @@ def stored(canonical_json: str, name: str) -> Recipe:
 
 def from_mapping(content: dict[str, Any], where: str) -> Recipe:
     """The recipe in a parsed TOML document; `where` names it in errors."""
-    return _checked(_build(Recipe, content, where, ""), where)
+    from pydantic import ValidationError
 
-
-def _build(kind: Any, content: dict[str, Any], where: str, prefix: str) -> Any:
-    hints = get_type_hints(kind)
-    unknown = sorted(set(content) - set(hints))
-    if unknown:
-        known = ", ".join(prefix + name for name in hints)
-        raise RecipeError(f"{where}: unknown field {prefix}{unknown[0]}. Known are: {known}.")
-    values: dict[str, Any] = {}
-    for name, value in content.items():
-        label, hint = prefix + name, hints[name]
-        if is_dataclass(hint):
-            if not isinstance(value, dict):
-                raise RecipeError(f"{where}: {label} must be a table, [{label}].")
-            values[name] = _build(hint, value, where, label + ".")
-        else:
-            values[name] = _typed(value, hint, where, label)
     try:
-        return kind(**values)
-    except TypeError as error:
-        raise RecipeError(f"{where}: {error}") from None
+        # As JSON, where an array is a tuple even in strict mode.
+        recipe = _adapter().validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {_sentence(error.errors()[0], content)}") from None
+    return _consistent(recipe, where)
 
 
-def _typed(value: Any, hint: Any, where: str, label: str) -> Any:
+def write(recipe: Recipe, path: Path) -> None:
+    """The recipe as TOML, each field of each section; `read` reads it back equal, with the file's stem as its name."""
+    import tomli_w
+
+    content = asdict(recipe)
+    del content["name"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tomli_w.dumps(content), encoding="utf-8")
+
+
+def _canonical(record: Any) -> dict[str, Any]:
+    found = {}
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if "since" in item.metadata and value == item.default:
+            continue
+        found[item.name] = _canonical(value) if is_dataclass(value) else value
+    return found
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter  # the pool's workers import this module and check no recipe
+
+    return TypeAdapter(Recipe)
+
+
+def _sentence(error: Any, content: dict[str, Any]) -> str:
+    """pydantic's first complaint, with the field's full name and what is allowed there."""
+    section: Any = Recipe
+    hint: Any = Recipe
+    value: Any = content
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    for name in names:
+        section, hint = hint, get_type_hints(hint, include_extras=True).get(name)
+        value = value.get(name)
+    label, kind = ".".join(names), error["type"]
+    if kind == "unexpected_keyword_argument":
+        known = ", ".join(".".join((*names[:-1], each.name)) for each in fields(section))
+        return f"unknown field {label}. Known are: {known}."
+    if kind in ("greater_than_equal", "less_than_equal"):
+        interval = get_args(hint)[1]
+        return f"{label} is {value}; allowed is {interval.ge:g} to {interval.le:g}."
+    if is_dataclass(hint):
+        return f"{label} must be a table, [{label}]."
     if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise RecipeError(f"{where}: {label} is {value!r}; allowed are {', '.join(map(repr, get_args(hint)))}.")
-        return value
+        return f"{label} is {value!r}; allowed are {', '.join(map(repr, get_args(hint)))}."
+    return f"{label} is {value!r}; expected {_described(hint)}."
+
+
+def _described(hint: Any) -> str:
+    inner = get_args(hint)
     if get_origin(hint) is tuple:
-        inner = get_args(hint)
-        if not isinstance(value, list) or (inner[-1] is not Ellipsis and len(value) != len(inner)):
-            raise RecipeError(f"{where}: {label} is {value!r}; expected a list of {len(inner)} values.")
-        return tuple(_typed(item, inner[0], where, label) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise RecipeError(f"{where}: {label} is {value!r}; expected {hint.__name__}.")
-    return value
+        each = inner[0].__name__
+        return f"a list of {each}" if inner[-1] is Ellipsis else f"a list of {len(inner)} values, each {each}"
+    return str((inner[0] if inner else hint).__name__)
 
 
-def _checked(recipe: Recipe, where: str) -> Recipe:
-    for part in fields(recipe):
-        section = getattr(recipe, part.name)
-        for item in fields(section) if is_dataclass(section) else ():
-            low, value = item.metadata.get("low"), getattr(section, item.name)
-            if low is not None and not low <= value <= item.metadata["high"]:
-                raise RecipeError(
-                    f"{where}: {part.name}.{item.name} is {value}; allowed is {low:g} to {item.metadata['high']:g}."
-                )
+def _consistent(recipe: Recipe, where: str) -> Recipe:
+    """The recipe, if its fields agree with each other."""
     split = recipe.split
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise RecipeError(f"{where}: split.train + split.validation + split.test must be 1.")

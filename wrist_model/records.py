@@ -1,6 +1,6 @@
 """The frozen records that travel between rooms. Standard library only.
 
-Identifiers are text: `im-…`, `st-…` and `pt-…` are keyed pseudonyms (see wrist_model.identity), `ds-…` a frozen
+Identifiers are text: `im-…`, `st-…` and `pt-…` are keyed pseudonyms (radiograph.pseudonyms), `ds-…` a frozen
 data-set version, `tr-…` a training run, `mv-…` a model version, `ev-…` an evaluation. Times are UTC, ISO 8601.
 """
 

@@ -1,15 +1,14 @@
-"""Alembic's environment: runs on the connection that db.migrate passes in, inside its transaction."""
+"""Alembic's environment: runs on the connection that db.maintenance.migrate passes in, inside its transaction."""
 
 from __future__ import annotations
 
 from alembic import context
 
-import db.schema_runs  # noqa: F401  (registers its tables)
-from db.columns import Base
+from db.schema.all_tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     transactional_ddl=False,  # the caller's transaction holds it all
 )
 context.run_migrations()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wrist_model.report import anchors
-from wrist_model.report.card import NOT_REPORTED, figure, plain, table, warnings
-from wrist_model.report.data import ReportData
+from wrist_model.report import published_results
+from wrist_model.report.model_card import NOT_REPORTED, figure, plain, table, warnings
+from wrist_model.report.report_data import ReportData
 
 Answer = Callable[[ReportData], str | None]
 Item = tuple[str, str, str, Answer]
@@ -164,13 +164,13 @@ def _fixed(text: str) -> Answer:
     return lambda data: text
 
 
-BACKGROUND = _fixed(anchors.LIMITS[1])
+BACKGROUND = _fixed(published_results.LIMITS[1])
 AIM = _fixed(
     "To measure retrained networks on patients that they never saw, beside each other and beside the champion."
 )
-LIMITATIONS = _fixed(" ".join((*anchors.LABEL_CAVEATS[:2], *anchors.LIMITS[2:])))
-PRACTICE = _fixed(anchors.LIMITS[0])
-REFERENCE = _fixed(anchors.LABEL_CAVEATS[0])
+LIMITATIONS = _fixed(" ".join((*published_results.LABEL_CAVEATS[:2], *published_results.LIMITS[2:])))
+PRACTICE = _fixed(published_results.LIMITS[0])
+REFERENCE = _fixed(published_results.LABEL_CAVEATS[0])
 PREPROCESSING = _fixed(
     "8-bit grey with bone bright; DICOM through modality and VOI LUT; resized and scaled inside the saved network."
 )

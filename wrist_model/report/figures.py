@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from wrist_model.metrics import calibration_bins, pr_curve, roc_curve
 from wrist_model.records import Epoch, Metric, TuningTrial
-from wrist_model.report.data import NAMES, ModelReport, ReportData
+from wrist_model.report.report_data import NAMES, ModelReport, ReportData
+from wrist_model.statistics.metrics import calibration_bins, pr_curve, roc_curve
 
 COLOURS = {"resnet50": "#0072B2", "efficientnetb0": "#D55E00", "ensemble": "#1B7F5C"}
 LINES: dict[str, Any] = {"resnet50": "-", "efficientnetb0": (0, (5, 1.5)), "ensemble": (0, (1.2, 1))}

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wrist_model.errors import DataError
-from wrist_model.metrics import UNDEFINED
 from wrist_model.records import Metric
-from wrist_model.report import anchors, figures, gallery
-from wrist_model.report.card import model_card
+from wrist_model.report import figures, gallery, published_results
 from wrist_model.report.checklists import claim, tripod_ai
-from wrist_model.report.data import NAMES, GalleryCase, ModelReport, ReportData
+from wrist_model.report.model_card import model_card
+from wrist_model.report.report_data import NAMES, GalleryCase, ModelReport, ReportData
+from wrist_model.statistics.metrics import UNDEFINED
 
 HEADLINE = (
     ("roc_auc", "ROC AUC"),
@@ -96,7 +96,7 @@ def render(data: ReportData) -> str:
         hardware=_hardware(data.models),
         gallery=_gallery(data),
         withheld=sum(each.withheld for case in data.gallery for each in case.maps),
-        anchors=anchors,
+        published=published_results,
         resamples=_resampling(data.serving_model),
     )
 

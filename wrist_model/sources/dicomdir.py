@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from wrist_model import decode
 from wrist_model.errors import Refused
+from wrist_model.radiograph import decode
 from wrist_model.sources.item import Item
 
 _NAME = re.compile(r"dicomdir(?:\.?;\d+|\.dcm|\.)?", re.IGNORECASE)
@@ -63,13 +63,13 @@ def named_files(index: Path, root: Path) -> Iterator[Item]:
 
 def _records(index: Path) -> list[list[str]] | None:
     """The parts of each Referenced File ID (0004,1500) of records in use; None for what is no directory."""
-    from wrist_model import dicom_dataset, header
+    from wrist_model.radiograph import dicom_dataset, dicom_header
 
     data = decode.read_whole(index)
     if decode.sniff(data[: decode.SNIFF_BYTES]) != "dicom":
         return None
     dataset = dicom_dataset.read(data)
-    if not header.is_directory(dataset):
+    if not dicom_header.is_directory(dataset):
         return None
     try:
         return [parts for record in dataset.get("DirectoryRecordSequence") or [] if (parts := _parts(record))]
@@ -116,7 +116,9 @@ def _found(folder: Path, parts: list[str]) -> Path | None:
 
 def _matching(entries: list[Path], name: str) -> Path | None:
     same = [entry for entry in entries if _plain(entry.name) == _plain(name)]
-    same = same or [entry for entry in entries if _stem(entry.name) == _plain(name) or _plain(entry.name) == _stem(name)]
+    same = same or [
+        entry for entry in entries if _stem(entry.name) == _plain(name) or _plain(entry.name) == _stem(name)
+    ]
     same = same or [entry for entry in entries if _stem(entry.name) == _stem(name)]
     if len(same) > 1:
         same = [entry for entry in same if entry.suffix.lower() in (".dcm", ".dic", ".ima", "")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from wrist_model import decode
+from wrist_model.radiograph import decode
 from wrist_model.sources import dicomdir, mura, walk
 from wrist_model.sources.item import Item, is_junk
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from wrist_model.sources import table
+from wrist_model.sources import csv_table
 from wrist_model.sources.item import Item, label, passes
 
 _KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age")
@@ -19,7 +19,7 @@ _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|phys
 
 def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
     """One item for each row. A row that can't be taken is an item with a reason, not an error."""
-    rows = table.rows(manifest, ("path", "label"))
+    rows = csv_table.rows(manifest, ("path", "label"))
     read = [_item(row, number, root, body_part) for number, row in enumerate(rows, start=2)]
     labels: dict[str, set[int | None]] = defaultdict(set)
     for item in read:

@@ -25,7 +25,7 @@ from PIL import Image
 from wrist_model.errors import DataError
 from wrist_model.records import Progress
 from wrist_model.synthetic import dicom
-from wrist_model.synthetic.plan import PlannedImage, PlannedStudy, plan
+from wrist_model.synthetic.cohort_plan import PlannedImage, PlannedStudy, plan
 from wrist_model.synthetic.render import picture
 
 VERSION = 2  # of the drawing: raise it when the pictures change, so that old sets are not taken for new ones

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless, generate_uid
 
 from wrist_model.errors import DataError
-from wrist_model.synthetic.plan import PlannedImage, PlannedStudy
+from wrist_model.synthetic.cohort_plan import PlannedImage, PlannedStudy
 
 STORAGE = {"DX": "1.2.840.10008.5.1.4.1.1.1.1", "CR": "1.2.840.10008.5.1.4.1.1.1"}
 

@@ -1,0 +1,59 @@
+"""An external anchor: a few lines of the chain kept elsewhere, so that a chain rewritten as a whole is found too.
+
+The file is JSON: the catalogue's id, and links by number with their chain hash. Keep it where who can write the
+database can't write: another machine, a mail to oneself, a time-stamping service.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from db.audit.chain import now
+from wrist_model.errors import CatalogueError
+
+Found = tuple[str, str, str]
+
+
+def compare(connection: Connection, path: Path) -> Iterator[Found]:
+    """What the chain no longer has as the anchor file says; nothing when there is no file yet."""
+    if not path.exists():
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        links = [(int(link["seq"]), str(link["chain_sha256"]), str(link["written"])) for link in content["links"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CatalogueError(f"{path}: this is no anchor file of Wrist. Give the one that `--anchor` wrote.") from None
+    for seq, sha256, written in links:
+        row = connection.execute(
+            text("SELECT chain_sha256 AS sha FROM audit_entry WHERE seq = :seq"), {"seq": seq}
+        ).first()
+        if row is None:
+            yield (
+                "anchor",
+                f"audit_entry row {seq}",
+                f"The anchor of {written} has this link; the chain is shorter now.",
+            )
+            return
+        if row.sha != sha256:
+            yield "anchor", f"audit_entry row {seq}", f"The chain up to here is not the one anchored on {written}."
+            return
+
+
+def write(connection: Connection, path: Path, _ends: Mapping[str, int]) -> None:
+    """Write the anchor, or add the chain's present end to it, by a temporary file: a kill leaves the old one."""
+    last = connection.execute(text("SELECT seq, chain_sha256 FROM audit_entry ORDER BY seq DESC LIMIT 1")).first()
+    if last is None:
+        return
+    links = json.loads(path.read_text(encoding="utf-8"))["links"] if path.exists() else []
+    if not links or links[-1]["seq"] != last.seq:
+        links.append({"seq": last.seq, "chain_sha256": last.chain_sha256, "written": now()})
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps({"wrist_anchor": 1, "links": links}, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise CatalogueError(f"{path}: the anchor can't be written ({error.strerror}).") from None

@@ -1,0 +1,266 @@
+"""What `verify` checks besides the chain: the schema's guards, foreign keys, splits, content hashes, files, orphans."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Connection, Engine, text
+
+from db import leases
+from db.audit.anchor_file import Found
+from db.audit.triggers import postgresql_triggers
+from db.lookups import environment_sha256
+from db.schema import views
+from db.schema.all_tables import AUDITED, METADATA
+
+KEPT = 20
+
+
+def pages(connection: Connection) -> Iterator[Found]:
+    """SQLite's own check of the file's pages. A file that can't be read at all raises CatalogueError."""
+    for row in connection.exec_driver_sql("PRAGMA quick_check(3)").all():
+        if row[0] != "ok":
+            yield "damaged", "the database file", f"SQLite finds damage: {row[0]}."
+
+
+def guards(connection: Connection, dialect: str) -> Iterator[Found]:
+    """Tables, append-only triggers and views that are missing, or not what this code's migrations make."""
+    yield from (_sqlite_guards(connection) if dialect == "sqlite" else _postgresql_guards(connection))
+
+
+def _sqlite_guards(connection: Connection) -> Iterator[Found]:
+    there, wanted = _sqlite_objects(connection), _sqlite_reference()
+    for (kind, name), sql in wanted.items():
+        if (kind, name) not in there:
+            yield f"missing_{kind}", name, f"This {kind} is gone."
+        elif there[kind, name] != sql:
+            yield kind, name, f"This {kind} is not as the migrations made it."
+    for kind, name in sorted(set(there) - set(wanted)):
+        if kind == "trigger":
+            yield kind, name, "This trigger is not one of ours; it may change what is stored."
+
+
+def _sqlite_objects(connection: Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute(text("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")).all()
+    return {(row.type, row.name): " ".join((row.sql or "").split()) for row in rows}
+
+
+@cache
+def _sqlite_reference() -> dict[tuple[str, str], str]:
+    """What a database that was just made holds."""
+    from db.engine import make_engine
+    from db.maintenance.migrate import upgrade
+
+    with TemporaryDirectory() as folder:
+        engine = make_engine(f"sqlite:///{folder}/reference.sqlite")
+        upgrade(engine, Path(folder))
+        with engine.connect() as connection:
+            made = _sqlite_objects(connection)
+        engine.dispose()
+    return made
+
+
+def _postgresql_guards(connection: Connection) -> Iterator[Found]:
+    append_only = ("audit_entry", *AUDITED)
+    tables = set(connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars())
+    rows = connection.execute(
+        text(
+            "SELECT t.tgname AS name, t.tgenabled AS enabled, c.relname AS relation, p.proname AS called, "
+            "p.prosrc AS body, pg_get_triggerdef(t.oid) AS definition FROM pg_trigger t "
+            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal"
+        )
+    ).all()
+    good = {
+        row.name
+        for row in rows
+        if row.enabled == "A"
+        and row.called == "wrist_append_only"
+        and " ".join(row.body.split()) == postgresql_triggers([])[0].split("$$")[1].strip()
+        and " WHEN (" not in row.definition
+    }
+    ours = {f"{table}_{name}" for table in append_only for name in ("no_change", "no_truncate")}
+    for name in sorted(ours - good):
+        yield "trigger", name, "The trigger that keeps rows from being changed was dropped, disabled or altered."
+    for name in sorted({row.name for row in rows} - ours):
+        yield "trigger", name, "This trigger is not one of ours; it may change what is stored."
+    there = set(connection.execute(text("SELECT viewname FROM pg_views WHERE schemaname = 'public'")).scalars())
+    for name in views.VIEWS:
+        if name not in there:
+            yield "missing_view", name, "This view is gone."
+    for table in append_only:
+        if table not in tables:
+            yield "missing_table", table, "This table is gone."
+
+
+def foreign_keys(connection: Connection) -> Iterator[Found]:
+    """Rows that point to nothing. PostgreSQL: only if a constraint was dropped or disabled."""
+    if connection.dialect.name == "sqlite":
+        for row in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(KEPT):
+            yield "foreign_key", f"{row[0]} row {row[1]}", f"It refers to a row of {row[2]} that is not there."
+        return
+    kept = set(
+        connection.execute(
+            text(
+                "SELECT conrelid::regclass::text || ' ' || conname FROM pg_constraint "
+                "WHERE contype = 'f' AND convalidated"
+            )
+        ).scalars()
+    )
+    enabled = connection.execute(
+        text(
+            "SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "WHERE t.tgisinternal AND t.tgenabled = 'D'"
+        )
+    ).scalars()
+    for name in sorted(set(enabled)):
+        yield "foreign_key", name, "Its foreign keys were switched off."
+    for table in METADATA.sorted_tables:
+        wanted = len(table.foreign_key_constraints)
+        if wanted > sum(one.startswith(table.name + " ") for one in kept):
+            yield "foreign_key", table.name, "A foreign key of this table was dropped."
+        for key in table.foreign_key_constraints:
+            pairs = [(item.parent.name, item.column.name) for item in key.elements]
+            other = key.referred_table.name
+            joined = " AND ".join(f"o.{theirs} = t.{ours}" for ours, theirs in pairs)
+            given = " AND ".join(f"t.{ours} IS NOT NULL" for ours, _ in pairs)
+            column = "seq" if table.name == "audit_entry" else next(iter(table.primary_key.columns)).name
+            broken = connection.execute(
+                text(
+                    f"SELECT t.{column} AS id FROM {table.name} t WHERE {given} "
+                    f"AND NOT EXISTS (SELECT 1 FROM {other} o WHERE {joined}) LIMIT 1"
+                )
+            ).first()
+            if broken is not None:
+                yield (
+                    "foreign_key",
+                    f"{table.name} row {broken.id}",
+                    f"It refers to a row of {other} that is not there.",
+                )
+
+
+def split_guard(connection: Connection) -> Iterator[Found]:
+    """Included patients, pictures or confirmed near-duplicates that stand in two splits of one version."""
+    checks = (
+        ("patient", "p.patient_key", "JOIN patient p ON p.id = m.patient_id"),
+        ("pixels", "i.pixel_sha256", "JOIN image i ON i.id = m.image_id"),
+    )
+    for kind, column, join in checks:
+        rows = connection.execute(
+            text(
+                f"SELECT d.dataset_id, {column} AS what, min(m.split) AS one, max(m.split) AS other "
+                f"FROM dataset_member m JOIN dataset_version d ON d.id = m.dataset_version_id {join} "
+                f"WHERE m.included = 1 GROUP BY d.dataset_id, {column} HAVING min(m.split) <> max(m.split)"
+            )
+        ).fetchmany(KEPT)
+        for row in rows:
+            yield "split", f"{row.dataset_id} {kind} {row.what[:19]}", f"It stands in {row.one} and in {row.other}."
+    moved = connection.execute(
+        text(
+            "SELECT d.dataset_id, p.patient_key, p.split AS fixed, m.split FROM dataset_member m "
+            "JOIN dataset_version d ON d.id = m.dataset_version_id JOIN patient p ON p.id = m.patient_id "
+            "WHERE m.split <> p.split"
+        )
+    ).fetchmany(KEPT)
+    for row in moved:
+        yield (
+            "split",
+            f"{row.dataset_id} patient {row.patient_key}",
+            f"Its split is {row.fixed}; here it is {row.split}.",
+        )
+
+
+def content_hashes(connection: Connection) -> Iterator[Found]:
+    """Recipes, environments, ensembles and manifests whose hash is not of their content."""
+    for row in connection.execute(text("SELECT id, recipe_sha256, content FROM recipe")):
+        if hashlib.sha256(row.content.encode()).hexdigest() != row.recipe_sha256:
+            yield "hash", f"recipe row {row.id}", "Its hash is not of its content."
+    for facts in connection.execute(text("SELECT * FROM environment")).mappings():
+        if environment_sha256(dict(facts)) != facts["environment_sha256"]:
+            yield "hash", f"environment row {facts['id']}", "Its hash is not of its content."
+    for version in connection.execute(
+        text("SELECT id, dataset_id, manifest_sha256, label_version FROM dataset_version")
+    ).all():
+        digest = hashlib.sha256(f"label version {version.label_version}\n".encode())
+        rows = connection.execute(
+            text(
+                "SELECT i.image_uid, i.pixel_sha256, s.study_uid, p.patient_key, m.split, m.label, m.included, "
+                "m.excluded_reason FROM dataset_member m JOIN image i ON i.id = m.image_id "
+                "JOIN study s ON s.id = m.study_id JOIN patient p ON p.id = m.patient_id "
+                "WHERE m.dataset_version_id = :id"
+            ),
+            {"id": version.id},
+        ).all()
+        for fields in sorted((list(one) for one in rows), key=lambda one: one[0]):
+            digest.update(json.dumps(fields, separators=(",", ":")).encode() + b"\n")
+        if digest.hexdigest() != version.manifest_sha256:
+            yield "hash", version.dataset_id, "Its members are not those that its manifest's hash is of."
+
+
+def corrections(connection: Connection) -> Iterator[Found]:
+    """Corrections that point elsewhere than to the row that held before them."""
+    for table, same in (
+        ("label", "o.study_id = n.study_id"),
+        (
+            "exclusion",
+            "(o.image_id = n.image_id OR o.study_id = n.study_id OR o.patient_id = n.patient_id)",
+        ),
+        ("promotion", "o.decision IN ('promoted', 'rolled_back')"),
+    ):
+        rows = connection.execute(
+            text(
+                f"SELECT n.id, n.corrects_id FROM {table} n WHERE n.corrects_id IS NOT NULL AND n.corrects_id <> "
+                f"coalesce((SELECT max(o.id) FROM {table} o WHERE {same} AND o.id < n.id), 0) ORDER BY n.id"
+            )
+        ).fetchmany(KEPT)
+        for row in rows:
+            yield "correction", f"{table} row {row.id}", f"It says to correct row {row.corrects_id}, which it can't."
+
+
+CONTENT: tuple[tuple[str, Callable[[Connection], Iterable[Found]]], ...] = (
+    ("foreign keys", foreign_keys),
+    ("split guard", split_guard),
+    ("content hashes", content_hashes),
+    ("corrections", corrections),
+)
+
+
+def stored_files(connection: Connection, home: Path) -> Iterator[tuple[Path, str, str]]:
+    """(file, its stored SHA-256, what refers to it): models, explanations, reports."""
+    for row in connection.execute(
+        text(
+            "SELECT model_version_id, artifact_sha256 FROM model_version WHERE training_run_id IS NOT NULL ORDER BY id"
+        )
+    ):
+        yield home / "models" / f"{row[1]}.keras", row[1], row[0]
+    for table, column in (("explanation", "explanation_id"), ("report", "report_id")):
+        for row in connection.execute(text(f"SELECT {column}, path, file_sha256 FROM {table} ORDER BY id")):
+            yield home / row[1], row[2], row[0]
+
+
+def file_hash(path: Path, sha256: str, where: str) -> Iterator[Found]:
+    """A file that is gone or has other content."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        yield "file", where, f"{path}: can't be read ({error.strerror}); its hash was {sha256[:12]}…."
+        return
+    if digest.hexdigest() != sha256:
+        yield "file", where, f"{path}: its content is not what was stored (hash {sha256[:12]}…)."
+
+
+def orphans(engine: Engine, older_than_seconds: float) -> Iterator[Found]:
+    """Runs without an end and without a sign of life."""
+    for run in leases.unfinished(engine, older_than_seconds):
+        yield (
+            "orphan",
+            run.run_id,
+            f"This {run.kind} began {run.since} and was never ended: `wrist status` says what to do.",
+        )

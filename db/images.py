@@ -1,0 +1,112 @@
+"""Images: what the catalogue keeps of each file or DICOM frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from db.audit.chain import append
+from db.engine import writing
+from db.ingest_runs import ingest_run_row
+from db.known_files import Outcome, remember_files
+from db.lookups import among, row_ids
+from db.studies import add_studies
+from wrist_model.records import ImageRecord, Provenance
+
+_AS_THEY_ARE = (
+    *("image_uid", "path", "format", "frame", "file_sha256", "file_size", "pixel_sha256", "rows", "columns"),
+    *("photometric", "view", "sex", "age", "manufacturer_key", "perceptual_hash", "mean_intensity"),
+)
+
+_FLAGS = ("inverted", "multi_view", "hardware", "burned_in")
+
+
+def add_images(
+    engine: Engine, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
+) -> dict[str, Outcome]:
+    """Catalogue images with their patients, studies and first labels; image_uid → outcome. One transaction.
+
+    unchanged: catalogued with the same file hash (a moved data set's new place is kept), or a copy of a DICOM instance
+    that its study has. changed: the file under the same root has other content; the row stays. taken: another file
+    under another root already has this image_uid. A patient known already keeps its split, a study its label.
+    """
+    if not records:
+        return {}
+    with writing(engine) as connection:
+        run, by = ingest_run_row(connection, ingest_run_id, by)
+        known = _known_images(connection, [record.image_uid for record in records])
+        instances = _known_instances(connection, records)
+        outcomes: dict[str, Outcome] = {}
+        fresh: list[ImageRecord] = []
+        places: list[ImageRecord] = []
+        for record in records:
+            if record.image_uid in outcomes:
+                continue
+            stored = known.get(record.image_uid)
+            if stored is None and record.format == "dicom":
+                first = instances.setdefault((record.study_uid, record.file_sha256, record.frame), record.image_uid)
+                if first != record.image_uid:
+                    outcomes[record.image_uid] = "unchanged"
+                    places.append(replace(record, image_uid=first))
+                    continue
+            if stored is None:
+                outcomes[record.image_uid] = "new"
+                fresh.append(record)
+            elif stored[0] == record.file_sha256:
+                outcomes[record.image_uid] = "unchanged"
+            else:
+                outcomes[record.image_uid] = "changed" if stored[1] == record.root else "taken"
+            if outcomes[record.image_uid] in ("new", "unchanged"):
+                places.append(record)
+        studies = add_studies(connection, records, outcomes, by)
+        if fresh:
+            append(connection, "image", [_image_row(record, run, *studies[record.study_uid]) for record in fresh], by)
+        _place(connection, places)
+    return outcomes
+
+
+def _known_images(connection: Connection, image_uids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    sql = (
+        "SELECT i.image_uid, i.file_sha256, l.root FROM image i LEFT JOIN image_location l ON l.image_id = i.id "
+        "WHERE i.image_uid IN :values"
+    )
+    return {row[0]: (row[1], row[2]) for row in among(connection, sql, image_uids)}
+
+
+def _known_instances(connection: Connection, records: Sequence[ImageRecord]) -> dict[tuple[str, str, int], str]:
+    """(study_uid, file hash, frame) → image_uid, for the DICOM frames that the records' studies have."""
+    sql = (
+        "SELECT s.study_uid, i.file_sha256, i.frame, i.image_uid FROM image i JOIN study s ON s.id = i.study_id "
+        "WHERE i.format = 'dicom' AND s.study_uid IN :values"
+    )
+    studies = {record.study_uid for record in records if record.format == "dicom"}
+    return {(row[0], row[1], row[2]): row[3] for row in among(connection, sql, studies)} if studies else {}
+
+
+def _image_row(record: ImageRecord, run: int, study: int, patient: int) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(record, name) for name in _AS_THEY_ARE}
+    for name in _FLAGS:
+        value = getattr(record, name)
+        row[name] = None if value is None else int(value)
+    row["decode_steps"] = json.dumps(list(record.decode_steps))
+    row["extra"] = json.dumps([list(pair) for pair in record.extra])
+    return {**row, "study_id": study, "patient_id": patient, "ingest_run_id": run}
+
+
+def _place(connection: Connection, records: Sequence[ImageRecord]) -> None:
+    """Remember where images lie now."""
+    ids = row_ids(connection, "image", "image_uid", [record.image_uid for record in records])
+    rows = [(ids[record.image_uid], record.root, record.path) for record in records]
+    if rows:
+        connection.execute(
+            text(
+                "INSERT INTO image_location (image_id, root, path) VALUES (:image, :root, :path) "
+                "ON CONFLICT (image_id) DO UPDATE SET root = excluded.root, path = excluded.path"
+            ),
+            [{"image": image, "root": root, "path": path} for image, root, path in rows],
+        )
+    remember_files(connection, [(record, None) for record in records])

@@ -1,0 +1,135 @@
+"""Model versions: networks and ensembles, their operating points, and whose images they were trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, Engine
+
+from db.audit.chain import append
+from db.engine import reading, writing
+from db.lookups import every, one, row_id, row_ids
+from wrist_model.errors import CatalogueError, DataError
+from wrist_model.records import ENSEMBLE, OperatingPoint, Provenance
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """members: the model version ids of an ensemble; role: champion, challenger, retired or rejected."""
+
+    model_version_id: str
+    architecture: str
+    training_run_id: str | None
+    artifact_sha256: str
+    members: tuple[str, ...]
+    role: str
+    recipe_sha256: str | None
+    created_at: str
+
+
+def add_ensemble(engine: Engine, model_version_ids: Sequence[str], by: Provenance) -> str:
+    """The model version whose probability is the mean of these; the same members give the same id."""
+    with writing(engine) as connection:
+        ids = row_ids(connection, "model_version", "model_version_id", model_version_ids)
+        if len(ids) < 2 or len(ids) != len(model_version_ids):
+            raise DataError(f"An ensemble needs at least two different stored models; got {list(model_version_ids)}.")
+        members = sorted(ids)
+        hashes = [
+            one(connection, "SELECT artifact_sha256 AS sha FROM model_version WHERE id = :id", id=ids[member]).sha
+            for member in members
+        ]
+        name = "mv-" + hashlib.sha256("\n".join(members).encode()).hexdigest()[:12]
+        if one(connection, "SELECT id FROM model_version WHERE model_version_id = :name", name=name):
+            return name
+        row = {
+            "model_version_id": name,
+            "architecture": ENSEMBLE,
+            "training_run_id": None,
+            "artifact_sha256": hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
+        }
+        number = append(connection, "model_version", [row], by)
+        rows = [{"model_version_id": number, "member_id": ids[member]} for member in members]
+        append(connection, "model_member", rows, by)
+    return name
+
+
+def add_operating_points(
+    engine: Engine, model_version_id: str, points: Sequence[OperatingPoint], by: Provenance
+) -> None:
+    """Lock a model's operating points. The same again: nothing. Raises CatalogueError for others: they are locked."""
+    with writing(engine) as connection:
+        model_id = row_id(connection, "model_version", "model_version_id", model_version_id)
+        stored = _points(connection, model_version_id)
+        if stored:
+            if sorted(stored, key=repr) != sorted(points, key=repr):
+                raise CatalogueError(
+                    f"The operating points of {model_version_id} are locked since it was evaluated. "
+                    "Train a new version to fix others."
+                )
+            return
+        if not points:
+            raise DataError(f"No operating points given for {model_version_id}.")
+        append(connection, "operating_point", [{"model_version_id": model_id, **asdict(point)} for point in points], by)
+
+
+def operating_points(engine: Engine, model_version_id: str) -> tuple[OperatingPoint, ...]:
+    """The locked operating points, in the order in which they were stored; empty before that."""
+    with reading(engine) as connection:
+        return _points(connection, model_version_id)
+
+
+def model(engine: Engine, name: str | None = None) -> ModelVersion:
+    """A model version by its id, `champion`, `challenger` (the newest), an architecture (its newest); None: champion.
+
+    Raises DataError when there is none.
+    """
+    known = models(engine)
+    wanted = name or "champion"
+    found = [one_ for one_ in known if wanted in (one_.model_version_id, one_.role, one_.architecture)]
+    if not found:
+        listed = 'wrist sql "select model_version_id, architecture, role from model_versions"'
+        raise DataError(f"No model {wanted!r}. `{listed}` lists those that are stored; `wrist retrain` trains one.")
+    return found[-1]
+
+
+def models(engine: Engine) -> tuple[ModelVersion, ...]:
+    """All model versions, oldest first."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT v.model_version_id, v.architecture, v.training_run_id, v.artifact_sha256, v.members, v.role, "
+            "t.recipe_sha256, v.created_at FROM model_versions v JOIN model_version m "
+            "ON m.model_version_id = v.model_version_id "
+            "LEFT JOIN training_runs t ON t.training_run_id = v.training_run_id ORDER BY m.id",
+        )
+    return tuple(
+        ModelVersion(row[0], row[1], row[2], row[3], tuple((row[4] or "").split(",")) if row[4] else (), *row[5:])
+        for row in rows
+    )
+
+
+def trained_patients(engine: Engine, model_version_id: str) -> set[str]:
+    """The train and validation patients of a model and of its members: those it must not be tested on."""
+    with reading(engine) as connection:
+        number = row_id(connection, "model_version", "model_version_id", model_version_id)
+        rows = every(
+            connection,
+            "SELECT DISTINCT p.patient_key FROM model_version m JOIN training_run t ON t.id = m.training_run_id "
+            "JOIN dataset_member d ON d.dataset_version_id = t.dataset_version_id AND d.included = 1 "
+            "AND d.split <> 'test' JOIN patient p ON p.id = d.patient_id WHERE m.id = :id "
+            "OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :id)",
+            id=number,
+        )
+    return {row.patient_key for row in rows}
+
+
+def _points(connection: Connection, model_version_id: str) -> tuple[OperatingPoint, ...]:
+    rows = every(
+        connection,
+        "SELECT o.level, o.name, o.threshold, o.target, o.slope, o.intercept, o.serving FROM operating_point o "
+        "JOIN model_version m ON m.id = o.model_version_id WHERE m.model_version_id = :model ORDER BY o.id",
+        model=model_version_id,
+    )
+    return tuple(OperatingPoint(*(*row[:6], bool(row[6]))) for row in rows)

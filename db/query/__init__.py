@@ -1,0 +1,1 @@
+"""The catalogue as its readers see it: read-only SQL, documented queries, Datasette."""

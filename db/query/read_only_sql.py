@@ -1,0 +1,195 @@
+"""Read-only SQL for people: what `wrist sql` runs. Needs neither SQLAlchemy nor Alembic when the schema is current.
+
+SQLite: a connection opened read-only and an authorizer that allows reading alone. PostgreSQL: one statement in a
+read-only transaction, through a cursor that takes only queries.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from db.engine import HEAD, explain, open_catalogue, refuse_newer
+from db.home import database_url, sqlite_file
+from db.home import home as default_home
+from wrist_model.errors import CatalogueError, UsageError
+
+_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+_LOOKS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A query's answer; truncated says that max_rows cut it."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    truncated: bool = False
+
+
+def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, max_rows: int | None = None) -> Rows:
+    """Run one reading statement and return all its rows (at most max_rows).
+
+    Raises UsageError (exit status 2) for SQL with an error, a write or more than one statement, CatalogueError for a
+    database that can't be read or when limit_seconds pass.
+    """
+    if not sql.strip().rstrip(";").strip():
+        raise UsageError('Nothing to run: give a query, such as wrist sql "select count(*) from studies".')
+    home = (home or default_home()).absolute()
+    url = database_url(home)
+    file = sqlite_file(url)
+    if file is None:
+        return _postgresql(sql, url, home, limit_seconds, max_rows)
+    if not file.exists() or _sqlite_revision(file) != HEAD:
+        open_catalogue(home).dispose()
+    return _sqlite(sql, file, limit_seconds, max_rows)
+
+
+def write(rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | None = None) -> str:
+    """The rows as CSV or JSON text (also written to `path`, when given), or as a Parquet file at `path`."""
+    if format == "parquet":
+        if path is None:
+            raise UsageError("Parquet is not text: say where to write it, --output FILE.parquet.")
+        import pyarrow
+        import pyarrow.parquet
+
+        columns = [pyarrow.array([row[n] for row in rows.rows]) for n in range(len(rows.columns))]
+        pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=list(rows.columns)), path)
+        return str(path)
+    if format == "json":
+        made = (
+            json.dumps([dict(zip(rows.columns, row, strict=True)) for row in rows.rows], indent=1, default=str) + "\n"
+        )
+    else:
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(rows.columns)
+        writer.writerows(rows.rows)
+        made = stream.getvalue()
+    if path is not None:
+        path.write_text(made, encoding="utf-8")
+    return made
+
+
+def _open_read_only(file: Path) -> sqlite3.Connection:
+    address = f"{file.absolute().as_uri()}?mode=ro"
+    if not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists():
+        address += "&immutable=1"  # on a read-only medium SQLite can't make the files that WAL needs
+    return sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
+
+
+def _sqlite_revision(file: Path) -> str | None:
+    try:
+        connection = _open_read_only(file)
+        try:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            return None
+        raise explain(str(error), str(file)) from None
+    revision = found[0] if found else None
+    refuse_newer(revision)
+    return revision
+
+
+def _sqlite(sql: str, file: Path, limit_seconds: float, max_rows: int | None) -> Rows:
+    connection = _open_read_only(file)
+    deadline = time.monotonic() + limit_seconds
+    try:
+        connection.execute("PRAGMA query_only = ON").close()
+        connection.set_authorizer(_allow)
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        cursor = connection.execute(sql)
+        if cursor.description is None:
+            raise UsageError("wrist sql reads only: that statement has no rows to show.")
+        return _fetch(tuple(column[0] for column in cursor.description), cursor, max_rows)
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _plain(str(error), str(file), limit_seconds) from None
+    finally:
+        connection.close()
+
+
+def _allow(action: int, first: str | None, second: str | None, _database: str | None, _source: str | None) -> int:
+    """SQLite's authorizer: reading alone, and those pragmas that describe the schema."""
+    if action in _READS and second != "load_extension":
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_PRAGMA and first in _LOOKS:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: int | None) -> Rows:
+    import psycopg
+
+    address = "postgresql://" + url.partition("://")[2]
+    place = "PostgreSQL"
+    try:
+        with psycopg.connect(address, connect_timeout=10) as connection:
+            try:
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            except psycopg.errors.UndefinedTable:
+                row = None
+            except psycopg.errors.InsufficientPrivilege:  # a reader, who may look at the views alone
+                row = (HEAD,)
+            connection.rollback()
+            revision = row[0] if row else None
+            refuse_newer(revision)
+            if revision != HEAD:
+                open_catalogue(home).dispose()
+            connection.read_only = True
+            connection.adapters.register_loader("numeric", _number_loader())
+            connection.execute(f"SET LOCAL statement_timeout = {int(limit_seconds * 1000)}")
+            if re.match(r"\s*(explain|show)\b", sql, re.IGNORECASE):
+                shown = connection.execute(sql.strip().rstrip(";"), prepare=True)
+                return _fetch(tuple(column.name for column in shown.description or ()), shown, max_rows)
+            with connection.cursor(name="wrist_sql") as cursor:  # DECLARE … CURSOR FOR takes one query, nothing else
+                cursor.execute(sql.strip().rstrip(";"))
+                return _fetch(tuple(column.name for column in cursor.description or ()), cursor, max_rows)
+    except psycopg.Error as error:
+        raise _plain(str(error), place, limit_seconds) from None
+
+
+def _number_loader() -> Any:
+    """PostgreSQL's numeric (what avg and sum give) as the int or float that SQLite would give."""
+    from psycopg.adapt import Loader
+
+    class Number(Loader):
+        def load(self, data: Any) -> float:
+            text = bytes(data).decode()
+            return int(text) if text.lstrip("-").isdigit() else float(text)
+
+    return Number
+
+
+def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None) -> Rows:
+    if max_rows is None:
+        return Rows(columns, [tuple(row) for row in cursor.fetchall()])
+    rows = [tuple(row) for row in cursor.fetchmany(max_rows + 1)]
+    return Rows(columns, rows[:max_rows], len(rows) > max_rows)
+
+
+def _plain(message: str, place: str, limit_seconds: float) -> Exception:
+    first = message.strip().splitlines()[0] if message.strip() else "no message"
+    low = first.lower()
+    if low == "interrupted" or "statement timeout" in low:
+        return CatalogueError(f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--seconds).")
+    if any(sign in low for sign in ("not authorized", "prohibited", "cannot modify", "readonly", "read-only")):
+        return UsageError(
+            f"wrist sql reads only: {first}. Corrections are made with `wrist relabel` and `wrist exclude`."
+        )
+    if "one statement" in low or "multiple commands" in low:
+        return UsageError("One statement at a time, please.")
+    for sign in ("malformed", "not a database", "unable to open", "locked", "disk i/o", "connection"):
+        if sign in low:
+            return explain(first, place)
+    return UsageError(f"SQL: {first}. The views and their columns are in docs/sql.md.")

@@ -1,0 +1,1 @@
+"""Tables and views, by area. No query stands here."""

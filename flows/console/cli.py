@@ -1,0 +1,115 @@
+"""The console script `wrist`. Commands stand in flows/console; each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import typer
+
+from flows.console import (
+    database,
+    evidence_commands,
+    ingest_commands,
+    output,
+    serving_commands,
+    sql,
+    status,
+    training_commands,
+    up,
+    verify,
+)
+from wrist_model.errors import WristError
+
+app = typer.Typer(
+    name="wrist",
+    help="Retrain wrist-radiograph models, and audit every number they claim.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (
+    training_commands,
+    ingest_commands,
+    evidence_commands,
+    serving_commands,
+    sql,
+    status,
+    verify,
+    up,
+    database,
+):
+    module.add_to(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"wrist {version('wrist')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks and all of Prefect's log."),
+    version: bool = typer.Option(
+        False, "--version", help="Say which version this is.", callback=_version, is_eager=True
+    ),
+) -> None:
+    output.DEBUG = debug
+
+
+def main() -> None:
+    """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    if debug:  # accepted anywhere
+        arguments = ["--debug", *(word for word in arguments if word != "--debug")]
+    try:
+        ended = app(arguments, standalone_mode=False)
+        sys.exit(ended if isinstance(ended, int) else 0)
+    except typer.Abort:
+        _fail("Stopped.", 1)
+    except WristError as error:
+        if debug:
+            traceback.print_exc()
+        _fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _fail("Stopped. Run the same command again to go on where it was.", 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # of the command line's parser, which typer brings with it
+            if not error.format_message():  # no command at all: the help was shown
+                sys.exit(2)
+            _fail(_usage(error), 2)
+        if debug:
+            raise
+        text = " ".join(str(error).split())
+        _fail(f"{type(error).__name__}: {text[:400]} (wrist --debug … shows where)", 1)
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the command line, naming the option or argument, and where help is."""
+    parameter = getattr(error, "param", None)
+    name = str(getattr(parameter, "name", None) or "").upper()
+    options = [option for option in getattr(parameter, "opts", ()) if option.startswith("-")]
+    message = " ".join(str(error.format_message()).split()).rstrip(".")
+    where = options[0] if options else name
+    if where and where not in message:
+        message = f"{where}: {message[0].lower()}{message[1:]}"
+    context = getattr(error, "ctx", None)
+    return f"{message}. `{context.command_path if context else 'wrist'} --help` says what there is."
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"wrist: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Commands that measure and show: evaluate, explain, explain-prediction, report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.console.options import Dataset, Json, Models, RecipeFile
+from flows.console.output import show
+from flows.console.session import check, prefect
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (evaluate, explain, report):
+        app.command()(command)
+    app.command("explain-prediction")(explain_prediction)
+
+
+def evaluate(
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Derive stored metrics again; change nothing.")
+    ] = False,
+    show_leak: Annotated[bool, typer.Option("--show-leak", help="Train once the leaky way, for show.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Predict, lock operating points on validation, score test, store predictions and metrics."""
+    if recompute:
+        return _recompute(as_json)
+    check(recipe, model)
+    with prefect():
+        from flows.evaluate import evaluate as flow
+
+        found = flow(dataset, recipe, model)
+        if show_leak:
+            from flows.show_leak import show as leak
+            from tasks.leak_demonstration import sentence
+
+            leaks = leak(found, recipe, model)
+            return show({"evaluations": found, "leak": leaks}, as_json, lambda: print("\n".join(map(sentence, leaks))))
+    return show({"evaluations": found}, as_json, lambda: print("\n".join(found)))
+
+
+def _recompute(as_json: bool) -> None:
+    from tasks.recompute import recomputed
+
+    found = recomputed()
+    differences = [str(difference) for one in found for difference in one.differences]
+    lines = [f"{one.evaluation_id} {one.architecture}: {one.n_metrics} metrics derived again" for one in found]
+    lines += differences[:20] or ["no difference"]
+    counts = {one.evaluation_id: one.n_metrics for one in found}
+    show({"metrics": counts, "differences": differences}, as_json, lambda: print("\n".join(lines)))
+    if differences:
+        raise typer.Exit(1)
+
+
+def explain(recipe: RecipeFile = "report", as_json: Json = False) -> None:
+    """Make Grad-CAM maps for the gallery of the newest evaluations."""
+    check(recipe)
+    with prefect():
+        from flows.explain import explain as flow
+
+        made = flow(None, recipe)
+    show({"maps": made}, as_json, lambda: print(f"{made} maps"))
+
+
+def report(as_json: Json = False) -> None:
+    """Write the HTML report of the newest evaluations."""
+    with prefect():
+        from flows.report import report as flow
+
+        path = flow()
+    show({"report": path}, as_json, lambda: print(path))
+
+
+def explain_prediction(
+    prediction: Annotated[str, typer.Argument(metavar="ID", help="ip-… or sp-…, as prediction_id in the views.")],
+    as_json: Json = False,
+) -> None:
+    """Where a prediction comes from: model, training, weights, recipe, data, files, code, libraries, machine."""
+    from db.engine import open_catalogue
+    from db.lineage import explain_prediction as explain
+    from db.lineage import lines
+
+    found = explain(open_catalogue(existing=True), prediction)
+    show(found, as_json, lambda: print("\n".join(lines(found))))

@@ -1,0 +1,137 @@
+"""Commands on the catalogue's content: ingest, split, exclude, relabel, locate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
+from flows.console.output import counted, show
+from flows.console.session import check, prefect
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (ingest, split, exclude, relabel, locate):
+        app.command()(command)
+
+
+def ingest(
+    paths: Paths = None,
+    labels: Labels = None,
+    source: Source = None,
+    body_part: BodyPart = "WRIST",
+    jobs: Jobs = None,
+    max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
+    cluster: Cluster = None,
+    remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
+    check("report", paths=paths, roots=True)
+    with prefect():
+        from db.home import home
+        from flows.ingest import ingest as flow
+        from tasks.ingest import places
+        from tasks.remembered_roots import Root
+        from tasks.remembered_roots import remember as note
+        from wrist_model.sources.plan import absolute
+
+        counts = flow(paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster)
+        for place in places(paths, labels, source, body_part) if remember and paths else ():
+            file = str(absolute(place.labels)) if place.labels else None
+            note(home(), Root(str(absolute(place.path)), file, place.source, place.body_part))
+    show(counts, as_json, lambda: _tell_counts(counts))
+
+
+def _tell_counts(counts: dict[str, Any]) -> None:
+    parts = [f"{number} {name}" for name, number in counts.items() if name not in ("seen", "reasons") and number]
+    print(f"{counted(counts['seen'], 'file')} seen: {', '.join(parts) or 'nothing'}")
+    _tell_quarantined(counts)
+
+
+def _tell_quarantined(counts: dict[str, Any]) -> None:
+    for reason, number in sorted(counts["reasons"].items()):
+        print(f"  quarantined as {reason}: {number}")
+    if counts["reasons"]:
+        print('  which, and why: wrist sql "select path, reason from quarantined_files order by quarantined_at desc"')
+
+
+def split(
+    freeze: Annotated[bool, typer.Option("--freeze", help="Freeze a data-set version.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the patient-level split and the guard's findings; freeze a data-set version."""
+    from tasks.split_preview import look
+
+    found = look()
+    if freeze:
+        with prefect():
+            from flows.freeze import freeze as flow
+
+            found["dataset_id"] = flow()
+
+    def tell() -> None:
+        print(f"{'split':<12}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
+        for row in found["splits"]:
+            share = f"{row['positive_images']} ({row['positive_share']:.0%})" if row["images"] else "0"
+            print(f"{row['split']:<12}{row['patients']:>9}{row['studies']:>9}{row['images']:>9}{share:>17}")
+        for reason, number in found["left_out"].items():
+            print(f"left out: {number} images: {reason}")
+        print(f"guard: {found['guard']}")
+        for link in found["kept_apart"][:20]:
+            what, splits = link["kind"].replace("_", " "), " and ".join(link["splits"])
+            print(f"kept apart ({what}, {splits}): {' '.join(link['images'])}")
+        if "dataset_id" in found:
+            print(f"frozen: {found['dataset_id']}")
+
+    show(found, as_json, tell)
+
+
+def locate(
+    target: Annotated[str, typer.Argument(metavar="ID", help="An image's id (im-…) or a stored path (pa-…).")],
+    folder: Annotated[Path, typer.Argument(help="The folder that was ingested.")],
+    as_json: Json = False,
+) -> None:
+    """The file behind a catalogued or quarantined id, found again by walking its folder."""
+    from tasks.locate import locate as find
+
+    found = str(find(target, folder))
+    show({"file": found}, as_json, lambda: print(found))
+
+
+def relabel(
+    file: Annotated[Path, typer.Argument(help="Corrected study paths, one a line, or a CSV with labels.")],
+    as_json: Json = False,
+) -> None:
+    """Store a new label version; the old labels stay."""
+    from tasks.relabel import relabel as change
+
+    found = change(file)
+    show(
+        found,
+        as_json,
+        lambda: print(
+            f"Label version {found['label_version']}: {counted(found['n_changed'], 'study', 'studies')} changed."
+        ),
+    )
+
+
+def exclude(
+    target: Annotated[str, typer.Argument(metavar="ID", help="im-…, st-… or pt-….")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the record.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Take it in again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Leave an image, a study or a patient out of later data-set versions."""
+    from dataclasses import asdict
+
+    from db import labels
+    from db.engine import open_catalogue
+    from tasks.runtime.provenance import provenance
+
+    done = labels.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
+    word = "taken in again" if undo else "left out of later data-set versions"
+    show(asdict(done), as_json, lambda: print(f"{done.target}: {counted(done.n_images, 'image')} {word}."))

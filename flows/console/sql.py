@@ -1,0 +1,78 @@
+"""Command `sql`: read-only SQL on the catalogue, as a table, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.console.options import Json
+from flows.console.output import say, say_if_new
+from wrist_model.errors import UsageError
+
+TABLE_ROWS = 10_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(sql)
+
+
+class Format(StrEnum):
+    """How `wrist sql` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT on the views; see docs/sql.md.")],
+    format: Annotated[Format | None, typer.Option("--format", help="Default: table, or by --output's ending.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
+    limit: Annotated[float, typer.Option("--seconds", min=0.1, help="Give up after so long.")] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Run read-only SQL on the catalogue."""
+    from db.query import read_only_sql as reader
+
+    say_if_new()
+    ending = output.suffix.removeprefix(".").lower() if output else ""
+    chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
+    rows = reader.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
+    try:
+        if chosen is Format.table:
+            text = table(rows.columns, rows.rows) + "\n"
+            if output is not None:
+                output.write_text(text, encoding="utf-8")
+        else:
+            text = reader.write(rows, chosen.value, output)  # type: ignore[arg-type]
+    except OSError as error:
+        raise UsageError(f"{output}: can't be written ({error.strerror or error}). Give another file.") from None
+    if output is None:
+        sys.stdout.write(text)
+    if rows.truncated:
+        say(f"Only the first {TABLE_ROWS} rows: `--format csv` or `--output FILE.csv` gives all.")
+    if not rows.rows:
+        say("0 rows.")
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """Rows as aligned text: numbers to the right, nothing as an empty cell."""
+    cells = [["" if value is None else _cell(value) for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[n]) for row in cells)]) for n, name in enumerate(columns)]
+    right = [bool(rows) and all(isinstance(row[n], int | float | None) for row in rows) for n in range(len(columns))]
+
+    def line(values: list[str] | tuple[str, ...]) -> str:
+        aligned = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join([line(columns), line(["─" * width for width in widths]), *map(line, cells)])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())

@@ -1,0 +1,116 @@
+"""Commands that train: demo, retrain, train, tune."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.console.options import BodyPart, Dataset, Jobs, Json, Labels, Models, Paths, RecipeFile, Source
+from flows.console.output import say, show
+from flows.console.session import check, prefect
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (demo, retrain, train, tune):
+        app.command()(command)
+
+
+def retrain(
+    paths: Paths = None,
+    labels: Labels = None,
+    source: Source = None,
+    body_part: BodyPart = "WRIST",
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """The whole job: ingest, freeze, train both, evaluate, gate, report. Run again, it goes on where it was."""
+    check(recipe, model, paths, roots=True)
+    with prefect():
+        from flows.retrain import retrain as flow
+
+        result = flow(paths, labels, source, body_part, recipe, model, jobs)
+    show(result, as_json, lambda: _tell_retrained(result))
+
+
+def _tell_retrained(result: dict[str, Any]) -> None:
+    from db.engine import open_catalogue
+    from db.home import home
+    from tasks.headline_metrics import headlines
+
+    print(f"\nData set {result['dataset_id']}; gate: {result['decision']}.")
+    print(f"{'study level, test split':<26}{'AUC':>22}{'sensitivity':>22}{'specificity':>22}")
+    for row in headlines(open_catalogue(), result["evaluations"]):
+        cells = "".join(f"{row[name]:>22}" for name in ("roc_auc", "sensitivity", "specificity"))
+        print(f"{row['architecture']:<26}{cells}")
+    print(f"Report:    {result['report']}")
+    print(f"Catalogue: {home() / 'catalogue.sqlite'}")
+
+
+def train(
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe's networks on a frozen data-set version; a new one is frozen when none is named."""
+    check(recipe, model)
+    with prefect():
+        from flows.train import train as flow
+
+        versions = flow(dataset, recipe, model, tensorboard)
+    show({"model_versions": versions}, as_json, lambda: print("\n".join(versions)))
+
+
+def tune(
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="How many; default: the recipe's.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="How many trials run at once.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Search learning rate, batch size, dropout, dense units and views on validation; write the best recipe."""
+    check(recipe, model)
+    with prefect():
+        from flows.tune import tune as flow
+
+        found = flow(dataset, recipe, model, trials, jobs)
+    show(found, as_json, lambda: print("\n".join(f"{key}: {value}" for key, value in found.items())))
+
+
+def demo(as_json: Json = False) -> None:
+    """Make synthetic radiographs, run the whole retraining flow on them, and say where everything is."""
+    from db.home import home
+    from wrist_model.synthetic import dataset
+
+    folder = home() / "demo-data"
+    say("Wrist demo: synthetic radiographs, networks trained from scratch. What it shows is the pipeline, not wrists.")
+    made = dataset.write(folder)
+    paths, labels = [str(made.mura), str(made.dicom)], ["", str(made.labels)]
+    with prefect():
+        from flows.retrain import retrain as flow
+
+        result = flow(paths, labels, "synthetic", "WRIST", "demo")
+    show(result, as_json, lambda: _tell_demo(result))
+
+
+def _tell_demo(result: dict[str, Any]) -> None:
+    _tell_retrained(result)
+    print("\nThree queries to try:")
+    for sql in QUERIES:
+        print(f'  .venv/bin/wrist sql "{sql}"')
+    print("\nNext: .venv/bin/wrist up   (the run's history in the Prefect UI)")
+    print("These radiographs are synthetic and the networks began from random weights: no figure here is about wrists.")
+
+
+QUERIES = (
+    "select label, split, count(*) as studies from studies group by label, split",
+    "select architecture, level, value, ci_low, ci_high from evaluation_metrics "
+    "where metric = 'roc_auc' and split = 'test' and subgroup = 'all'",
+    "select reason_code, count(*) as files from quarantined_files group by reason_code",
+)

@@ -1,0 +1,204 @@
+"""Command `up`: a Prefect server with its UI, the deployments of prefect.yaml and a worker, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from flows.console.output import say, say_if_new
+
+POOL = "wrist"
+CHECK_SECONDS = 2.0
+RECOVERY_SECONDS = 15.0
+POOL_SECONDS = 90
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(up)
+
+
+def up(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where the UI listens on 127.0.0.1.")] = 4200,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="How many worker processes.")] = 1,
+) -> None:
+    """Prefect server with UI, the deployments of prefect.yaml, and a worker, until Ctrl-C."""
+    from db.engine import open_catalogue
+    from db.home import home
+    from flows.host.server import prefect_settings, running
+
+    say_if_new()
+    open_catalogue().dispose()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
+        signal.signal(number, _stop)
+    here = home()
+    with prefect_settings(here), running(here, say=say, port=port) as url:
+        _serve(here, url, workers)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _serve(home: Path, url: str, workers: int) -> None:
+    from uuid import UUID
+
+    from flows.host.crash_recovery import end_crashed_runs
+    from flows.host.server import running
+
+    without_process: dict[UUID, float] = {}
+    with _workers(home, url, workers) as pool:
+        _await_pool(url, pool)
+        deploy(home, url)
+        _tell(home, url)
+        checked = 0.0
+        try:
+            while True:
+                time.sleep(CHECK_SECONDS)
+                pool.restart_ended()
+                if not _healthy(url):
+                    say("The Prefect server has ended; starting it again …")
+                    with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
+                        say("… it answers again.")
+                if time.monotonic() - checked > RECOVERY_SECONDS:
+                    for line in _or_why_not("look after crashed runs", lambda: end_crashed_runs(url, without_process)):
+                        say(line)
+                    checked = time.monotonic()
+        except KeyboardInterrupt:
+            say("Stopping the worker and the server …")
+
+
+def _or_why_not(aim: str, read: Callable[[], list[str]]) -> list[str]:
+    """The lines that `read` gives, or one that says why it failed: a busy server must not end `wrist up`."""
+    from wrist_model.errors import WristError
+
+    try:
+        return read()
+    except (WristError, OSError) as error:
+        return [f"Could not {aim} just now: {error}"]
+
+
+def _healthy(url: str) -> bool:
+    """Whether the server answers; one that is busy is given half a minute."""
+    from flows.host.prefect_api import answers
+
+    return any(answers(url, 10) for _ in range(3))
+
+
+class Workers:
+    """Worker processes of this command; one that died is started again."""
+
+    def __init__(self, home: Path, url: str, count: int) -> None:
+        self.home, self.url, self.log = home, url, home / "prefect" / "worker.log"
+        self.processes = [self._start() for _ in range(count)]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        from flows.host.server import environment
+
+        with self.log.open("ab") as sink:
+            return subprocess.Popen(
+                [sys.executable, "-m", "flows.host.child_process", "parent", str(os.getpid())]
+                + ["--", "worker", "start", "--pool", POOL, "--type", "process"],
+                env={**os.environ, **environment(self.home), "PREFECT_API_URL": self.url},
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+
+    def restart_ended(self) -> None:
+        """Start those again that have ended."""
+        for number, process in enumerate(self.processes):
+            if process.poll() is not None:
+                say(f"A worker ended (status {process.returncode}; {self.log} says why); starting another …")
+                self.processes[number] = self._start()
+
+    def stop(self) -> None:
+        """Ask all to end, and make those end that don't within 20 s."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        end = time.monotonic() + 20
+        for process in self.processes:
+            try:
+                process.wait(max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _workers(home: Path, url: str, count: int) -> Iterator[Workers]:
+    pool = Workers(home, url, count)
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+def _await_pool(url: str, pool: Workers) -> None:
+    """The first worker makes the work pool, with the right template for its type."""
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.host.prefect_api import connected
+    from wrist_model.errors import CatalogueError
+
+    end = time.monotonic() + POOL_SECONDS
+    while time.monotonic() < end:
+        try:
+            with connected(url) as client:
+                client.read_work_pool(POOL)
+            return
+        except (ObjectNotFound, CatalogueError):  # no pool yet, or a server too busy to answer in time
+            pool.restart_ended()
+            time.sleep(0.5)
+    raise CatalogueError(f"No worker made the work pool {POOL!r} within {POOL_SECONDS} s; {pool.log} says why.")
+
+
+def deploy(home: Path, url: str) -> None:
+    """`prefect deploy --all` with Wrist's own prefect.yaml. Raises CatalogueError with Prefect's last line."""
+    from flows.host.server import ROOT, environment
+    from wrist_model.errors import CatalogueError
+
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        env={**os.environ, **environment(home), "PREFECT_API_URL": url},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise CatalogueError(f"The deployments of {ROOT / 'prefect.yaml'} failed: {lines[-1] if lines else 'no word'}")
+
+
+def _tell(home: Path, url: str) -> None:
+    print(f"UI:       {url.removesuffix('/api')}")
+    for line in _or_why_not("read the schedule", lambda: _schedule(url)):
+        print(f"{'':<10}{line}")
+    print(f"Home:     {home}")
+    print("Runs go on while this command does; Ctrl-C stops it.", flush=True)
+
+
+def _schedule(url: str) -> list[str]:
+    from flows.host.deployments import SOON, deployments
+
+    end = time.monotonic() + 10
+    found = deployments(url)
+    while any(row["next"] == SOON for row in found) and time.monotonic() < end:
+        time.sleep(0.5)  # until the scheduler has seen the new schedules
+        found = deployments(url)
+    return [f"{row['name']:<32}{row['next'] or 'when asked'}" for row in found]

@@ -1,0 +1,46 @@
+"""Command `verify`: is everything as it was written?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.console.options import Json
+from flows.console.output import show
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(verify)
+
+
+def verify(
+    anchor: Annotated[Path | None, typer.Option("--anchor", help="Write, later compare, an anchor file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the audit chain, stored hashes, the split guard and orphaned runs; exit 1 when anything is off."""
+    from dataclasses import asdict
+
+    from db.audit.verify import verify as check
+    from db.engine import open_catalogue
+
+    verdict = check(open_catalogue(existing=True), anchor=anchor, progress=_line if sys.stderr.isatty() else None)
+
+    def tell() -> None:
+        for finding in verdict.findings:
+            print(f"BROKEN {finding.where}: {finding.message}")
+        for finding in verdict.warnings:
+            print(f"look at {finding.where}: {finding.message}")
+        checked = ", ".join(f"{number} {name}" for name, number in verdict.checked.items())
+        print(f"{'All as it was written' if verdict.ok else 'NOT as it was written'}: {checked}.")
+
+    show(asdict(verdict), as_json, tell)
+    if not verdict.ok:
+        raise typer.Exit(1)
+
+
+def _line(stage: str, done: int, total: int, note: str) -> None:
+    print(f"\r{stage} {done}/{total} {note}\x1b[K", end="" if done < total else "\r\x1b[K", file=sys.stderr, flush=True)

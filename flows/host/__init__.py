@@ -1,0 +1,1 @@
+"""Prefect on this machine: its server, its child processes, what is done after a crash."""

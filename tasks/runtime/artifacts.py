@@ -1,0 +1,202 @@
+"""What a run leaves in Prefect's pages: one Markdown summary with tables and pictures, small enough to keep.
+
+Prefect stores an artifact twice (as such, and as the newest of its key), and `file://` pictures are broken in its
+pages: so pictures are shrunk and set inline, and all of one report's stay below PICTURES_BYTES.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from db.stage_costs import StoredCost
+from wrist_model.recipe import GateRecipe
+from wrist_model.records import Comparison, Metric
+from wrist_model.report.report_data import ReportData
+
+PICTURES_BYTES = 170_000
+HEADLINE = ("roc_auc", "accuracy", "sensitivity", "specificity", "f1_positive", "f1_negative", "cohen_kappa")
+CURVES = ("roc", "history", "confusion", "calibration")
+
+
+def report(data: ReportData, path: Path) -> None:
+    """Store the summary of a report in the run at hand: metrics, decision, curves, maps. Nothing without a run."""
+    if not in_a_run():
+        return
+    from prefect.artifacts import create_markdown_artifact
+
+    create_markdown_artifact(
+        markdown=summary(data, path),
+        key="report",
+        description=f"{data.dataset.dataset_id}, recipe {data.recipe_name}: {data.decision or 'not decided'}",
+    )
+
+
+def in_a_run() -> bool:
+    """Whether this code works for a Prefect run, so that an artifact would have a place."""
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    return TaskRunContext.get() is not None or FlowRunContext.get() is not None
+
+
+def markdown(key: str, description: str, text: str) -> None:
+    """Store a page of Markdown in the run at hand."""
+    if in_a_run():
+        from prefect.artifacts import create_markdown_artifact
+
+        create_markdown_artifact(text, key=key, description=description)
+
+
+def gate(
+    challenger: str, decision: str, reason: str, found: Sequence[Comparison], margins: GateRecipe, looks: int
+) -> None:
+    """Store the gate's comparison as a table in the run at hand."""
+    if not in_a_run():
+        return
+    from prefect.artifacts import create_markdown_artifact
+
+    limit = {
+        "roc_auc": margins.margin_roc_auc,
+        "sensitivity": margins.margin_sensitivity,
+        "specificity": margins.margin_specificity,
+    }
+    lines = [f"# Gate: {challenger}: {decision}", "", f"{reason[:1].upper()}{reason[1:]}.", ""]
+    if found:
+        lines += ["| against | metric | difference | lower 95% bound | upper 95% bound | margin | patients |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        for one in found:
+            numbers = (_signed(value) for value in (one.difference, one.ci_low, one.ci_high))
+            lines.append(
+                f"| {one.reference} | {one.metric} | {' | '.join(numbers)} | −{limit[one.metric]:.3f} "
+                f"| {one.n_patients} |"
+            )
+        lines += [
+            "",
+            "Promoted when every lower bound lies above −margin; refused when an upper bound lies below it.",
+            "",
+        ]
+    lines += [f"Looks at this hold-out so far: {looks} (a person decides past {margins.max_looks})."]
+    create_markdown_artifact("\n".join(lines), key="gate", description=f"{challenger}: {decision}")
+
+
+def _signed(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) -> None:
+    """Store where the time of this run went, beside the mean of the runs before it."""
+    if not in_a_run() or not now:
+        return
+    from prefect.artifacts import create_markdown_artifact
+
+    runs = len({cost.run_id for cost in before})
+    compared = {0: "no earlier run", 1: "wall s of the run before"}.get(runs, f"mean wall s of the {runs} runs before")
+    lines = [f"# Where the time of {flow} went", ""]
+    lines += [f"| stage | wall s | CPU s | peak memory | {compared} |", "|---|---|---|---|---|"]
+    for cost in now:
+        earlier = [one.wall_seconds for one in before if one.stage == cost.stage]
+        mean = f"{sum(earlier) / len(earlier):.1f}" if earlier else "–"
+        peak = f"{cost.peak_bytes / 2**30:.2f} GiB" if cost.peak_bytes else "–"
+        cpu = "–" if cost.cpu_seconds is None else f"{cost.cpu_seconds:.1f}"
+        lines.append(f"| {cost.stage} | {cost.wall_seconds:.1f} | {cpu} | {peak} | {mean} |")
+    total = sum(cost.wall_seconds for cost in now)
+    lines += ["", f"Altogether {total:.0f} s."]
+    create_markdown_artifact("\n".join(lines), key="costs", description=f"{flow}: {total:.0f} s")
+
+
+def summary(data: ReportData, path: Path) -> str:
+    """The Markdown of a report's summary; at most PICTURES_BYTES of pictures, the curves first."""
+    lines = [
+        f"# {data.recipe_name} on {data.dataset.dataset_id}",
+        "",
+        f"**Report:** `{path}` (open it with a browser on the machine that wrote it)",
+        "",
+        f"**Gate:** {data.decision or 'not asked'}" + (f", {data.decision_reason}" if data.decision_reason else ""),
+        "",
+        f"**Hold-out:** {data.dataset.guard_status}; looked at "
+        + ("once." if data.holdout_looks == 1 else f"{data.holdout_looks} times."),
+        "",
+    ]
+    if data.synthetic:
+        lines += ["Synthetic radiographs: these figures say nothing about patients.", ""]
+    if data.from_scratch:
+        lines += ["Trained from random weights.", ""]
+    lines += ["## Test studies", "", *_table(data), ""]
+    left = PICTURES_BYTES
+    for title, picture in (*_curves(data), *_maps(data)):
+        if len(picture) <= left:
+            left -= len(picture)
+            kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+            text = base64.b64encode(picture).decode("ascii")
+            lines += [f"**{title}**", "", f"![{title}](data:image/{kind};base64,{text})", ""]
+    return "\n".join(lines)
+
+
+def metrics_rows(metrics: Sequence[Metric], serving: str | None) -> dict[str, Metric]:
+    """Study-level test metrics over all studies, at the serving point where they need one."""
+    return {
+        one.metric: one
+        for one in metrics
+        if (one.split, one.level, one.subgroup) == ("test", "study", "all") and one.operating_point in (None, serving)
+    }
+
+
+def _table(data: ReportData) -> list[str]:
+    """A metric a row, a model a column: Prefect's page is narrow."""
+    head = "| | " + " | ".join(f"{model.architecture} {model.model_version_id}" for model in data.models) + " |"
+    found = []
+    for model in data.models:
+        serving = next((p.name for p in model.operating_points if p.serving and p.level == "study"), None)
+        found.append(metrics_rows(model.metrics, serving))
+    rows = [f"| {name} | " + " | ".join(_cell(one.get(name)) for one in found) + " |" for name in HEADLINE]
+    return [head, "|---" * (len(data.models) + 1) + "|", *rows]
+
+
+def _cell(metric: Metric | None) -> str:
+    if metric is None or metric.value is None:
+        return "–"
+    if metric.ci_low is None or metric.ci_high is None:
+        return f"{metric.value:.3f}"
+    return f"{metric.value:.3f} ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+
+
+def _curves(data: ReportData) -> Iterable[tuple[str, bytes]]:
+    from wrist_model.report import figures
+
+    drawn = figures.artifacts(data)
+    for name in CURVES:
+        if name in drawn:
+            title, png = drawn[name]
+            yield title, shrunk(png, 640, colours=32)
+
+
+def _maps(data: ReportData) -> Iterable[tuple[str, bytes]]:
+    """One picture a case: its maps side by side. Withheld maps are left out."""
+    from PIL import Image
+
+    for case in data.gallery:
+        shown = [one for one in case.maps if not one.withheld and (data.home / one.path).exists()]
+        if not shown:
+            continue
+        images = [Image.open(data.home / one.path).convert("RGB").resize((200, 200)) for one in shown]
+        strip = Image.new("RGB", (200 * len(images), 200))
+        for number, image in enumerate(images):
+            strip.paste(image, (200 * number, 0))
+        stream = io.BytesIO()
+        strip.save(stream, "JPEG", quality=70)
+        networks = ", ".join(one.architecture for one in shown)
+        yield f"{case.image_uid} ({case.kind}): {networks}", stream.getvalue()
+
+
+def shrunk(png: bytes, width: int, *, colours: int) -> bytes:
+    """A picture at most `width` pixels wide, with a palette: about 15 KB for a chart."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    if image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    image.quantize(colours).save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -1,0 +1,53 @@
+"""The split as it would be frozen now, and what the guard finds: for `wrist split`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from db import datasets, near_duplicates
+from db.engine import open_catalogue
+from tasks.near_duplicates import link_near_duplicates
+from tasks.runtime.progress import progress
+from tasks.runtime.provenance import provenance
+from wrist_model.cohort import leak_guard
+from wrist_model.cohort.leak_guard import GuardReport
+from wrist_model.errors import DataError
+
+
+def look() -> dict[str, Any]:
+    """Counts by split, what is left out and why, and the guard's sentence. Raises DataError on an empty catalogue."""
+    engine = open_catalogue()
+    with progress("near-duplicates") as tell:
+        link_near_duplicates(engine, provenance(), tell)
+    near = near_duplicates.near_duplicates(engine)
+    found = datasets.candidates(engine)
+    if not found:
+        raise DataError("Nothing is catalogued: `wrist ingest PATH` first.")
+    report = leak_guard.guard(leak_guard.decide(found, near), found, near)
+    return {
+        "splits": [
+            {
+                "split": split,
+                "patients": patients,
+                "studies": studies,
+                "images": images,
+                "positive_images": positive,
+                "positive_share": positive / images if images else None,
+            }
+            for split, patients, studies, images, positive in report.counts
+        ],
+        "left_out": dict(report.excluded),
+        "guard": sentence(report),
+        "kept_apart": [asdict(finding) for finding in report.kept_apart],
+        "image_split_leak_rate": report.image_split_leak_rate,
+    }
+
+
+def sentence(report: GuardReport) -> str:
+    """What the guard found, in a line."""
+    state = f"{len(report.leaks)} LEAKS" if report.leaks else "no patient or picture stands in two splits"
+    apart = f"; {len(report.kept_apart)} links between splits were broken" if report.kept_apart else ""
+    rate = report.image_split_leak_rate
+    leak = f"; splitting by image would have leaked into {rate:.0%} of the test images" if rate is not None else ""
+    return f"{state}{apart}{leak}"

@@ -1,0 +1,1 @@
+"""Who stands in which split, and what keeps the splits apart."""

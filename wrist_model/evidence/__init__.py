@@ -1,0 +1,1 @@
+"""What is measured on a hold-out, and what is decided from it."""

@@ -1,0 +1,144 @@
+"""The leaky protocol of the original report, for show: copies first, then a split by image.
+
+It uses train patients only, so that the hold-out is not looked at; its networks lie below `WRIST_HOME/leak` for the
+time of the demonstration and can't serve. What it shows is why 0.957 is not to be expected of new patients.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from wrist_model.errors import DataError
+from wrist_model.radiograph import decode
+from wrist_model.recipe import Recipe
+from wrist_model.records import ImageRef, Progress
+from wrist_model.statistics.confidence_intervals import intervals
+from wrist_model.statistics.metrics import Table
+from wrist_model.training import augmentation, image_batches
+
+COPIES = 5
+"""Augmented copies of each image: 9,752 × 6 + 659 = 59,171, of which the report's 5,918 test images are a tenth."""
+SHARES = (0.8, 0.1, 0.1)
+METRICS = ("roc_auc", "accuracy")
+
+
+@dataclass(frozen=True)
+class LeakySplit:
+    """Images and copies dealt by image. share_with_sibling: of test, those with a copy or a sibling image of their
+    study in train, in [0, 1]."""
+
+    train: tuple[ImageRef, ...]
+    validation: tuple[ImageRef, ...]
+    test: tuple[ImageRef, ...]
+    share_with_sibling: float
+
+
+@dataclass(frozen=True)
+class LeakFigure:
+    """One leaky number at image level, with its interval over patients; accuracy is at 0.5 as in the report."""
+
+    architecture: str
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_images: int
+    n_patients: int
+    share_with_sibling: float
+
+
+def deal(refs: Sequence[ImageRef], seed: int) -> LeakySplit:
+    """Deal refs at random by image, 80/10/10, whatever patient they show. Raises DataError below 10 images."""
+    if len(refs) < 10:
+        raise DataError(f"{len(refs)} images are too few to deal by image: at least 10 are needed.")
+    order = np.random.default_rng(seed).permutation(len(refs))
+    ends = np.round(np.cumsum(SHARES) * len(refs)).astype(int)
+    train, validation, test = (tuple(refs[place] for place in part) for part in np.split(order, ends[:2]))
+    known = {ref.study_uid for ref in train}
+    siblings = sum(ref.study_uid in known for ref in test)
+    return LeakySplit(train, validation, test, siblings / len(test))
+
+
+def copied(
+    refs: Sequence[ImageRef], recipe: Recipe, folder: Path, progress: Progress | None = None
+) -> tuple[ImageRef, ...]:
+    """Each train image at the network's size, and COPIES augmented copies of it, as PNG files below folder.
+
+    Raises DataError for a ref that is not of split train: the demonstration must not touch the hold-out.
+    """
+    if other := sorted({str(ref.split) for ref in refs} - {"train"}):
+        raise DataError(f"A leak is shown on train patients alone; these images are of split {', '.join(other)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    found: list[ImageRef] = []
+    for done, ref in enumerate(refs, start=1):
+        plain = image_batches.resized(decode.load_pixels(ref), recipe.network.image_size)
+        for view in range(-1, COPIES):
+            change = augmentation.draw(recipe.augmentation, recipe.training.seed, ref.pixel_sha256, view)
+            pixels = (plain if view < 0 else augmentation.apply(plain, change))[..., 0]
+            path = folder / f"{hashlib.sha256(f'{ref.image_uid}:{view}'.encode()).hexdigest()[:24]}.png"
+            Image.fromarray(pixels).save(path, compress_level=1)
+            uid = ref.image_uid if view < 0 else f"{ref.image_uid}+{view}"
+            copy = replace(ref, image_uid=uid, file=str(path), pixel_sha256=decode.pixel_sha256(pixels), subgroups=())
+            found.append(copy)
+        if progress:
+            progress("copy as the report did", done, len(refs), "")
+    return tuple(found)
+
+
+def demonstrate(
+    refs: Sequence[ImageRef], recipe: Recipe, architecture: str, home: Path, progress: Progress | None = None
+) -> tuple[LeakFigure, ...]:
+    """Train one network the leaky way and score it the leaky way. refs: the images of the train split, labelled.
+
+    Writes below home/leak and removes it again. Raises DataError where a class is missing.
+    """
+    from wrist_model.scoring import inference
+    from wrist_model.training import fit
+
+    place = home / "leak" / architecture
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        everything = copied(refs, recipe, place / "pictures", progress)
+        dealt = deal(everything, recipe.training.seed)
+        model = fit.train(
+            dealt.train,
+            [replace(ref, split="validation") for ref in dealt.validation],
+            recipe,
+            architecture,
+            home=place,
+            run_id="leak",
+            on_epoch=lambda epoch: None,
+            progress=progress,
+        )
+        saved = place / "models" / f"{model.artifact_sha256}.keras"
+        scores = inference.predict(saved, dealt.test, home=place, progress=progress)
+        return figures(dealt, scores, recipe, architecture)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def figures(dealt: LeakySplit, scores: np.ndarray, recipe: Recipe, architecture: str) -> tuple[LeakFigure, ...]:
+    """The leaky metrics of raw scores float (len(dealt.test),)."""
+    labels = [ref.label for ref in dealt.test]
+    table = Table(labels, scores, [ref.patient_key for ref in dealt.test], 0.5)  # type: ignore[arg-type]
+    spans = intervals(table, recipe.evaluation.resamples, recipe.evaluation.bootstrap_seed, METRICS)
+    return tuple(
+        LeakFigure(
+            architecture,
+            name,
+            table.value(name),
+            spans[name].low,
+            spans[name].high,
+            len(labels),
+            table.n_patients,
+            dealt.share_with_sibling,
+        )
+        for name in METRICS
+    )

@@ -1,0 +1,1 @@
+"""Heat maps, and checks that they show what the network looked at."""

@@ -1,0 +1,195 @@
+"""Grad-CAM: where a network looked, drawn over the radiograph at full resolution, and whether the map can be trusted.
+
+Selvaraju et al. 2017 (arXiv 1610.02391): a layer's channels weighted by the mean gradient of the score, then ReLU.
+The score is the log-odds of "positive", not its probability, whose gradient vanishes where the network is sure.
+
+Small pictures leave that layer too few cells to point with (96 pixels: 3×3). Then its map is multiplied by one of a
+finer layer, as Guided Grad-CAM multiplies by finer detail: by Grad-CAM there for ResNet50; for EfficientNetB0, whose
+channels say little one by one, by LayerCAM, a weight for each cell (Jiang et al. 2021, IEEE TIP 30:5875). LayerCAM of
+ResNet50 hardly changes with the weights: its identity paths carry the picture through. Such a map is the mean over
+copies of the picture shifted by a sixteenth, moved back (Augmented Grad-CAM, Morbidelli et al., ICASSP 2020): where the
+cells of a coarse grid happen to lie on the picture then says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wrist_model.errors import DataError
+from wrist_model.explanation import heat_map_checks
+from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
+from wrist_model.network.assemble import BACKBONES
+from wrist_model.radiograph import decode
+from wrist_model.records import Explanation, ImageRef, Progress
+from wrist_model.training import image_batches
+
+GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
+
+BATCH = 32
+
+FEWEST_CELLS = 5
+
+SHIFT = 1 / 16
+"""Of the picture's side, by which the copies of sharpened-grad-cam are moved."""
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
+
+    size: the pixels a side that the network takes. method: grad-cam or sharpened-grad-cam.
+    maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat, at least 0: on the layer's grid and not
+    normalised; of sharpened-grad-cam (n, size, size), at most 1.
+    """
+
+    size: int
+    method: str
+    maps: Callable[[Grey], Maps]
+    randomised: Callable[[Grey], Maps]
+
+
+def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
+    """The saved flat .keras network of an architecture. Raises DataError when it can't be read or lacks the layer."""
+    import keras
+
+    try:
+        network = keras.models.load_model(model_path, compile=False)
+        shuffled = keras.models.clone_model(network)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{model_path.name}: this saved network can't be opened ({error}). Train it again.") from None
+    rng = np.random.default_rng(seed)
+    shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
+    method = method_for(network, architecture)
+    return Explainer(
+        int(network.input_shape[1]), method, _maps(network, architecture, method), _maps(shuffled, architecture, method)
+    )
+
+
+def method_for(network: Any, architecture: str) -> str:
+    """grad-cam; where the last layer's grid is under FEWEST_CELLS a side, sharpened-grad-cam. Raises DataError when
+    the network has no such layer."""
+    layer = BACKBONES[architecture].gradcam_layer
+    layers = {each.name: each for each in network.layers}
+    if layer not in layers:
+        raise DataError(f"The saved network has no layer {layer!r}: not flat, or of another architecture.")
+    return SHARPENED if layers[layer].output.shape[1] < FEWEST_CELLS else GRAD_CAM
+
+
+def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps]:
+    import keras
+    import tensorflow as tf
+
+    row, head = BACKBONES[architecture], network.layers[-1]
+    coarse = network.get_layer(row.gradcam_layer).output
+    finer = network.get_layer(row.finer_gradcam_layer).output if method == SHARPENED else coarse
+    lower, upper = keras.Model(network.input, finer), keras.Model(coarse, head.input)
+    middle = keras.Model(finer, coarse) if method == SHARPENED else None
+    weights, bias = head.kernel, head.bias
+
+    def heat(seen: Any, gradient: Any, how: str) -> Any:
+        if how == LAYER_CAM:
+            return tf.nn.relu(tf.reduce_sum(seen * tf.nn.relu(gradient), axis=-1))
+        return tf.nn.relu(tf.einsum("nhwc,nc->nhw", seen, tf.reduce_mean(gradient, axis=(1, 2))))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *network.input_shape[1:]], tf.uint8)])
+    def maps(pictures: Any) -> Any:
+        fine = tf.cast(lower(pictures, training=False), tf.float32)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fine)
+            last = tf.cast(middle(fine, training=False), tf.float32) if middle else fine
+            logits = tf.matmul(tf.cast(upper(last, training=False), tf.float32), weights) + bias
+            score = logits[:, -1] - logits[:, 0] if logits.shape[-1] == 2 else logits[:, 0]
+        if middle is None:
+            return heat(fine, tape.gradient(score, fine), GRAD_CAM)
+        of_fine, of_last = tape.gradient(score, [fine, last])
+        broad = tf.image.resize(heat(last, of_last, GRAD_CAM)[..., None], tf.shape(fine)[1:3], "bicubic")[..., 0]
+        return heat(fine, of_fine, row.finer_method) * tf.nn.relu(broad)
+
+    if method == SHARPENED:
+        return _over_shifts(lambda pictures: maps(pictures).numpy(), int(network.input_shape[1]))
+    return lambda pictures: maps(pictures).numpy()
+
+
+def _over_shifts(maps: Callable[[Grey], Maps], size: int) -> Callable[[Grey], Maps]:
+    """The mean of the maps, each over its largest value, of the picture shifted by SHIFT of its side or not at all."""
+    step = max(1, round(SHIFT * size))
+    corners = list(itertools.product((0, step, 2 * step), repeat=2))
+
+    def mean(pictures: Grey) -> Maps:
+        wide = np.pad(pictures, ((0, 0), (step, step), (step, step), (0, 0)), "edge")
+        total = np.zeros((len(pictures), size, size), np.float32)
+        for down, right in corners:
+            heat = maps(np.ascontiguousarray(wide[:, down : down + size, right : right + size]))
+            for place, each in enumerate(heat):
+                full = np.zeros(wide.shape[1:3], np.float32)
+                full[down : down + size, right : right + size] = upsampled(each, (size, size))
+                total[place] += full[step:-step, step:-step]
+        return total / np.float32(len(corners))
+
+    return mean
+
+
+def explain(
+    model_path: Path,
+    architecture: str,
+    refs: Sequence[ImageRef],
+    home: Path,
+    *,
+    progress: Progress | None = None,
+    explainer: Explainer | None = None,
+) -> tuple[Explanation, ...]:
+    """One overlay a radiograph, in the order of refs, as `home/explanations/<sha256>.png`, and its verdict.
+
+    explainer: one already opened by `open_network`, to explain several lots. Raises DataError for a network that
+    can't be opened or a radiograph that changed or vanished.
+    """
+    if not refs:
+        return ()
+    network = explainer or open_network(model_path, architecture)
+    (home / "explanations").mkdir(parents=True, exist_ok=True)
+    found: list[Explanation] = []
+    chunks = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
+
+    def read(chunk: Sequence[ImageRef]) -> tuple[list[Grey], Grey]:
+        pixels = [decode.load_pixels(ref) for ref in chunk]
+        return pixels, np.stack([image_batches.resized(each, network.size) for each in pixels])
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        drawing: list[Future[Explanation]] = []  # of one lot, while the next one's maps are computed
+        for chunk, (pixels, pictures) in zip(
+            chunks, image_batches.ahead([partial(read, each) for each in chunks]), strict=True
+        ):
+            maps, randomised = network.maps(pictures), network.randomised(pictures)
+            found += [each.result() for each in drawing]
+            draw = partial(_drawn, home=home, method=network.method)
+            drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, randomised, strict=True)]
+            if progress:
+                progress("explain", len(found), len(refs), architecture)
+        found += [each.result() for each in drawing]
+    if progress:
+        progress("explain", len(found), len(refs), architecture)
+    return tuple(found)
+
+
+def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, home: Path, method: str) -> Explanation:
+    full = upsampled(heat, pixels.shape)
+    sanity, border = heat_map_checks.sanity_score(heat, randomised), heat_map_checks.border_share(full, pixels)
+    why = heat_map_checks.verdict(heat, sanity, border)
+    content = overlay(pixels, full)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = Path("explanations") / f"{sha256}.png"
+    if not (home / path).exists():
+        part = home / "explanations" / f".{sha256}.{ref.image_uid}.part"
+        part.write_bytes(content)
+        part.replace(home / path)
+    return Explanation(ref.image_uid, method, path.as_posix(), sha256, sanity, bool(why), why, border)

@@ -1,0 +1,1 @@
+"""Networks: how each is built, cut into a frozen and a free part, saved and read."""

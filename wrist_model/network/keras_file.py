@@ -1,0 +1,77 @@
+"""Saved networks: one .keras file a network, named by its SHA-256, the same bytes for the same weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wrist_model.errors import DataError
+from wrist_model.network.assemble import Network
+
+EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can name
+
+
+def save(
+    network: Network, free_weights: Sequence[np.ndarray], folder: Path, origin: str, beside: Path | None = None
+) -> str:
+    """Write the whole network with these weights in its free part as folder/<sha256>.keras; gives the SHA-256.
+
+    beside: a folder of the same file system for what is half written, where a kill leaves it (default: `folder`).
+    """
+    network.free.set_weights(list(free_weights))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside or folder, prefix=".part-") as part:
+        raw, clean = Path(part) / "raw.keras", Path(part) / "clean.keras"
+        network.whole.save(raw)
+        _without_times(raw, clean, origin)
+        sha256 = hashlib.sha256(clean.read_bytes()).hexdigest()
+        clean.chmod(0o644)
+        clean.replace(folder / f"{sha256}.keras")
+    return sha256
+
+
+def _without_times(raw: Path, clean: Path, origin: str) -> None:
+    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as target:
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name == "metadata.json":
+                facts = json.loads(content)
+                facts.pop("date_saved", None)
+                content = json.dumps(facts | {"wrist_origin": origin}, sort_keys=True).encode()
+            if name == "config.json":
+                content = _renumbered(content.decode()).encode()
+            target.writestr(zipfile.ZipInfo(name, EPOCH_ZERO), content)
+
+
+def _renumbered(config: str) -> str:
+    """Keras names shared objects by their place in memory; here by the order in which they appear."""
+    found: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return f'"shared_object_id": {found.setdefault(match[1], len(found) + 1)}'
+
+    return re.sub(r'"shared_object_id": (\d+)', number, config)
+
+
+def load(path: Path) -> Any:
+    """The Keras network of a file. Raises DataError for one that is missing or damaged, or not named by its hash."""
+    import keras
+
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise DataError(f"{path}: the saved network is gone. Train it again, or restore the models folder.") from None
+    if len(path.stem) == 64 and hashlib.sha256(content).hexdigest() != path.stem:
+        raise DataError(f"{path}: the saved network is damaged: its bytes no longer have the hash in its name.")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a saved network ({str(error).splitlines()[0]}).") from None

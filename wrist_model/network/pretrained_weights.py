@@ -1,0 +1,163 @@
+"""Where a backbone's first weights come from: Keras's ImageNet, a file, or nowhere. Hash and origin are kept.
+
+Origin decides the graph: weights that go back to ImageNet need EfficientNet's extra Rescaling, others do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wrist_model.errors import WeightsError
+from wrist_model.network.assemble import BACKBONES, Network, has_imagenet_rescaling, with_imagenet_rescaling
+
+WAYS_OUT = (
+    'Two ways out: weights = "<path to a .keras or .weights.h5 file>", or weights = "none" '
+    "(trains all layers from scratch; the results say so)."
+)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """source: "imagenet", "none" or "file:<sha256>". tensors: layer name → arrays, or None for "none".
+
+    origin: "imagenet" where the weights go back to ImageNet's, "scratch" otherwise.
+    """
+
+    source: str
+    sha256: str | None
+    origin: str
+    tensors: dict[str, list[np.ndarray]] | None
+
+
+def resolve(spec: str, architecture: str) -> Weights:
+    """Find what a recipe's `weights` names, for one backbone. Raises WeightsError with what to do about it.
+
+    `{architecture}` in a path stands for the network's name, so that one recipe can name a file for each.
+    """
+    if spec == "none":
+        return Weights("none", None, "scratch", None)
+    if spec == "imagenet":
+        return _imagenet(architecture)
+    return _file(Path(spec.replace("{architecture}", architecture)).expanduser(), architecture)
+
+
+def apply(weights: Weights, network: Network) -> None:
+    """Put the weights into the backbone's layers. Raises WeightsError where a layer is missing or has another shape."""
+    if weights.tensors is None:
+        return
+    for layer in network.backbone_layers:
+        if not layer.weights:
+            continue
+        name = _key(layer)
+        arrays = weights.tensors.get(name)
+        if arrays is None:
+            raise WeightsError(f"{weights.source} holds no {network.architecture}: its layer {name!r} is missing.")
+        try:
+            layer.set_weights(arrays)
+        except ValueError as error:
+            raise WeightsError(
+                f"{weights.source} holds no {network.architecture}: layer {name!r} has another shape ({error})."
+            ) from None
+
+
+def digest(arrays: list[np.ndarray]) -> str:
+    """SHA-256 of weight tensors with their shapes and dtypes, in order."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def _key(layer: Any) -> str:
+    # The one weighted layer that keras.applications leaves unnamed, so that its name counts up.
+    return "normalization" if type(layer).__name__ == "Normalization" else layer.name
+
+
+def _tensors(model: Any) -> dict[str, list[np.ndarray]]:
+    return {_key(layer): layer.get_weights() for layer in model.layers if layer.weights}
+
+
+def _imagenet(architecture: str) -> Weights:
+    import keras
+
+    builder = getattr(keras.applications, BACKBONES[architecture].builder)
+    try:
+        model = builder(include_top=False, weights="imagenet", input_shape=(224, 224, 3))
+    except Exception as error:  # urllib, ssl, socket, a truncated cache: Keras raises whatever it met
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{architecture}: Keras can't fetch its ImageNet weights ({cause}). {WAYS_OUT}") from None
+    tensors = _tensors(model)
+    return Weights("imagenet", digest(model.get_weights()), "imagenet", tensors)
+
+
+def _file(path: Path, architecture: str) -> Weights:
+    if not path.is_file():
+        raise WeightsError(
+            f'weights = "{path}": no such file. Allowed are "imagenet", "none", or the path of a .keras or .weights.h5.'
+        )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if path.name.endswith(".keras"):
+        tensors, imagenet = _from_keras(path, architecture)
+    elif path.name.endswith(".h5"):
+        tensors, imagenet = _from_h5(path, architecture)
+    else:
+        raise WeightsError(f"{path}: weights come as .keras or .weights.h5, not as {path.suffix or 'a bare file'!r}.")
+    return Weights(f"file:{sha256}", sha256, "imagenet" if imagenet else "scratch", tensors)
+
+
+def _from_keras(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]], bool]:
+    import keras
+
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path}: damaged, or not a Keras file ({str(error).splitlines()[0]}).") from None
+    tensors = _tensors(model)
+    _belongs(tensors, architecture, path)
+    return tensors, has_imagenet_rescaling(model)
+
+
+def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]], bool]:
+    """A backbone's own weights (`include_top=False`), by `save_weights` or Keras's download.
+
+    The file holds no graph: its origin is the attribute `wrist_origin`, or else what Normalization holds: ImageNet's
+    mean, or nothing learned (mean 0).
+    """
+    import h5py
+    import keras
+
+    builder = getattr(keras.applications, BACKBONES[architecture].builder)
+    model = builder(include_top=False, weights=None, input_shape=(224, 224, 3))
+    try:
+        with h5py.File(path, "r") as file:
+            origin = file.attrs.get("wrist_origin")
+    except OSError as error:
+        raise WeightsError(f"{path}: damaged, or not an HDF5 file ({str(error).splitlines()[0]}).") from None
+    refused = []
+    for candidate in (model, with_imagenet_rescaling(model)):
+        try:
+            candidate.load_weights(path)
+            break
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            refused.append(str(error).splitlines()[0])
+    else:
+        raise WeightsError(f"{path}: holds no {architecture} without its top, or is damaged ({refused[0]}).")
+    tensors = _tensors(candidate)
+    learned = any(np.any(each[0]) for name, each in tensors.items() if name == "normalization")
+    return tensors, (origin == "imagenet") if origin is not None else learned
+
+
+def _belongs(tensors: dict[str, list[np.ndarray]], architecture: str, path: Path) -> None:
+    marks = {"resnet50": "conv5_block3_3_conv", "efficientnetb0": "block7a_project_conv"}
+    for name, mark in marks.items():
+        if name != architecture and mark in tensors:
+            raise WeightsError(f"{path} holds {name}, not {architecture}: give each network its own file.")
+    if marks[architecture] not in tensors:
+        raise WeightsError(f"{path} holds no {architecture}: its layer {marks[architecture]!r} is missing.")

@@ -1,0 +1,1 @@
+"""One file to pixels and facts, never to an identity."""

@@ -1,0 +1,117 @@
+"""The model card (Mitchell et al. 2019, arXiv 1810.03993) as Markdown, from the same data as the page."""
+
+from __future__ import annotations
+
+import re
+
+from wrist_model.records import Metric
+from wrist_model.report import published_results
+from wrist_model.report.report_data import ModelReport, ReportData
+
+NOT_REPORTED = "not reported"
+
+
+def plain(text: object) -> str:
+    """Text from files made harmless in Markdown: no markup, no HTML, no broken table rows."""
+    flat = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", flat)
+
+
+def figure(metric: Metric | None) -> str:
+    """`0.861 (0.812–0.905)`, or why not."""
+    if metric is None or metric.value is None:
+        return "undefined" if metric else NOT_REPORTED
+    if metric.ci_low is None or metric.ci_high is None:
+        return f"{metric.value:.3f} (no interval)"
+    return f"{metric.value:.3f} ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+
+
+def row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
+    return [row(*head), row(*("---" for _ in head)), *(row(*cells) for cells in rows)]
+
+
+def results(models: tuple[ModelReport, ...]) -> list[str]:
+    """The headline as a Markdown table: a row a metric, a column a model."""
+    names = ("roc_auc", "accuracy", "sensitivity", "specificity", "ppv", "npv", "cohen_kappa", "brier", "ece")
+    rows: list[tuple[object, ...]] = [(name, *(figure(model.metric(name)) for model in models)) for name in names]
+    return table(("test studies", *(model.name for model in models)), rows)
+
+
+def warnings(data: ReportData) -> list[str]:
+    """What must be read before any figure."""
+    found = []
+    if data.synthetic:
+        found.append("**Synthetic radiographs: these figures say nothing about patients.**")
+    if data.from_scratch:
+        found.append("**Trained from scratch, without ImageNet weights.**")
+    if not data.patients_known:
+        found.append("**The source names no patients: intervals may be too narrow.**")
+    return [line for text in found for line in (text, "")]
+
+
+def model_card(data: ReportData) -> str:
+    """Markdown, ending with a newline. Text from the data is made harmless."""
+    served, set_ = data.serving_model, data.dataset
+    subgroups = sorted({m.subgroup for m in served.metrics if m.split == "test" and m.level == "study"} - {"all"})
+    lines = [f"# Model card: {served.name}, `{served.model_version_id}`", "", *warnings(data)]
+    lines += ["## Model", ""]
+    for model in data.models:
+        facts = [f"role {model.role or 'none yet'}"]
+        if model.artifact_sha256:
+            facts.append(f"file `{model.artifact_sha256}`")
+        if model.weights_source:
+            facts.append(f"start weights {plain(model.weights_source)}, seed {model.seed}")
+        if model.members:
+            facts.append(f"mean of {', '.join(plain(member) for member in model.members)}")
+        lines.append(f"- {model.name} `{model.model_version_id}`: {'; '.join(facts)}.")
+    lines += [
+        f"- Recipe {plain(data.recipe_name)}, SHA-256 `{data.recipe_sha256}`.",
+        f"- Code {plain(data.lineage.git_commit)}." if data.lineage else f"- Code: {NOT_REPORTED}.",
+        "",
+        "Input: one wrist radiograph as 8-bit grey, bone bright. Output: a calibrated probability of *abnormal*; for a "
+        "study, from the mean of its images' raw probabilities.",
+        "",
+        "## Intended use",
+        "",
+        *(f"- {text}" for text in published_results.LIMITS),
+        "",
+        "## What the label means",
+        "",
+        *(f"- {text}" for text in published_results.LABEL_CAVEATS),
+        "",
+        "## Data",
+        "",
+        f"Data-set version `{set_.dataset_id}`, manifest SHA-256 `{set_.manifest_sha256}`, sources "
+        f"{', '.join(plain(source) for source in set_.sources) or NOT_REPORTED}. Split by patient "
+        f"(guard: {plain(set_.guard_status)}).",
+        "",
+        *table(
+            ("split", "patients", "studies", "images", "abnormal studies"),
+            [(s.split, s.patients, s.studies, s.images, s.positive_studies) for s in set_.splits],
+        ),
+        "",
+        "## Results",
+        "",
+        f"At the serving operating point, 95% intervals by bootstrap over patients. This hold-out has been looked at "
+        f"{data.holdout_looks} time{'' if data.holdout_looks == 1 else 's'}.",
+        "",
+        *results(data.models),
+        "",
+        "## Subgroups",
+        "",
+    ]
+    if subgroups:
+        rows: list[tuple[object, ...]] = []
+        for name in subgroups:
+            metrics = [served.metric(key, subgroup=name) for key in ("roc_auc", "sensitivity", "specificity")]
+            n = next((metric.n_studies for metric in metrics if metric), 0)
+            small = " (too small to read)" if n < 10 else ""
+            rows.append((plain(name) + small, n, *(figure(metric) for metric in metrics)))
+        lines += table(("subgroup", "studies", "roc_auc", "sensitivity", "specificity"), rows)
+    else:
+        lines.append(NOT_REPORTED.capitalize() + ".")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""From a network's raw outputs to calibrated probabilities and decisions."""

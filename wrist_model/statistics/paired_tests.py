@@ -1,0 +1,143 @@
+"""Paired comparisons of two models on the same rows: challenger minus reference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from wrist_model.errors import DataError
+from wrist_model.records import Comparison, ImagePrediction, StudyPrediction
+from wrist_model.statistics.confidence_intervals import draw, levels
+from wrist_model.statistics.metrics import Floats, Table
+
+PAIRED = ("roc_auc", "pr_auc", "accuracy", "sensitivity", "specificity", "cohen_kappa", "brier")
+
+
+def paired(
+    a_rows: Sequence[StudyPrediction] | Sequence[ImagePrediction],
+    b_rows: Sequence[StudyPrediction] | Sequence[ImagePrediction],
+    *,
+    challenger: str,
+    reference: str,
+    resamples: int = 2000,
+    seed: int = 7,
+) -> tuple[Comparison, ...]:
+    """The differences a − b with 95% intervals, on rows that `evaluation.apply` has given decisions.
+
+    ROC AUC by DeLong where each patient has one row, by patient bootstrap otherwise; the metrics at the serving
+    threshold by patient bootstrap; `mcnemar` is on the decisions: the difference in accuracy and its p value.
+    Raises DataError unless both hold the same rows with the same labels.
+    """
+    a, b = aligned(a_rows, b_rows)
+    labels = np.array([row.label for row in a], dtype=np.int64)
+    patients = [row.patient_key for row in a]
+    scores = [np.array([row.probability for row in rows], dtype=np.float64) for rows in (a, b)]
+    # The decision, not the threshold, is what was stored; each model has its own threshold.
+    tables = [Table(labels, score, patients, rows[0].threshold) for score, rows in zip(scores, (a, b), strict=True)]
+    n_patients = tables[0].n_patients
+    one_each = n_patients == len(a)
+    both = 0 < labels.sum() < len(labels)
+    found: list[Comparison] = []
+    low: float | None
+    high: float | None
+    p_value: float | None
+    if one_each and both:
+        auc_a, auc_b, covariance = delong(labels, scores[0], scores[1])
+        spread = float(np.sqrt(max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])))
+        low, high = _normal(auc_a - auc_b, spread)
+        p = float(2 * stats.norm.sf(abs(auc_a - auc_b) / spread)) if spread > 0 else 1.0
+        found.append(Comparison(challenger, reference, "roc_auc", auc_a - auc_b, low, high, "delong", n_patients, p))
+    names = [name for name in PAIRED if name != "roc_auc" or not found]
+    points = [table.values(np.ones((1, n_patients)), names) for table in tables]
+    drawn = [table.values(draw(n_patients, resamples, seed), names) for table in tables] if n_patients > 1 else None
+    for name in names:
+        difference = float(points[0][name][0] - points[1][name][0])
+        low, high, p_value = None, None, None
+        if drawn is not None and not np.isnan(difference):
+            gaps = drawn[0][name] - drawn[1][name]
+            gaps = gaps[~np.isnan(gaps)]
+            if len(gaps) >= resamples / 2:
+                low, high = (float(value) for value in np.quantile(gaps, levels(n_patients)))
+                tail = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
+                p_value = min(1.0, 2 * (tail + 1) / (len(gaps) + 1))
+        value = None if np.isnan(difference) else difference
+        found.append(
+            Comparison(challenger, reference, name, value, low, high, "patient_bootstrap", n_patients, p_value)
+        )
+    right = [np.array([row.predicted_label for row in rows], dtype=np.int64) == labels for rows in (a, b)]
+    p_value = mcnemar(right[0], right[1], patients)
+    gap = float(right[0].mean() - right[1].mean())
+    found.append(Comparison(challenger, reference, "accuracy", gap, None, None, "mcnemar", n_patients, p_value))
+    return tuple(found)
+
+
+def aligned(
+    a_rows: Sequence[StudyPrediction] | Sequence[ImagePrediction],
+    b_rows: Sequence[StudyPrediction] | Sequence[ImagePrediction],
+) -> tuple[list[StudyPrediction | ImagePrediction], list[StudyPrediction | ImagePrediction]]:
+    """Both in the order of their uid. Raises DataError unless they are the same labelled rows with decisions."""
+
+    def key(row: StudyPrediction | ImagePrediction) -> str:
+        return row.image_uid if isinstance(row, ImagePrediction) else row.study_uid
+
+    a: list[StudyPrediction | ImagePrediction] = sorted(a_rows, key=key)
+    b: list[StudyPrediction | ImagePrediction] = sorted(b_rows, key=key)
+    if not a:
+        raise DataError("Nothing to compare: no rows.")
+    if [(key(row), row.label) for row in a] != [(key(row), row.label) for row in b]:
+        raise DataError("The two models were not scored on the same rows and labels: evaluate both on one version.")
+    for row in (*a, *b):
+        if row.label is None or row.probability is None or row.predicted_label is None:
+            raise DataError(f"{key(row)} lacks a label or a decision: apply the operating points before comparing.")
+    return a, b
+
+
+def delong(labels: Sequence[int] | np.ndarray, a: Floats, b: Floats) -> tuple[float, float, Floats]:
+    """(AUC of a, AUC of b, their 2×2 covariance) for scores (n,) of the same independent cases.
+
+    DeLong, DeLong & Clarke-Pearson 1988 (Biometrics 44:837), by midranks (Sun & Xu 2014, IEEE SPL 21:1389).
+    Raises DataError for one class only.
+    """
+    y = np.asarray(labels)
+    n_pos, n_neg = int((y == 1).sum()), int((y == 0).sum())
+    if not n_pos or not n_neg:
+        raise DataError("One class only: DeLong's comparison needs positive and negative cases.")
+    placed_pos, placed_neg, areas = [], [], []
+    for scores in (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)):
+        pos, neg = scores[y == 1], scores[y == 0]
+        ranks = stats.rankdata(np.r_[pos, neg])
+        placed_pos.append((ranks[:n_pos] - stats.rankdata(pos)) / n_neg)
+        placed_neg.append(1 - (ranks[n_pos:] - stats.rankdata(neg)) / n_pos)
+        areas.append(float(placed_pos[-1].mean()))
+    covariance = np.zeros((2, 2))
+    for placed, n in ((placed_pos, n_pos), (placed_neg, n_neg)):
+        if n > 1:
+            covariance += np.cov(np.stack(placed)) / n
+    return areas[0], areas[1], covariance
+
+
+def _normal(centre: float, spread: float) -> tuple[float, float]:
+    half = float(stats.norm.ppf(0.975)) * spread
+    return centre - half, centre + half
+
+
+def mcnemar(a_right: np.ndarray, b_right: np.ndarray, patients: Sequence[str]) -> float:
+    """p value of equal accuracy, from bool (n,) right or wrong decisions of the same rows.
+
+    Exact binomial on the discordant pairs where each patient has one row (McNemar 1947); otherwise the test for
+    clustered pairs of Durkalski et al. 2003 (Statistics in Medicine 22:2417), Σ d_k/n_k squared over Σ (d_k/n_k)².
+    """
+    gap = a_right.astype(int) - b_right.astype(int)
+    sizes = Counter(patients)
+    if max(sizes.values(), default=1) == 1:
+        better, discordant = int((gap == 1).sum()), int((gap != 0).sum())
+        return 1.0 if not discordant else float(stats.binomtest(better, discordant).pvalue)
+    total: Counter[str] = Counter()
+    for patient, difference in zip(patients, gap.tolist(), strict=True):
+        total[patient] += difference
+    shares = np.array([total[patient] / sizes[patient] for patient in sizes])
+    below = float(np.sum(shares**2))
+    return 1.0 if below == 0 else float(stats.chi2.sf(float(np.sum(shares)) ** 2 / below, 1))

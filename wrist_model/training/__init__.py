@@ -1,0 +1,1 @@
+"""From frozen layers' features or pictures to a trained network; knows recipes, not tasks."""
