@@ -118,8 +118,8 @@ def examine(task: Task, context: Context) -> Examined:
     except Refused as refused:
         return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
     except Exception as error:  # whatever a file does, it costs itself alone
-        refused = Refused("damaged", f"The file can't be examined ({type(error).__name__}): its content is damaged.")
-        return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
+        said = f"The file can't be examined ({type(error).__name__}): its content is damaged."
+        return Examined(QUARANTINED, (), quarantined(context, seen, Refused("damaged", said)), seen.path)
 
 
 def crashed(task: Task, context: Context) -> Examined:

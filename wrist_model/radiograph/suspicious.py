@@ -27,12 +27,15 @@ def looks_wrong(pixels: np.ndarray, small: np.ndarray) -> str | None:
         return NEARLY_BLACK
     if reached[_BRIGHT] <= 0.01 * small.size:
         return NEARLY_WHITE
-    some = pixels[:: max(1, pixels.shape[0] // 256), :: max(1, pixels.shape[1] // 256)]
-    if some.size >= 256 and len(np.unique(some)) < _LEVELS:
+    if pixels.size >= 256 and _levels(pixels[:: max(1, pixels.shape[0] // 64)]) < _LEVELS and _levels(pixels) < _LEVELS:
         return FEW_LEVELS
     if _empty_end(pixels) >= _EMPTY or _empty_end(pixels.T) >= _EMPTY:
         return HALF_EMPTY
     return None
+
+
+def _levels(pixels: np.ndarray) -> int:
+    return int(np.count_nonzero(np.bincount(pixels.ravel(), minlength=256)))
 
 
 def _empty_end(pixels: np.ndarray) -> float:
