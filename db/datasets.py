@@ -26,7 +26,7 @@ JOIN (SELECT study_id, max(label_version) AS version FROM label GROUP BY study_i
 """
 _REF = """
 SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
-  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.study_id,
+  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.study_id, i.decode_rule,
   (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
 FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
 LEFT JOIN image_location l ON l.image_id = i.id
@@ -316,6 +316,7 @@ def _refs(engine: Engine, rows: Iterable[Any]) -> list[ImageRef]:
                 row.label,
                 row.split,
                 tuple(sorted(groups.items())),
+                row.decode_rule,
             )
         )
     return refs

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 from db.home import _default_home, database_url, sqlite_file
 
-HEAD = "0002"
+HEAD = "0004"
 """The schema's revision that this code writes: the head of db/migrations."""
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0004")
 
 BUSY_SECONDS = 60
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from db.audit.chain import append
-from db.engine import writing
+from db.engine import reading, writing
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
 from db.lookups import among, row_ids
@@ -20,19 +20,26 @@ from wrist_model.records import ImageRecord, Provenance
 _AS_THEY_ARE = (
     *("image_uid", "path", "format", "frame", "file_sha256", "file_size", "pixel_sha256", "rows", "columns"),
     *("photometric", "view", "sex", "age", "manufacturer_key", "perceptual_hash", "mean_intensity"),
+    *("decode_rule", "suspicious"),
 )
 
 _FLAGS = ("inverted", "multi_view", "hardware", "burned_in")
 
 
 def add_images(
-    engine: Engine, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
+    engine: Engine,
+    ingest_run_id: str,
+    records: Sequence[ImageRecord],
+    by: Provenance | None = None,
+    *,
+    anew: bool = False,
 ) -> dict[str, Outcome]:
     """Catalogue images with their patients, studies and first labels; image_uid → outcome. One transaction.
 
     unchanged: catalogued with the same file hash (a moved data set's new place is kept), or a copy of a DICOM instance
     that its study has. changed: the file under the same root has other content; the row stays. taken: another file
     under another root already has this image_uid. A patient known already keeps its split, a study its label.
+    anew: an instance that its study has already becomes a row of its own, decoded by a later rule.
     """
     if not records:
         return {}
@@ -47,7 +54,7 @@ def add_images(
             if record.image_uid in outcomes:
                 continue
             stored = known.get(record.image_uid)
-            if stored is None and record.format == "dicom":
+            if stored is None and record.format == "dicom" and not anew:
                 first = instances.setdefault((record.study_uid, record.file_sha256, record.frame), record.image_uid)
                 if first != record.image_uid:
                     outcomes[record.image_uid] = "unchanged"
@@ -67,6 +74,13 @@ def add_images(
             append(connection, "image", [_image_row(record, run, *studies[record.study_uid]) for record in fresh], by)
         _place(connection, places)
     return outcomes
+
+
+def pixels_of(engine: Engine, image_uids: Sequence[str]) -> dict[str, str]:
+    """image_uid → pixel_sha256, for those that are catalogued."""
+    with reading(engine) as connection:
+        sql = "SELECT image_uid, pixel_sha256 FROM image WHERE image_uid IN :values"
+        return {row[0]: row[1] for row in among(connection, sql, image_uids)}
 
 
 def _known_images(connection: Connection, image_uids: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -5,6 +5,8 @@ All from the public views, so that people who query them see the same.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -71,6 +73,14 @@ def quarantine_counts(engine: Engine) -> dict[str, int]:
     sql = "SELECT reason_code, count(DISTINCT path) AS n FROM quarantined_files GROUP BY reason_code ORDER BY 1"
     with reading(engine) as connection:
         return {row.reason_code: int(row.n) for row in every(connection, sql)}
+
+
+def suspicious_counts(engine: Engine, image_uids: Iterable[str]) -> dict[str, int]:
+    """What looks wrong about these images though they decoded → how many."""
+    wanted = set(image_uids)
+    with reading(engine) as connection:
+        rows = every(connection, "SELECT image_uid, suspicious FROM images WHERE suspicious IS NOT NULL")
+    return dict(Counter(row.suspicious for row in rows if row.image_uid in wanted))
 
 
 def training(engine: Engine, training_run_id: str) -> TrainingFacts:

@@ -55,6 +55,7 @@ class Ingested:
     counts: IngestCounts = field(default_factory=IngestCounts)
     reasons: Counter[str] = field(default_factory=Counter)
     changed: list[str] = field(default_factory=list)
+    suspicious: Counter[str] = field(default_factory=Counter)  # new images that look wrong though they decoded
     ingest_run_ids: list[str] = field(default_factory=list)
     labelled_later: int = 0  # studies that had never had a label, and that the source labels now
     seconds: float = 0.0
@@ -85,7 +86,7 @@ def catalogue_files(
     key = IdentityKey.load_or_make(home)
     patients.remember_key(engine, key.fingerprint, provenance)
     patients.remember_split_rule(engine, asdict(rule), provenance)
-    plans = _placed(engine, paths, source=source, body_part=body_part, labels=labels)
+    plans = placed(engine, paths, source=source, body_part=body_part, labels=labels)
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
@@ -98,7 +99,7 @@ def catalogue_files(
     return done
 
 
-def _placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan]:
+def placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan]:
     """`find`, within the roots that are catalogued, or that stand earlier among the paths."""
     roots, plans = known_files.roots(engine), []
     for path in paths:
@@ -113,7 +114,7 @@ def studies_at(
     """study_uid → stored paths of the catalogued images that lie at these paths, below them, or in these lists."""
     key = IdentityKey.load_or_make(home)
     found: dict[str, list[str]] = {}
-    for plan in _placed(engine, paths, source=source):
+    for plan in placed(engine, paths, source=source):
         names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
         for study, stored in studies.studies_at(engine, str(plan.root), names).items():
             found.setdefault(study, []).extend(stored)
@@ -184,7 +185,7 @@ def _pending(
         if item.ignored or item.filtered:
             ledger.count(ignored=int(item.ignored), filtered=int(not item.ignored))
             continue
-        was = _known(item, known, context)
+        was = known_as(item, known, context)
         if was is None or item.refused is not None:
             yield Task(item)
             continue
@@ -220,7 +221,8 @@ def _label_later(engine: Engine, stated: Labels, context: Context, by: Provenanc
     return len(now)
 
 
-def _known(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> known_files.KnownFile | None:
+def known_as(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> known_files.KnownFile | None:
+    """What is known of a file, under its plain path or its pseudonym."""
     if not known:
         return None
     was = known.get(printable(item.relative))
@@ -268,6 +270,9 @@ class _Ledger:
                 totals[result.outcome] += 1
             if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
                 self.done.changed.append(result.path)
+        self.done.suspicious.update(
+            image.suspicious for image in images if image.suspicious and outcomes[image.image_uid] == "new"
+        )
         if refused:
             quarantine.add_quarantined(self.engine, self.run_id, refused)
         self.reasons.update(row.reason_code for row in refused)

@@ -179,9 +179,11 @@ def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
 def _left_out(engine: Engine, members: Sequence[Member]) -> tuple[LeftOut, ...]:
     refused = facts_of.quarantine_counts(engine)
     excluded = Counter(member.excluded_reason or "" for member in members if not member.included)
+    suspicious = facts_of.suspicious_counts(engine, [member.image_uid for member in members if member.included])
     return (
         *(LeftOut("quarantined", reason, number) for reason, number in sorted(refused.items())),
         *(LeftOut("excluded", reason, number) for reason, number in sorted(excluded.items())),
+        *(LeftOut("kept, but looks wrong", reason, number) for reason, number in sorted(suspicious.items())),
     )
 
 

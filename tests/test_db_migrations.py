@@ -56,6 +56,7 @@ def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue
 FROZEN = {
     "0001_sqlite.sql": "6945ae495678017966cadfb14e041dc2d8beec6b0b329093fe7e147218cb5641",
     "0001_postgresql.sql": "9caa4398744de2ee4a4ad3a2e965142453c2b2db607d28aee090a948662f9bf1",
+    "0002_views.sql": "ec18895c4e9c59a066a80ee46784e3b1a52a7ad161a5b196de8d7d5fd2968317",
     "0001_views.sql": "63c323e09659027cb35c2b9ce3ecf480d7d3aca98ff6cfa776162d140ce4fbec",
 }
 

@@ -50,6 +50,7 @@ class Context:
     private: bool = False
     max_pixels: int = decode.DEFAULT_MAX_PIXELS
     labels: Labels = field(default_factory=dict, repr=False)
+    store_pixels: bool = True
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context
     if not context.private and printable(item.relative) != item.relative:
         raise Refused("unusable_name", "The file's name is not UTF-8; rename it.")
     picture = decode.decode_picture(data, kind, context.max_pixels)
-    if context.private:
+    if context.private and context.store_pixels:
         keep(picture.pixels, picture.pixel_sha256, Path(context.home))
     study = item.study or item.relative
     facts = _Facts(
@@ -251,7 +252,8 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     )
     images = []
     for frame in dicom_frames.decode(dataset, context.max_pixels):
-        keep(frame.pixels, frame.pixel_sha256, Path(context.home))
+        if context.store_pixels:
+            keep(frame.pixels, frame.pixel_sha256, Path(context.home))
         images.append(_record(item, frame, known, seen, context))
     return _images(images, seen)
 
