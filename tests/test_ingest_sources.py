@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from tests import dicom_files
 from wrist_model.errors import DataError, UsageError
@@ -199,26 +197,9 @@ def test_a_folder_with_any_dicom_is_private_and_one_of_pictures_is_not(tmp_path)
     assert (mixed.source, mixed.private) == ("dicom", True)
 
 
-def dicomdir(folder, *references):
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.1.3.10"
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = "1.2.3"
-    records = []
-    for parts in references:
-        record = Dataset()
-        record.DirectoryRecordType = "IMAGE"
-        record.ReferencedFileID = parts
-        records.append(record)
-    ds.DirectoryRecordSequence = records
-    (folder / "DICOMDIR").write_bytes(dicom_files.data(ds))
-    return folder / "DICOMDIR"
-
-
 def test_a_dicomdir_gives_its_files_and_reports_broken_references(tmp_path):
     dicom_files.write(tmp_path, "IMAGES/IM1", dicom_files.dataset())
-    index = dicomdir(tmp_path, ["IMAGES", "IM1"], ["IMAGES", "IM2"], ["..", "UP"])
+    index = dicom_files.dicomdir(tmp_path, ["IMAGES", "IM1"], ["IMAGES", "IM2"], ["..", "UP"])
     plan = settle(find(index), {}, False)
     assert plan.private
     assert [item.refused[0] if item.refused else None for item in plan.items()] == [

@@ -54,13 +54,13 @@ def with_junk(stream: bytes, end: int) -> bytes:
     A decoder that had all of the picture by then passes them over; one that lacked something takes them for it, and
     gives another picture, or fails.
     """
-    return stream[: end - 2] + _JUNK + stream[end - 2 :]
+    return stream[: end - 2].rstrip(b"\xff") + _JUNK + stream[end - 2 :]
 
 
 def _jpeg(stream: bytes) -> Codestream:
     """Walk the markers of ITU T.81 Annex B: segments have lengths, coded data run up to the next marker."""
     at, frame, missing, end, restarts, scans = 2, (0, 0, 0, 0, 0), "its end marker", len(stream), 0, []
-    progressive = False
+    progressive, parameters = False, b""
     while at + 2 <= len(stream):
         at = stream.find(b"\xff", at)  # decoders pass over what lies between two segments
         if not 0 <= at < len(stream) - 1:
@@ -81,6 +81,7 @@ def _jpeg(stream: bytes) -> Codestream:
             break
         if (marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC))) and len(body) >= 6:
             bits, rows, columns, components = struct.unpack(">BHHB", body[:6])
+            parameters = body
             frame, progressive = (marker, rows, columns, components, bits), marker in (0xC2, 0xC6, 0xCA, 0xCE)
         elif marker == 0xDD and len(body) >= 2:
             restarts = int.from_bytes(body[:2], "big")
@@ -96,26 +97,52 @@ def _jpeg(stream: bytes) -> Codestream:
         kind = "jpeg-ls"
     elif marker in (0xC3, 0xC7, 0xCB, 0xCF):
         kind = "lossless jpeg"
-    if not missing:
-        missing = _lacks(stream, scans, progressive, restarts)
+    if not missing and len(parameters) < 6:
+        missing = "its frame header"
+    elif not missing:
+        missing = _lacks(stream, parameters, scans, restarts, kind, progressive)
     return Codestream(kind, rows, columns, components, bits, False, end, missing or None, progressive)
 
 
-def _lacks(stream: bytes, scans: list[tuple[bytes, int, int]], progressive: bool, restarts: int) -> str:
-    """What a closed JPEG lacks by its scans: all of them, or the last bits of a component's first coefficient."""
+def _lacks(
+    stream: bytes, frame: bytes, scans: list[tuple[bytes, int, int]], interval: int, kind: Kind, progressive: bool
+) -> str:
+    """What a closed JPEG lacks by its scans: one of them, a coefficient's last bit, or data after a restart marker.
+
+    frame: the frame header's parameters (T.81 B.2.2). scans: each one's parameters (B.2.3), where it begins and ends.
+    """
     if not scans or any(begun == end for _, begun, end in scans):
         return "its coded data"
-    if progressive:  # T.81 G.1.1.1: Ss and Se, then Ah (where this scan began) and Al (where it got to)
-        reached = {
-            body[1 + 2 * n]: body[-1] & 15 for body, _, _ in scans if body for n in range(body[0]) if len(body) > 3
-        }
-        if any(reached.values()):
-            return "its last scans"
-    if restarts:
-        _, begun, end = scans[-1]
-        if _RESTART.search(stream, max(begun, end - 2), end):
-            return "its data after a restart marker"
+    rows, columns, count = struct.unpack(">HHB", frame[1:6])
+    factors = {frame[6 + 3 * n]: divmod(frame[7 + 3 * n], 16) for n in range(count) if len(frame) >= 9 + 3 * n}
+    met: dict[int, set[int]] = {name: set() for name in factors}
+    for body, begun, end in scans:
+        names = [body[1 + 2 * n] for n in range(body[0]) if len(body) > 4 + 2 * n] if body else []
+        if not names or any(name not in factors for name in names):
+            return "a component"
+        first, last, approximation = body[-3:]
+        for name in names:
+            if not progressive:
+                met[name].update(range(64))
+            elif approximation & 15 == 0:  # T.81 G.1.1.1.2: the lowest bit of these coefficients has come
+                met[name].update(range(first, min(last, 63) + 1))
+        if interval and kind != "jpeg-ls":
+            units = _units(rows, columns, factors, names, 1 if kind == "lossless jpeg" else 8)
+            if len(_RESTART.findall(stream, begun, end)) < -(-units // interval) - 1:
+                return "its data after a restart marker"
+    if any(len(coefficients) < 64 for coefficients in met.values()):
+        return "its last scans"
     return ""
+
+
+def _units(rows: int, columns: int, factors: dict[int, tuple[int, int]], names: list[int], size: int) -> int:
+    """The minimum coded units of a scan (T.81 A.2): of all components together, or the blocks of one."""
+    across, down = (max(1, max(factor[n] for factor in factors.values())) for n in (0, 1))
+    if len(names) == 1:
+        wide, high = factors[names[0]]
+        columns, rows = -(-columns * wide // across), -(-rows * high // down)
+        across = down = 1
+    return -(-columns // (size * across)) * -(-rows // (size * down))
 
 
 def _jpeg_2000(stream: bytes, begun: int) -> Codestream:

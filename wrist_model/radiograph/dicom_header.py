@@ -191,8 +191,11 @@ _NOTHING = frozenset(
 
 
 def _says_nothing(said: str) -> bool:
-    letters = "".join(re.findall(r"[^\W\d_]+", said.upper()))
-    return re.sub(r"^(LEFT|RIGHT|LT|RT)(?=.)|(?<=.)(LEFT|RIGHT|LT|RT)$", "", letters) in _NOTHING
+    words = re.findall(r"[^\W\d_]+", said.upper())
+    return "".join(word for word in words if word not in _SIDES) in _NOTHING
+
+
+_SIDES = ("LEFT", "RIGHT", "LT", "RT", "L", "R", "BOTH", "BILAT", "BILATERAL")
 
 
 def _word(said: str) -> str | None:
