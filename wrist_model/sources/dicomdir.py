@@ -32,6 +32,14 @@ def is_index(path: Path) -> bool:
         return is_named_so(path.name)
 
 
+def is_readable(index: Path) -> bool:
+    """Whether an index tells its files; of one that can't, `named_files` gives the index itself, refused."""
+    try:
+        return _records(index) is not None
+    except Refused:
+        return False
+
+
 def named_files(index: Path, root: Path) -> Iterator[Item]:
     """Each file that the index names, once; a name that leads nowhere or out of the folder is refused, and so is the
     index itself where it can't be read."""

@@ -20,9 +20,8 @@ def items(root: Path, start: Path) -> Iterator[Item]:
         if not dicomdir.is_index(start):
             yield Item(str(start), start.relative_to(root).as_posix())
             return
-        found = list(dicomdir.named_files(start, root))
-        yield from found
-        if [item.path for item in found if item.refused] != [str(start)]:
+        if dicomdir.is_readable(start):
+            yield from dicomdir.named_files(start, root)
             return
         start = start.parent
     for path, relative in walk.files(root, start):
