@@ -81,7 +81,7 @@ class _Stop:
 
 def _is_plausible(dataset: Dataset) -> bool:
     names = ("SOPClassUID", "Modality", "StudyInstanceUID", "Rows", "DirectoryRecordSequence")
-    return any(keyword in dataset for keyword in names) or "MediaStorageSOPClassUID" in dataset.file_meta
+    return any(keyword in dataset for keyword in names)
 
 
 def _add_pixels(dataset: Dataset, data: bytes, stop: _Stop) -> tuple[str, ...]:

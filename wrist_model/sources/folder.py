@@ -30,7 +30,8 @@ def items(root: Path, start: Path) -> Iterator[Item]:
             yield Item(path, relative, refused=("unexpected_place", _IN_MURA), ignored=is_junk(name))
         elif dicomdir.is_named_so(name):
             if dicomdir.is_index(Path(path)):
-                yield Item(path, relative, ignored=True)
+                if dicomdir.is_readable(Path(path)):
+                    yield Item(path, relative, ignored=True)
                 yield from (item for item in dicomdir.named_files(Path(path), root) if item.refused)
             else:
                 yield Item(path, relative)
