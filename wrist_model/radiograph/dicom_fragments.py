@@ -76,7 +76,7 @@ def frames(found: Fragments, stated: int | None, extended: tuple[int, ...] = ())
     """
     parts, notes = found.parts, list[str]()
     begun = [n for n, part in enumerate(parts) if part.startswith(codestream.STARTS)]
-    count = stated if stated is not None else max(1, len(begun))
+    count = stated if stated is not None else max(1, len(begun or parts))
     if found.cut or not any(parts):
         raise Refused("truncated", "The Pixel Data end in the middle of a fragment: the file was cut short.")
     if len(begun) > count:
