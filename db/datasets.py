@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -292,7 +293,7 @@ def _refs(engine: Engine, rows: Iterable[Any]) -> list[ImageRef]:
     home = Path(engine.get_execution_options()["wrist_home"])
     refs = []
     for row in rows:
-        if row.format == "dicom":
+        if row.format == "dicom" or re.fullmatch(r"pa-[0-9a-f]{32}", row.path or ""):  # beside DICOM, paths are private
             file = home / "pixels" / row.pixel_sha256[:2] / f"{row.pixel_sha256}.png"
         else:
             file = Path(row.root or "") / (row.path or "")

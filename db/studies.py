@@ -31,6 +31,21 @@ def studies_at(engine: Engine, root: str, paths: Container[str]) -> dict[str, li
     return found
 
 
+def of_other_patients(engine: Engine, records: Sequence[ImageRecord]) -> set[str]:
+    """image_uids of those whose study belongs to another patient, in the catalogue or by an earlier one of these."""
+    with reading(engine) as connection:
+        sql = (
+            "SELECT s.study_uid, p.patient_key FROM study s JOIN patient p ON p.id = s.patient_id "
+            "WHERE s.study_uid IN :values"
+        )
+        owners = {row[0]: row[1] for row in among(connection, sql, {record.study_uid for record in records})}
+    return {
+        record.image_uid
+        for record in records
+        if owners.setdefault(record.study_uid, record.patient_key) != record.patient_key
+    }
+
+
 def add_studies(
     connection: Connection, records: Sequence[ImageRecord], outcomes: Mapping[str, Outcome], by: Provenance
 ) -> dict[str, tuple[int, int]]:

@@ -24,6 +24,7 @@ from wrist_model.intake.examine_file import (
     FILTERED,
     IGNORED,
     IMAGES,
+    QUARANTINED,
     UNCHANGED,
     Context,
     Examined,
@@ -256,6 +257,10 @@ class _Ledger:
     def write(self, results: Sequence[Examined]) -> None:
         """Write a batch's images and refusals; count each file once, by what the catalogue made of it."""
         images = [image for result in results for image in result.images]
+        strangers = studies.of_other_patients(self.engine, images) if images else set()
+        if strangers:
+            results = [_of_another_patient(one, strangers) for one in results]
+            images = [image for result in results for image in result.images]
         refused = [result.quarantined for result in results if result.quarantined is not None]
         outcomes = add_images(self.engine, self.run_id, images) if images else {}
         totals: Counter[str] = Counter()
@@ -304,14 +309,23 @@ class _Ledger:
 
 
 def _taken(result: Examined) -> QuarantinedFile:
+    return _refused(
+        result,
+        "name_taken",
+        f"The source {result.images[0].source!r} already has another file of this name from another folder; "
+        "give this folder a source name of its own with --source.",
+    )
+
+
+def _of_another_patient(result: Examined, strangers: set[str]) -> Examined:
+    if not any(image.image_uid in strangers for image in result.images):
+        return result
+    reason = "Its study belongs to another patient by the files before it; mend PatientID or StudyInstanceUID."
+    return Examined(QUARANTINED, (), _refused(result, "conflicting_identity", reason), result.path)
+
+
+def _refused(result: Examined, code: str, reason: str) -> QuarantinedFile:
     image = result.images[0]
     return QuarantinedFile(
-        image.root,
-        image.path,
-        image.file_sha256,
-        image.file_size,
-        image.file_mtime_ns,
-        "name_taken",
-        f"The source {image.source!r} already has another file of this name from another folder; "
-        "give this folder a source name of its own with --source.",
+        image.root, image.path, image.file_sha256, image.file_size, image.file_mtime_ns, code, reason
     )

@@ -99,6 +99,22 @@ def test_a_refused_file_that_decodes_now_is_named_and_catalogued(home, engine, t
     assert (named.was, named.now) == ("damaged", "pixels")
 
 
+def test_one_study_of_two_patients_costs_a_file_and_not_the_folder(home, engine, tmp_path):
+    first = dicom_files.dataset()
+    other = dicom_files.dataset(PatientID="P2", StudyInstanceUID=first.StudyInstanceUID)
+    for name, ds in (("a", first), ("b", other), ("c", dicom_files.dataset())):
+        dicom_files.write(tmp_path / "dicom", name, ds)
+    done = ingested(home, engine, tmp_path / "dicom")
+    assert (done.counts.new, dict(done.reasons)) == (2, {"conflicting_identity": 1})
+
+
+def test_a_picture_beside_dicom_is_read_from_the_pixel_store(home, engine, tmp_path):
+    dicom_files.write(tmp_path / "mixed", "a", dicom_files.dataset())
+    exif_png(tmp_path / "mixed" / "b.png")
+    ingested(home, engine, tmp_path / "mixed")
+    assert sorted(decode.load_pixels(ref).shape for ref in datasets.refs_to_score(engine)) == [(40, 48), (40, 50)]
+
+
 def test_a_schema_without_rules_refuses_to_hold_them(old_catalogue, home, engine):
     assert downgrade(engine, home, "0002") == "0004"
     with engine.connect() as connection:
