@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from wrist_model.records import ImageRef, Split
 AGE_BANDS = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (1000, "65+"))
 """(below this age in years, name of the band)."""
 
+_PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
+
 _REF = """
 SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
-  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in,
+  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.decode_rule,
   (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
 FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
 LEFT JOIN image_location l ON l.image_id = i.id
@@ -60,7 +63,7 @@ def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
     home = Path(engine.get_execution_options()["wrist_home"])
     refs = []
     for row in rows:
-        if row.format == "dicom":
+        if row.format == "dicom" or _PSEUDONYM.fullmatch(row.path or ""):  # beside DICOM, paths are private
             file = stored_pixels(home, row.pixel_sha256)
         else:
             file = Path(row.root or "") / (row.path or "")
@@ -81,6 +84,7 @@ def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
                 row.label,
                 row.split,
                 tuple(sorted(groups.items())),
+                row.decode_rule,
             )
         )
     return refs

@@ -22,19 +22,26 @@ from wrist_model.records import ImageRecord, Provenance
 _AS_THEY_ARE = (
     *("image_uid", "path", "format", "frame", "file_sha256", "file_size", "pixel_sha256", "rows", "columns"),
     *("photometric", "view", "sex", "age", "manufacturer_key", "perceptual_hash", "mean_intensity"),
+    *("decode_rule", "suspicious"),
 )
 
 _FLAGS = ("inverted", "multi_view", "hardware", "burned_in")
 
 
 def add_images(
-    engine: Catalogue, ingest_run_id: str, records: Sequence[ImageRecord], by: Provenance | None = None
+    engine: Catalogue,
+    ingest_run_id: str,
+    records: Sequence[ImageRecord],
+    by: Provenance | None = None,
+    *,
+    anew: bool = False,
 ) -> dict[str, Outcome]:
     """Catalogue images with their patients, studies and first labels; image_uid → outcome. One transaction.
 
     unchanged: catalogued with the same file hash (a moved data set's new place is kept), or a copy of a DICOM instance
     that its study has. changed: the file under the same root has other content; the row stays. taken: another file
     under another root already has this image_uid. A patient known already keeps its split, a study its label.
+    anew: an instance that its study has already becomes a row of its own, decoded by a later rule.
     """
     if not records:
         return {}
@@ -53,7 +60,7 @@ def add_images(
                 outcomes[record.image_uid] = "conflicting"
                 continue
             stored = known.get(record.image_uid)
-            if stored is None and record.format == "dicom":
+            if stored is None and record.format == "dicom" and not anew:
                 first = instances.setdefault((record.study_uid, record.file_sha256, record.frame), record.image_uid)
                 if first != record.image_uid:
                     outcomes[record.image_uid] = "unchanged"
@@ -155,3 +162,22 @@ def _place(connection: Connection, records: Sequence[ImageRecord]) -> None:
             [{"image": image, "root": root, "path": path} for image, root, path in rows],
         )
     remember_files(connection, [(record, None) for record in records])
+
+
+def pixels_of(engine: Catalogue, image_uids: Sequence[str]) -> dict[str, str]:
+    """image_uid → pixel_sha256, for those that are catalogued."""
+    with reading(engine) as connection:
+        sql = "SELECT image_uid, pixel_sha256 FROM image WHERE image_uid IN :values"
+        return {row[0]: row[1] for row in among(connection, sql, image_uids)}
+
+
+def suspicious_counts(engine: Catalogue, dataset_id: str) -> dict[str, int]:
+    """What looks wrong about a version's included images though they decoded → how many."""
+    sql = (
+        "SELECT i.suspicious, count(*) AS n FROM dataset_version d "
+        "JOIN dataset_member m ON m.dataset_version_id = d.id JOIN image i ON i.id = m.image_id "
+        "WHERE d.dataset_id = :dataset AND m.included = 1 "
+        "AND i.suspicious IS NOT NULL GROUP BY i.suspicious ORDER BY i.suspicious"
+    )
+    with reading(engine) as connection:
+        return {row.suspicious: int(row.n) for row in every(connection, sql, dataset=dataset_id)}

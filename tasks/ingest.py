@@ -38,13 +38,14 @@ def catalogue(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     cluster: str | None = None,
 ) -> dict[str, Any]:
-    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome and by reason."""
+    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look."""
     if cluster is None:
         decode_pool.warm()
     examiner = partial(on_cluster, address=cluster) if cluster else decode_pool.examined
     engine = open_catalogue()
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}
+    suspicious: dict[str, int] = {}
     for place in places:
         with progress("ingest") as tell:
             done = catalogue_files(
@@ -61,6 +62,8 @@ def catalogue(
             total[name] = total.get(name, 0) + number
         for reason, number in done.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + number
+        for what, number in done.suspicious.items():
+            suspicious[what] = suspicious.get(what, 0) + number
         if done.changed:
             get_run_logger().warning(
                 "%d files changed on disk since they were catalogued; the earlier records stay.", len(done.changed)
@@ -68,7 +71,7 @@ def catalogue(
     get_run_logger().info(
         "Ingest: %s", ", ".join(f"{number} {name}" for name, number in total.items() if number or name == "seen")
     )
-    return {**total, "reasons": reasons}
+    return {**total, "reasons": reasons, "suspicious": suspicious}
 
 
 def places(

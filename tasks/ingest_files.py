@@ -83,7 +83,7 @@ def catalogue_files(
     key = IdentityKey.load_or_make(identity_key_file(home))
     catalogue_facts.remember_key(engine, key.fingerprint, provenance)
     rule = SplitRecipe(**catalogue_facts.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]
-    plans = _placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
+    plans = placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
@@ -110,7 +110,7 @@ def catalogue_files(
     return done
 
 
-def _placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan]:
+def placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan]:
     """`find`, within the roots that are catalogued, or that stand earlier among the paths."""
     roots, plans = known_files.roots(engine), []
     for path in paths:
@@ -125,7 +125,7 @@ def studies_at(
     """study_uid → stored paths of the catalogued images that lie at these paths, below them, or in these lists."""
     key = IdentityKey.load_or_make(identity_key_file(home))
     found: dict[str, list[str]] = {}
-    for plan in _placed(engine, paths, source=source):
+    for plan in placed(engine, paths, source=source):
         names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
         for study, stored in known_files.studies_at(engine, str(plan.root), names).items():
             found.setdefault(study, []).extend(stored)
@@ -178,7 +178,7 @@ def _pending(
         if item.ignored or item.filtered:
             ledger.count(ignored=int(item.ignored), filtered=int(not item.ignored))
             continue
-        was = _known(item, known, context)
+        was = known_as(item, known, context)
         if was is None or item.refused is not None:
             yield Task(item)
             continue
@@ -218,7 +218,8 @@ def _label_later(engine: Engine, stated: Labels, context: Context, by: Provenanc
     return len(now)
 
 
-def _known(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> known_files.KnownFile | None:
+def known_as(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> known_files.KnownFile | None:
+    """What is known of a file, under its plain path or its pseudonym."""
     return known.get(_stored(item, known, context)) if known else None
 
 

@@ -28,6 +28,7 @@ class Ingested:
     counts: IngestCounts = field(default_factory=IngestCounts)
     reasons: Counter[str] = field(default_factory=Counter)
     changed: list[str] = field(default_factory=list)
+    suspicious: Counter[str] = field(default_factory=Counter)  # new images that look wrong though they decoded
     ingest_run_ids: list[str] = field(default_factory=list)
     labelled_later: int = 0  # studies that had never had a label, and that the source labels now
     seconds: float = 0.0
@@ -66,6 +67,9 @@ class Ledger:
                 totals[result.outcome] += 1
             if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
                 self.done.changed.append(result.path)
+        self.done.suspicious.update(
+            image.suspicious for image in images if image.suspicious and outcomes[image.image_uid] == "new"
+        )
         patients = dict(result.patient for result in results if result.patient is not None)
         if patients:
             remember_pseudonyms(self.engine, patients, self.by)

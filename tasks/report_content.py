@@ -12,6 +12,7 @@ from db import (
     datasets,
     evaluations,
     explanations,
+    images,
     known_files,
     leak_demonstrations,
     metrics,
@@ -82,7 +83,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
             split_seed=recipe.split.seed,
         ),
         flow=_flow(engine, members),
-        left_out=_left_out(engine, members),
+        left_out=_left_out(engine, version.dataset_id, members),
         models=models,
         served=served.model_version_id,
         comparisons=tuple(
@@ -157,12 +158,16 @@ def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
     )
 
 
-def _left_out(engine: Engine, members: Sequence[Member]) -> tuple[LeftOut, ...]:
+def _left_out(engine: Engine, dataset_id: str, members: Sequence[Member]) -> tuple[LeftOut, ...]:
     refused = quarantine.quarantine_counts(engine)
     excluded = Counter(member.excluded_reason or "" for member in members if not member.included)
     return (
         *(LeftOut("quarantined", reason, number) for reason, number in sorted(refused.items())),
         *(LeftOut("excluded", reason, number) for reason, number in sorted(excluded.items())),
+        *(
+            LeftOut("kept, but looks wrong", what, n)
+            for what, n in images.suspicious_counts(engine, dataset_id).items()
+        ),
     )
 
 

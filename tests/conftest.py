@@ -10,7 +10,26 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ.pop("WRIST_HOME", None)
 os.environ.pop("WRIST_DATABASE_URL", None)
 
+import pytest
 from db_fixtures import catalogue, home, new_database, postgresql  # noqa: F401
 from gate_hall import hall  # noqa: F401
 from prefect_fixtures import prefect_server, wrist_up  # noqa: F401
 from whole_fixtures import whole  # noqa: F401
+
+from tests import dcmtk
+
+LEFT_OUT = "left out: the comparisons with DCMTK (tests/test_ingest_dcmtk.py): apt-get install dcmtk"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where DCMTK isn't installed, what compares with it is left out, and the end of the run says so."""
+    if dcmtk.IS_THERE:
+        return
+    without = [item for item in items if item.get_closest_marker("dcmtk") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in without])
+    items[:] = without
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not dcmtk.IS_THERE:
+        terminalreporter.write_line(LEFT_OUT)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from tests import dicom_files
 from wrist_model.errors import DataError, Refused
-from wrist_model.radiograph import decode
+from wrist_model.radiograph import decode, polarity, suspicious
 from wrist_model.radiograph import raster as container
 from wrist_model.records import ImageRef
 
@@ -222,3 +224,123 @@ def test_load_pixels_refuses_a_changed_and_a_vanished_file(tmp_path):
     path.unlink()
     with pytest.raises(DataError, match="im-1"):
         decode.load_pixels(catalogued)
+
+
+def png16(values, colour, interlaced=False):
+    """A 16-bit PNG of this colour type from uint16 (height, width, channels), each row by another filter."""
+    height, width, channels = values.shape
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    data = b""
+    for x, y, dx, dy in passes if interlaced else [(0, 0, 1, 1)]:
+        part = values[y::dy, x::dx].astype(">u2").reshape(-1, values[y::dy, x::dx].shape[1] * channels)
+        before = np.zeros(part.shape[1] * 2, np.uint8)
+        for number, row in enumerate(part):
+            now = np.frombuffer(row.tobytes(), np.uint8)
+            left = np.concatenate([np.zeros(2 * channels, np.uint8), now[: -2 * channels]])
+            kind = number % 3
+            data += bytes([kind]) + (now - (0, left, before)[kind]).astype(np.uint8).tobytes()
+            before = now
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, int(interlaced))
+    return container.SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+TWELVE = (picture().astype(int) * 4095 // 230).astype(np.uint16)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)], ids=["RGB", "LA", "RGBA"])
+def test_sixteen_bits_with_alpha_or_colour_are_read_as_the_grey_one(tmp_path, colour, channels, interlaced):
+    grey = one(tmp_path, png(Image.fromarray(TWELVE))).pixels
+    values = np.repeat(TWELVE[..., None], channels, axis=2)
+    if channels % 2 == 0:
+        values[..., -1] = 65535
+    decoded = one(tmp_path, png16(values, colour, interlaced))
+    assert np.array_equal(decoded.pixels, grey)
+    assert "scale 12 bits to 8" in decoded.steps
+    if channels % 2 == 0:
+        values[:, :40, -1] = 0
+        assert one(tmp_path, png16(values, colour)).pixels[:, :40].max() == 0
+    with pytest.raises(Refused):
+        whole = png16(values, colour)
+        one(tmp_path, whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    base = Image.fromarray(picture())
+    base.save(buffer, kind, exif=exif)
+    turned = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
+    decoded = one(tmp_path, buffer.getvalue())
+    assert np.array_equal(decoded.pixels, np.asarray(turned))
+    assert ("turn (Exif orientation)" in decoded.steps) == (orientation > 1)
+
+
+def test_exif_that_makes_no_sense_is_passed_over(tmp_path):
+    content = WHOLE[:33] + chunk(b"eXIf", b"no Exif at all") + WHOLE[33:]
+    assert np.array_equal(one(tmp_path, content).pixels, one(tmp_path, WHOLE).pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 77
+    buffer = io.BytesIO()
+    Image.fromarray(picture()).save(buffer, "PNG", exif=exif)
+    assert one(tmp_path, buffer.getvalue()).steps == ()
+
+
+HOW = [{}, {"progressive": True}, {"quality": 20}, {"restart_marker_blocks": 3}, {"restart_marker_rows": 1}]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("how", HOW, ids=str)
+def test_a_jpeg_that_was_cut_and_closed_is_truncated(tmp_path, how, mode):
+    grey = dicom_files.ramp(96, 80, bits=8).astype(np.uint8)
+    grey[70:], grey[:, 60:] = 0, 0  # as if collimated: the end is even in the whole one too
+    buffer = io.BytesIO()
+    Image.fromarray(grey).convert(mode).save(buffer, "JPEG", **how)
+    whole = buffer.getvalue()
+    assert one(tmp_path, whole).pixels.shape == (96, 80)
+    for share in np.linspace(0.45, 0.97, 14):
+        for end in (b"\xff\xd9", b""):
+            with pytest.raises(Refused) as caught:
+                one(tmp_path, whole[: int(len(whole) * share)] + end)
+            assert caught.value.reason_code in ("truncated", "damaged"), share
+
+
+def test_an_image_is_read_by_the_rule_that_it_was_catalogued_by(tmp_path):
+    """What commit a98e219 read: the upper byte of 16 bits with alpha, and PNG as it lies, without its Exif."""
+    path = tmp_path / "x.png"
+    values = np.stack([TWELVE, np.full_like(TWELVE, 65535)], axis=2)
+    path.write_bytes(png16(values, 4))
+    old = decode.Decoded((TWELVE >> 8).astype(np.uint8), "png", 0, "LA", False, ())
+    assert np.array_equal(decode.load_pixels(ref(path, old)), old.pixels)
+    new = decode.decode(path)[0]
+    with pytest.raises(DataError):
+        decode.load_pixels(ref(path, new))
+    assert np.array_equal(decode.load_pixels(replace(ref(path, new), decode_rule=decode.RULE)), new.pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture()).save(path, exif=exif)
+    old = decode.Decoded(picture(), "png", 0, "L", False, ())
+    assert np.array_equal(decode.load_pixels(ref(path, old)), picture())
+    assert decode.load_pixels(replace(ref(path, decode.decode(path)[0]), decode_rule=2)).shape == (80, 60)
+
+
+def looks(pixels):
+    return suspicious.looks_wrong(pixels, polarity.thumbnail(pixels))
+
+
+def test_pictures_that_look_wrong_are_told():
+    grey = dicom_files.ramp(200, 160, bits=8).astype(np.uint8)
+    assert looks(grey) is None
+    assert looks(grey // 12) == suspicious.NEARLY_BLACK
+    assert looks(255 - grey // 12) == suspicious.NEARLY_WHITE
+    assert looks(grey // 64 * 64) == suspicious.FEW_LEVELS
+    for part in (np.s_[100:], np.s_[:100], np.s_[:, 80:], np.s_[:, :80]):
+        half = grey.copy()
+        half[part] = 128
+        assert looks(half) == suspicious.HALF_EMPTY
+    framed = grey.copy()
+    framed[:40], framed[170:], framed[:, :20] = 0, 0, 0
+    assert looks(framed) is None

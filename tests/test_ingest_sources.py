@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from tests import dicom_files
 from wrist_model.errors import DataError, UsageError
@@ -199,26 +197,9 @@ def test_a_folder_with_any_dicom_is_private_and_one_of_pictures_is_not(tmp_path)
     assert (mixed.source, mixed.private) == ("dicom", True)
 
 
-def dicomdir(folder, *references):
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.1.3.10"
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = "1.2.3"
-    records = []
-    for parts in references:
-        record = Dataset()
-        record.DirectoryRecordType = "IMAGE"
-        record.ReferencedFileID = parts
-        records.append(record)
-    ds.DirectoryRecordSequence = records
-    (folder / "DICOMDIR").write_bytes(dicom_files.data(ds))
-    return folder / "DICOMDIR"
-
-
 def test_a_dicomdir_gives_its_files_and_reports_broken_references(tmp_path):
     dicom_files.write(tmp_path, "IMAGES/IM1", dicom_files.dataset())
-    index = dicomdir(tmp_path, ["IMAGES", "IM1"], ["IMAGES", "IM2"], ["..", "UP"])
+    index = dicom_files.dicomdir(tmp_path, ["IMAGES", "IM1"], ["IMAGES", "IM2"], ["..", "UP"])
     plan = settle(find(index), {}, False)
     assert plan.private
     assert [item.refused[0] if item.refused else None for item in plan.items()] == [
@@ -259,3 +240,135 @@ def test_a_labels_csv_names_studies_by_uid_or_accession_number(tmp_path):
     path.write_text("study_uid,label\n1,perhaps\n")
     with pytest.raises(DataError, match="row 2"):
         read_labels(path)
+
+
+def disc(folder, *names):
+    for number, name in enumerate(names):
+        dicom_files.write(folder, name, dicom_files.dataset(InstanceNumber=number))
+
+
+def codes(path):
+    plan = settle(find(path), {}, False)
+    return sorted((item.refused or ("",))[0] for item in plan.items() if not item.ignored)
+
+
+@pytest.mark.parametrize("index", ["DICOMDIR", "dicomdir", "DICOMDIR.;1", "Dicomdir"])
+@pytest.mark.parametrize(
+    ("on_disc", "said"),
+    [
+        ("PT0/ST0/IM0", ["PT0", "ST0", "IM0"]),
+        ("pt0/st0/im0", ["PT0", "ST0", "IM0"]),
+        ("PT0/ST0/IM0.dcm", ["PT0", "ST0", "IM0"]),
+        ("PT0/ST0/IM0.DCM", ["PT0", "ST0", "IM0"]),
+        ("PT0/ST0/IM0", ["PT0", "ST0", "IM0.DCM"]),
+        ("PT0/ST0/IM0.;1", ["PT0", "ST0", "IM0"]),
+        ("PT0/ST0/IM0;1", ["PT0", "ST0", "IM0"]),
+        ("PT0/ST0/IM0", ["PT0", "ST0", "IM0;1"]),
+        ("PT0/ST0/IM0", "PT0/ST0/IM0"),
+        ("PT0/ST0/IM0", "\\PT0\\ST0\\IM0"),
+        ("PT0/ST0/IM0", ".\\PT0\\ST0\\IM0"),
+        ("PT0/ST0/IM0", "D:\\PT0\\ST0\\IM0"),
+        ("PT0\\ST0\\IM0", ["PT0", "ST0", "IM0"]),
+        ("PT0_ST0_IM0.dcm", ["PT0", "ST0", "IM0"]),
+        ("IM0.dcm", "IM0"),
+    ],
+)
+def test_names_of_a_dicomdir_are_found_as_discs_have_them(tmp_path, on_disc, said, index):
+    disc(tmp_path, on_disc)
+    file = dicom_files.dicomdir(tmp_path, said, name=index)
+    assert codes(file) == [""]
+    assert codes(tmp_path) == [""]
+
+
+@pytest.mark.parametrize("said", ["..\\up", "A\\..\\..\\up", "/../up"])
+def test_a_dicomdir_finds_nothing_outside_of_its_folder(tmp_path, said):
+    disc(tmp_path, "up", "disc/IM0")
+    assert codes(dicom_files.dicomdir(tmp_path / "disc", said)) == ["outside_folder"]
+    (tmp_path / "disc" / "LINK").symlink_to(tmp_path / "up")
+    assert codes(dicom_files.dicomdir(tmp_path / "disc", "LINK")) == ["outside_folder"]
+
+
+def test_records_that_are_not_in_use_name_no_file(tmp_path):
+    disc(tmp_path, "IM0")
+    assert codes(dicom_files.dicomdir(tmp_path, "GONE", in_use=0)) == []
+
+
+def test_a_bad_index_costs_itself_alone(tmp_path):
+    disc(tmp_path, "A/IM0", "A/IM1")
+    index = dicom_files.dicomdir(tmp_path, ["A", "IM0"])
+    whole = index.read_bytes()
+    for content, code in ((whole[:-20], "truncated"), (whole[:200], "truncated")):
+        index.write_bytes(content)
+        assert codes(tmp_path) == ["", "", code]
+        assert codes(index) == ["", "", code]
+    index.write_bytes(b"no index at all")
+    assert codes(tmp_path) == ["", "", ""], "as any file: what it is, its content says"
+
+
+def test_an_image_that_is_called_dicomdir_is_an_image(tmp_path):
+    disc(tmp_path, "DICOMDIR")
+    assert codes(tmp_path) == [""]
+
+
+@pytest.mark.parametrize("said", ["positive", "negative"])
+def test_a_study_under_both_labels_is_refused_without_any_csv(tmp_path, said):
+    base = mura(tmp_path)
+    other = base / "train/XR_WRIST/patient00001/study1_negative"
+    put(other, "image1.png")
+    items = by_name(find(base))
+    twins = [item for name, item in items.items() if "/patient00001/study1_" in name]
+    assert {item.refused[0] for item in twins} == {"conflicting_label"}
+    assert len(twins) == 3
+    assert items["train/XR_WRIST/patient00001/study2_negative/image1.png"].refused is None
+    below = find(base / f"train/XR_WRIST/patient00001/study1_{said}")
+    assert {item.refused[0] for item in below.items()} == {"conflicting_label"}
+
+
+def test_an_empty_folder_is_no_twin(tmp_path):
+    base = mura(tmp_path)
+    twin = base / "train/XR_WRIST/patient00001/study1_negative"
+    put(twin, "._image1.png", ".DS_Store")
+    items = by_name(find(base))
+    assert items["train/XR_WRIST/patient00001/study1_positive/image1.png"].refused is None
+
+
+def test_an_unreadable_csv_of_mura_costs_itself_alone(tmp_path):
+    base = mura(tmp_path)
+    (base / "train_labeled_studies.csv").write_bytes(b"\xff\xfe\x00")
+    items = by_name(find(base))
+    assert items["train_labeled_studies.csv"].refused[0] == "unreadable"
+    assert items["train/XR_WRIST/patient00001/study1_positive/image1.png"].refused is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label\nimg\\a.png,1\n",
+        "path;label\nimg\\a.png;1\n",
+        "sep=;\r\npath;label\r\nimg\\a.png;1\r\n",
+        "path\tlabel\nimg/a.png\t1\n",
+        "path,label\n.\\img\\a.png,1\n",
+        '\ufeff"path";"label"\r\n"img\\a.png";"1"\r\n',
+    ],
+)
+def test_a_manifest_written_on_windows_is_read(tmp_path, text):
+    put(tmp_path, "img/a.png")
+    items = by_name(find(manifest(tmp_path, text)))
+    assert [(name, item.label, item.refused) for name, item in items.items()] == [("img/a.png", 1, None)]
+
+
+def test_windows_paths_that_lead_out_are_refused_and_a_name_with_a_backslash_is_kept(tmp_path):
+    put(tmp_path, "odd\\name.png")
+    text = "path,label\nC:\\data\\a.png,1\n..\\a.png,1\nodd\\name.png,1\n"
+    items = list(find(manifest(tmp_path, text)).items())
+    assert [item.refused[0] if item.refused else item.relative for item in items] == [
+        "outside_folder",
+        "outside_folder",
+        "odd\\name.png",
+    ]
+
+
+def test_a_labels_csv_with_semicolons_is_read(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("study_uid;label\n1.2.3;positive\n")
+    assert read_labels(path) == {"1.2.3": 1}

@@ -86,6 +86,8 @@ class ImageRecord:
     mean_intensity: float | None = None  # of the uint8 pixels, 0–255
     extra: tuple[tuple[str, str], ...] = ()  # further columns of a manifest
     patient_pseudonym: str | None = None  # of DICOM's PatientID without its issuer; patient_key where it states none
+    decode_rule: int | None = None  # decode.RULE
+    suspicious: str | None = None  # what looks wrong about the picture though it decoded, wrist_model.suspicious
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class ImageRef:
     label: int | None = None
     split: Split | None = None
     subgroups: tuple[tuple[str, str], ...] = ()  # e.g. (("hardware", "1"), ("source", "mura"))
+    decode_rule: int | None = None  # decode.RULE when it was catalogued; None: rule 1
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ image = audited_table(
     optional("mean_intensity", Real),  # 0–255
     required("decode_steps", Text),  # JSON list, in order
     required("extra", Text),  # JSON list of a manifest's further columns
+    optional("decode_rule", Number),  # the decoder's rule, wrist_model.radiograph.decode.RULE; NULL: rule 1
+    optional("suspicious", Text),  # what looks wrong though it decoded: nearly_black, half_empty …
     ForeignKeyConstraint(["study_id", "patient_id"], ["study.id", "study.patient_id"]),
     UniqueConstraint("id", "study_id", "patient_id"),
     UniqueConstraint("id", "pixel_sha256"),

@@ -9,7 +9,7 @@ from wrist_model.errors import CatalogueError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """The revisions of db/migrations, oldest first."""
 
 HEAD = REVISIONS[-1]

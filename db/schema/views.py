@@ -57,8 +57,9 @@ FROM study s JOIN patient p ON p.id = s.patient_id JOIN audit_entry a ON a.seq =
 CREATE VIEW images AS
 SELECT i.image_uid, s.study_uid, p.patient_key, i.path, i.format, i.file_sha256, i.pixel_sha256,
   i.rows AS "rows", i.columns AS "columns", i.photometric, i.inverted, i.multi_view, i.view AS "view", i.hardware,
-  i.sex, i.age, i.decode_steps, {LABEL_NOW.format(study="s")} AS label,
-  CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split, a.at AS ingested_at
+  i.sex, i.age, i.decode_steps,
+  {LABEL_NOW.format(study="s")} AS label,
+  CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split, a.at AS ingested_at, i.suspicious
 FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
 JOIN audit_entry a ON a.seq = i.entry
 """,

@@ -27,10 +27,17 @@ def ingest(
     max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
     cluster: Cluster = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
+    ] = False,
+    take: Annotated[bool, typer.Option("--take", help="With --recheck: take them as new image rows.")] = False,
     as_json: Json = False,
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
     check("report", paths=paths, roots=True)
+    if recheck or take:
+        _recheck(paths, source, body_part, take, as_json)
+        return
     with prefect():
         from db.home import home
         from flows.ingest import ingest as ingest_flow
@@ -48,8 +55,27 @@ def ingest(
     show(counts, as_json, lambda: _print_counts(counts))
 
 
+def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: bool, as_json: bool) -> None:
+    from tasks.recheck import as_rows, recheck_places
+
+    found = as_rows(recheck_places(paths, source, body_part, take))
+
+    def print_differences() -> None:
+        for row in found:
+            subject = f"{row['image_uid']} ({row['path']})" if row["image_uid"] else row["path"]
+            taken = f", taken as {row['taken_as']}" if row["taken_as"] else ""
+            print(f"{subject}: was {row['was']}, now {'other ' if row['image_uid'] else ''}{row['now']}{taken}")
+        print(f"{counted(len(found), 'file')} would decode otherwise now" + ("" if take or not found else "; --take"))
+
+    show(found, as_json, print_differences)
+
+
 def _print_counts(counts: dict[str, Any]) -> None:
-    parts = [f"{number} {name}" for name, number in counts.items() if name not in ("seen", "reasons") and number]
+    parts = [
+        f"{number} {name}"
+        for name, number in counts.items()
+        if name not in ("seen", "reasons", "suspicious") and number
+    ]
     print(f"{counted(counts['seen'], 'file')} seen: {', '.join(parts) or 'nothing'}")
     print_quarantined(counts)
 
@@ -57,6 +83,10 @@ def _print_counts(counts: dict[str, Any]) -> None:
 def print_quarantined(counts: dict[str, Any]) -> None:
     for reason, number in sorted(counts["reasons"].items()):
         print(f"  quarantined as {reason}: {number}")
+    for what, number in sorted(counts["suspicious"].items()):
+        print(f"  catalogued, but looks wrong ({what.replace('_', ' ')}): {number}")
+    if counts["suspicious"]:
+        print('  which: wrist sql "select path, suspicious from images where suspicious is not null"')
     if counts["reasons"]:
         print('  which, and why: wrist sql "select path, reason from quarantined_files order by seq desc"')
 

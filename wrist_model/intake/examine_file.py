@@ -19,8 +19,8 @@ from PIL import Image
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
 from wrist_model.intake.storable import printable, refuse_unstorable
-from wrist_model.radiograph import composite_picture, decode, polarity
-from wrist_model.radiograph.decode import Decoded
+from wrist_model.radiograph import composite_picture, decode, polarity, suspicious
+from wrist_model.radiograph.picture import Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import ImageRecord, QuarantinedFile, pixel_file
@@ -50,6 +50,7 @@ class Context:
     private: bool = False
     max_pixels: int = decode.DEFAULT_MAX_PIXELS
     labels: Labels = field(default_factory=dict, repr=False)
+    store_pixels: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ def examine(task: Task, context: Context) -> Examined:
         return _examine(task, seen, context)
     except Refused as refused:
         return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
+    except Exception as error:  # whatever a file does, it costs itself alone
+        said = f"The file can't be examined ({type(error).__name__}): its content is damaged."
+        return Examined(QUARANTINED, (), quarantined(context, seen, Refused("damaged", said)), seen.path)
 
 
 def crashed(task: Task, context: Context) -> Examined:
@@ -176,7 +180,7 @@ def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
     if not context.private and printable(item.relative) != item.relative:
         raise Refused("unusable_name", "The file's name is not UTF-8, or longer than 1024 bytes; rename it.")
     picture = decode.decode_picture(data, kind, context.max_pixels)
-    if context.private:
+    if context.private and context.store_pixels:
         keep(picture.pixels, picture.pixel_sha256, Path(context.pixels))
     study = item.study or item.relative
     facts = _Facts(
@@ -222,10 +226,10 @@ class _Facts:
 
 def _patient(data: bytes, context: Context) -> tuple[str, str] | None:
     """The two pseudonyms of a catalogued object's patient."""
-    from wrist_model.radiograph import dicom_frames, dicom_header
+    from wrist_model.radiograph import dicom_dataset, dicom_header
 
     try:
-        header = dicom_header.read(dicom_frames.read(data))
+        header = dicom_header.read(dicom_dataset.read(data))
     except Refused:
         return None
     key, source = context.key, context.source
@@ -233,10 +237,10 @@ def _patient(data: bytes, context: Context) -> tuple[str, str] | None:
 
 
 def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
-    from wrist_model.radiograph import dicom_frames, dicom_header
+    from wrist_model.radiograph import dicom_dataset, dicom_frames, dicom_header
 
     seen.path = context.key.path(item.relative)
-    dataset = dicom_frames.read(data)
+    dataset = dicom_dataset.read(data)
     if dicom_header.is_directory(dataset):
         return Examined(IGNORED, path=seen.path)
     facts = dicom_header.read(dataset)
@@ -265,7 +269,8 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     )
     images = []
     for frame in dicom_frames.decode(dataset, context.max_pixels):
-        keep(frame.pixels, frame.pixel_sha256, Path(context.pixels))
+        if context.store_pixels:
+            keep(frame.pixels, frame.pixel_sha256, Path(context.pixels))
         images.append(_record(item, frame, known, seen, context))
     return _images(images, seen)
 
@@ -318,6 +323,8 @@ def _record(
         manufacturer_key=key.term("manufacturer", facts.maker) if facts.maker else None,
         mean_intensity=float(small.mean()),
         extra=facts.extra,
+        decode_rule=decode.RULE,
+        suspicious=decoded.doubt or suspicious.looks_wrong(decoded.pixels, small),
     )
     return record, small
 

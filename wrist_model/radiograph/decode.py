@@ -5,18 +5,18 @@ The format is told by content. Pillow reads pictures, pydicom DICOM (wrist_model
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from wrist_model.errors import DataError, Refused
-from wrist_model.radiograph import polarity, raster
+from wrist_model.radiograph import codestream, polarity, raster
+from wrist_model.radiograph.picture import Decoded, check_size, pixel_sha256
 from wrist_model.records import ImageRef
 
 DEFAULT_MAX_PIXELS = 64_000_000
@@ -24,36 +24,12 @@ DEFAULT_MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 1 << 30
 SNIFF_BYTES = 256
 
+RULE = 2
+"""The rule by which files become pixels; each image stores its own, and is read by that. 1 (stored as NULL): until
+commit a98e219. 2: all 16 bits of PNG with alpha or colour, Exif orientation of PNG."""
+
 Image.MAX_IMAGE_PIXELS = None  # the size is checked here, before decoding, against a limit that a setting can raise
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # a picture cut short is refused, never filled up with grey
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """One picture, or one frame of a DICOM object.
-
-    pixels: uint8 (height, width), bone bright. photometric: what the file says of its greys (MONOCHROME1, RGB, …).
-    inverted: whether dark and bright were swapped on the way. steps: what was applied, in order.
-    """
-
-    pixels: np.ndarray
-    format: str
-    frame: int
-    photometric: str
-    inverted: bool
-    steps: tuple[str, ...]
-    small: np.ndarray | None = None  # its thumbnail, wrist_model.polarity.thumbnail
-
-    @property
-    def pixel_sha256(self) -> str:
-        return pixel_sha256(self.pixels)
-
-
-def pixel_sha256(pixels: np.ndarray) -> str:
-    """SHA-256 of the shape and the uint8 pixels in row order."""
-    digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def sniff(head: bytes) -> str | None:
@@ -88,9 +64,9 @@ def decode(path: Path | str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Deco
     data = read_whole(path)
     kind = sniff(data[:SNIFF_BYTES])
     if kind == "dicom":
-        from wrist_model.radiograph import dicom_frames
+        from wrist_model.radiograph import dicom_dataset, dicom_frames
 
-        return tuple(dicom_frames.decode(dicom_frames.read(data), max_pixels))
+        return tuple(dicom_frames.decode(dicom_dataset.read(data), max_pixels))
     if kind is None:
         raise unrecognised(data[:SNIFF_BYTES])
     return (decode_picture(data, kind, max_pixels),)
@@ -114,17 +90,11 @@ def read_whole(path: Path | str) -> bytes:
 
 
 def unrecognised(head: bytes) -> Refused:
+    """For bytes of no kind that is known; what is left of a cut signature is told apart."""
+    signatures = (raster.SIGNATURE, b"\xff\xd8\xff", bytes(128) + b"DICM")
+    if any(len(head) < len(whole) and whole.startswith(head) for whole in signatures):
+        return Refused("truncated", f"The file has {len(head)} bytes, the beginning of a picture: it was cut short.")
     return Refused("not_an_image", "The content is not PNG, JPEG or DICOM, whatever the file is called.")
-
-
-def check_size(width: int, height: int, max_pixels: int, frames: int = 1) -> None:
-    """Raises Refused `decompression_bomb` before anything is decoded."""
-    if width * height * frames > max_pixels:
-        size = f"{width} × {height}" + (f" × {frames} frames" if frames > 1 else "")
-        raise Refused(
-            "decompression_bomb",
-            f"The picture claims {size} pixels; the limit is {max_pixels / 1e6:g} megapixels (--max-megapixels).",
-        )
 
 
 def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
@@ -132,6 +102,8 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     if kind == "png":
         raster.check(data)
     pixels, mode, steps = _grey(data, kind, max_pixels)
+    if kind == "jpeg":
+        _check_whole(data, pixels, max_pixels)
     small = polarity.thumbnail(pixels)
     inverted = polarity.is_inverted(small)
     if inverted:
@@ -140,33 +112,45 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     return Decoded(pixels, kind, 0, mode, inverted, tuple(steps), small)
 
 
-def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, list[str]]:
+def _check_whole(data: bytes, pixels: np.ndarray, max_pixels: int) -> None:
+    """Refuse a JPEG that was cut, also one that was closed after it: decoders fill up what is missing.
+
+    What they fill up is even; where a corner is, or the coding is progressive, bytes before the end marker tell.
+    """
+    stream = codestream.parse(data)
+    cut = Refused("truncated", "The JPEG ends before its picture does: it was cut short. Copy it again.")
+    if stream is None or stream.missing:
+        raise cut
+    corners = (pixels[rows, columns] for rows in _EDGES for columns in _EDGES)
+    if stream.progressive or any(corner.max() == corner.min() for corner in corners):
+        try:
+            again, _, _ = _grey(codestream.with_junk(data[: stream.end], stream.end), "jpeg", max_pixels)
+        except Refused:
+            raise cut from None
+        if not np.array_equal(pixels, again):
+            raise cut
+
+
+_EDGES = (slice(0, 8), slice(-8, None))
+
+
+def _grey(data: bytes, kind: str, max_pixels: int, rule: int = RULE) -> tuple[np.ndarray, str, list[str]]:
     """uint8 (height, width), the file's mode, and the steps; polarity untouched."""
     steps: list[str] = []
     try:
         file = raster.inflated(data) if kind == "png" else io.BytesIO(data)
         with Image.open(file, formats=(kind.upper(),)) as image:
             check_size(image.width, image.height, max_pixels)
-            mode = image.mode
             image.load()
             if kind == "jpeg" and b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :]:
                 raise Refused("truncated", "The JPEG has no end marker: it was cut short.")
-            picture: Image.Image = image
-            if kind == "jpeg" and image.getexif().get(0x0112, 1) != 1:
-                picture = ImageOps.exif_transpose(image)
-                steps.append("turn (Exif orientation)")
-            if mode == "L" and "transparency" not in image.info:
-                return np.asarray(picture), mode, steps
-            if mode.startswith("I"):
-                return _from_sixteen_bits(np.asarray(picture), steps), mode, steps
-            if mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
-                picture = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
-                steps.append("alpha over black")
-            if picture.mode != "L":
-                steps.append(f"{mode} to grey")
-            grey = picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L")
-            return np.asarray(grey), mode, steps
+            sixteen = raster.sixteen_bits(data) if kind == "png" and rule >= 2 else None
+            if sixteen is None:
+                grey, mode = _as_pillow_reads_it(image, steps), image.mode
+            else:
+                mode = f"{image.mode};16"
+                grey = _from_sixteen_bits(_one_channel(sixteen, image.info.get("transparency"), mode, steps), steps)
+            return _turned(grey, image, kind, rule, steps), mode, steps
     except Refused:
         raise
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged files
@@ -176,6 +160,64 @@ def _grey(data: bytes, kind: str, max_pixels: int) -> tuple[np.ndarray, str, lis
         if isinstance(error, MemoryError):
             raise Refused("decompression_bomb", "The picture needs more memory than there is.") from None
         raise Refused("damaged", f"The {kind.upper()} can't be decoded: its content is damaged.") from None
+
+
+def _as_pillow_reads_it(image: Image.Image, steps: list[str]) -> np.ndarray:
+    mode, picture = image.mode, image
+    if mode == "L" and "transparency" not in image.info:
+        return np.asarray(picture)
+    if mode.startswith("I"):
+        return _from_sixteen_bits(np.asarray(picture), steps)
+    if mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+        steps.append("alpha over black")
+    if picture.mode != "L":
+        steps.append(f"{mode} to grey")
+    return np.asarray(picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L"))
+
+
+def _one_channel(values: np.ndarray, transparent: object, mode: str, steps: list[str]) -> np.ndarray:
+    """uint16 (height, width) from two to four channels: ITU-R BT.601's luma, and what is transparent over black."""
+    colours = values[..., : 1 if values.shape[2] < 3 else 3]
+    steps.append(f"{mode} to grey")
+    grey = colours[..., 0] if colours.shape[2] == 1 else np.rint(colours @ np.array([0.299, 0.587, 0.114]))
+    if values.shape[2] in (2, 4):
+        alpha = values[..., -1]
+        full = (1 << max(8, int(alpha.max(initial=0)).bit_length())) - 1
+        grey = np.rint(grey * (alpha / full))
+        steps.append("alpha over black")
+    elif transparent is not None:
+        grey = np.where((colours == np.array(transparent)).all(axis=2), 0, grey)
+        steps.append("alpha over black")
+    return grey.astype(np.int64)
+
+
+def _turned(grey: np.ndarray, image: Image.Image, kind: str, rule: int, steps: list[str]) -> np.ndarray:
+    """The picture turned as its Exif orientation (0x0112) says; one that can't be read says nothing."""
+    if kind == "png" and (rule < 2 or not any(name in image.info for name in _EXIF)):
+        return grey
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:
+        steps.append("pass over Exif")
+        return grey
+    if orientation not in _TURNS:
+        return grey
+    steps.append("turn (Exif orientation)")
+    return np.ascontiguousarray(_TURNS[orientation](grey))
+
+
+_EXIF = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: np.fliplr,
+    3: lambda grey: grey[::-1, ::-1],
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda grey: np.rot90(grey, -1),
+    7: lambda grey: grey[::-1, ::-1].T,
+    8: np.rot90,
+}
 
 
 def _from_sixteen_bits(values: np.ndarray, steps: list[str]) -> np.ndarray:
@@ -191,7 +233,8 @@ def _from_sixteen_bits(values: np.ndarray, steps: list[str]) -> np.ndarray:
 def load_pixels(ref: ImageRef) -> np.ndarray:
     """The pixels of a catalogued image: uint8 (height, width), bone bright.
 
-    What was decided at ingest (polarity) is found again by the hash, so that a later rule changes no old image.
+    The file is read by the rule that the image was catalogued by. What was decided at ingest (polarity) is found again
+    by the hash, so that a later rule changes no old image.
     Raises DataError when the file has changed or is gone.
     """
     try:
@@ -199,7 +242,7 @@ def load_pixels(ref: ImageRef) -> np.ndarray:
         kind = sniff(data[:SNIFF_BYTES])
         if kind not in ("png", "jpeg"):
             raise unrecognised(data[:SNIFF_BYTES])
-        pixels, _, _ = _grey(data, kind, MAX_FILE_BYTES)
+        pixels, _, _ = _grey(data, kind, MAX_FILE_BYTES, ref.decode_rule or 1)
     except Refused as refused:
         raise DataError(f"{ref.image_uid}: its file {ref.file!r} is no longer what was catalogued: {refused}") from None
     for candidate in (pixels, 255 - pixels):

@@ -1,51 +1,40 @@
-"""DICOM objects → uint8 frames, bone bright: read the data set, decode its frames, hand their values to greys."""
+"""DICOM objects → uint8 frames, bone bright: header and pixels are held against each other, then to greys."""
 
 from __future__ import annotations
 
-import io
-import logging
-import struct
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from wrist_model.errors import Refused
-from wrist_model.radiograph import dicom_greyscale
-from wrist_model.radiograph.decode import Decoded, check_size
+from wrist_model.radiograph import codestream, dicom_fragments, dicom_greyscale, dicom_pixel_module, frame_decoders
+from wrist_model.radiograph.dicom_pixel_module import PixelModule
+from wrist_model.radiograph.picture import Decoded, check_size
+from wrist_model.radiograph.suspicious import HEADER
 
-MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
-_COLOUR = "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "RGB", "PALETTE COLOR"
-
-# pydicom puts values from the file into its log lines and warnings; they may be somebody's name.
-logging.getLogger("pydicom").addHandler(logging.NullHandler())
-logging.getLogger("pydicom").propagate = False
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+_ITEM = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+FEW_OUTSIDE = 0.1
+"""Overlays of old lie in bits beside the pixel's; where more pixels than this share have some, the header is wrong."""
 
 
-def read(data: bytes, *, header_only: bool = False) -> Dataset:
-    """The data set in a DICOM file, with or without preamble. Raises Refused (`damaged`, `not_an_image`)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=header_only)
-            if not _plausible(dataset):
-                raise Refused("not_an_image", "The content is not PNG, JPEG or DICOM, whatever the file is called.")
-        except Refused:
-            raise
-        except Exception:
-            raise Refused("damaged", "The DICOM data set can't be read: its structure is damaged.") from None
-    return dataset
+@dataclass(frozen=True)
+class Frame:
+    """One frame as decoded, its values still to be taken from the cells.
 
+    cells: integers (rows, columns) or (rows, columns, 3). precision: bits a sample has in them. module: the header, as
+    far as it holds for this frame.
+    """
 
-def _plausible(dataset: Dataset) -> bool:
-    return any(keyword in dataset for keyword in ("SOPClassUID", "Modality", "StudyInstanceUID", "Rows"))
+    cells: np.ndarray
+    precision: int
+    decoder: str
+    module: PixelModule
 
 
 def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
@@ -53,7 +42,12 @@ def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            yield from _frames(dataset, max_pixels)
+            if "PixelData" not in dataset:
+                raise Refused("no_pixel_data", "The object has no Pixel Data (7FE0,0010): a report or a bare header.")
+            module = dicom_pixel_module.read(dataset)
+            check_size(module.columns, module.rows, max_pixels, module.frames or 1)
+            for index, frame in enumerate(frames(dataset, module)):
+                yield _decoded(dataset, frame, index)
         except Refused:
             raise
         except MemoryError:
@@ -66,134 +60,129 @@ def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
             ) from None
 
 
-def _frames(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
-    if "PixelData" not in dataset:
-        raise Refused("no_pixel_data", "The object has no Pixel Data (7FE0,0010): a report or a bare header.")
-    rows, columns, frames = (_whole(dataset, name, default) for name, default in _SHAPE)
-    if rows < 1 or columns < 1 or frames < 1:
-        raise Refused("damaged", f"Rows × Columns is {rows} × {columns} in {frames} frames; expected at least 1 each.")
-    check_size(columns, rows, max_pixels, frames)
-    _transfer_syntax(dataset)
-    photometric = str(dataset.get("PhotometricInterpretation", "")).strip()
-    if photometric not in MONOCHROME and photometric not in _COLOUR:
-        raise Refused("unsupported", "The PhotometricInterpretation is none that Wrist knows.")
-    for index in range(frames):
-        stored, name = stored_values(dataset, index)
-        if stored.shape[:2] != (rows, columns):
-            raise Refused("damaged", "The decoded frame has another size than Rows and Columns say.")
-        steps = [f"decode {name}"]
-        if photometric in MONOCHROME:
-            pixels, inverted = dicom_greyscale.apply(dataset, stored, index, steps)
-        else:
-            pixels, inverted = _colours(dataset, stored, photometric, steps), False
-        yield Decoded(pixels, "dicom", index, photometric, inverted, tuple(steps))
-
-
-_SHAPE = (("Rows", 0), ("Columns", 0), ("NumberOfFrames", 1))
-
-
-def _whole(dataset: Dataset, keyword: str, default: int) -> int:
-    try:
-        value = dataset.get(keyword)
-        return default if value in (None, "") else int(value)
-    except (TypeError, ValueError):
-        raise Refused("damaged", f"{keyword} is not one whole number.") from None
+def frames(dataset: Dataset, module: PixelModule) -> Iterator[Frame]:
+    """Every frame, decoded. Raises Refused (`no_pixel_data`, `truncated`, `damaged`, `unsupported`)."""
+    module = replace(module, notes=(*getattr(dataset, "notes", ()), *module.notes))
+    syntax = _transfer_syntax(dataset)
+    element = dataset["PixelData"]
+    value = bytes(element.value or b"")
+    if not value:
+        raise Refused("no_pixel_data", "The object's Pixel Data (7FE0,0010) are empty.")
+    in_items = value[:4] in _ITEM and (syntax.is_compressed or bool(element.is_undefined_length))
+    if in_items:
+        return _coded(dataset, module, syntax, value)
+    if syntax.is_compressed and not syntax.is_deflated:
+        module = replace(module, notes=(*module.notes, f"pass over the transfer syntax {syntax.name}: not compressed"))
+        if len(value) - len(value) % 2 != _size(module, len(value), module.frames or 1)[0] // 2 * 2:
+            raise Refused("damaged", f"The pixel data are said to be {syntax.name}, but hold no fragments.")
+        syntax = ExplicitVRLittleEndian
+    return _plain(module, syntax, value, str(element.VR))
 
 
 def _transfer_syntax(dataset: Dataset) -> UID:
     stated = getattr(dataset, "file_meta", None) and dataset.file_meta.get("TransferSyntaxUID")
     if stated:
-        return UID(stated)
-    if not dataset.original_encoding[1]:
-        raise Refused("unsupported", "A big-endian object without a stated transfer syntax can't be decoded.")
-    syntax = ImplicitVRLittleEndian if dataset.original_encoding[0] else ExplicitVRLittleEndian
-    if not hasattr(dataset, "file_meta"):
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    return syntax
+        return UID(str(stated).strip(" \0"))
+    implicit, little = dataset.original_encoding
+    if not little:
+        return ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
 
 
-def stored_values(dataset: Dataset, index: int) -> tuple[np.ndarray, str]:
-    """Stored values of one frame, (rows, columns) or (rows, columns, 3), and the first decoder that managed."""
-    syntax = _transfer_syntax(dataset)
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise Refused("unsupported", "No decoder is known for the object's transfer syntax.") from None
-    plugins = ("",) if not syntax.is_compressed or syntax.is_deflated else tuple(decoder.available_plugins)
-    if not plugins:
-        raise Refused("unsupported", f"No decoder is installed for {syntax.name}.")
-    if syntax.is_compressed and not syntax.is_deflated and "PixelData" in dataset:
-        _check_coded_size(dataset, index)
-    failures = []
-    for plugin in plugins:
-        try:
-            array, _ = decoder.as_array(dataset, index=index, decoding_plugin=plugin)
-            return array, f"{syntax.name}" + (f" by {plugin}" if plugin else "")
-        except (MemoryError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            failures.append(str(error).lower())
-    if syntax == JPEGExtended12Bit and int(dataset.get("SamplesPerPixel", 1)) == 1:
-        values = _mended(dataset, index)
-        if values is not None:
-            return values, f"{syntax.name} by pylibjpeg, its scan header mended"
-    if any(word in text for text in failures for word in ("less than expected", "fewer", "truncat", "unexpected end")):
-        raise Refused("truncated", "The pixel data end before the picture does: the file was cut short.")
-    raise Refused("damaged", f"The pixel data can't be decoded as {syntax.name} by any decoder at hand.")
+def _coded(dataset: Dataset, module: PixelModule, syntax: UID, value: bytes) -> Iterator[Frame]:
+    """The frames of encapsulated Pixel Data (PS3.5 A.4)."""
+    table = dataset.get_item("ExtendedOffsetTable")
+    raw = table.value if table is not None and isinstance(table.value, bytes) else b""
+    extended = tuple(np.frombuffer(raw[: len(raw) // 8 * 8], "<u8").tolist())
+    streams, notes = dicom_fragments.frames(dicom_fragments.split(value), module.frames, extended)
+    for stream in streams:
+        header = codestream.parse(stream)
+        if header is not None:
+            dicom_pixel_module.check(module, header)
+        real = frame_decoders.syntax_of(syntax, header)
+        if real != syntax:
+            notes = [*notes, f"pass over the transfer syntax {syntax.name}"]
+        cells, decoder = frame_decoders.decode(stream, real, module, header)
+        if cells.shape != _shape(module):
+            raise Refused("damaged", "A decoded frame has another size or other samples than the header says.")
+        precision = header.bits if header is not None else 8 * cells.dtype.itemsize
+        known = dicom_pixel_module.settled(module, 8 * cells.dtype.itemsize, precision)
+        yield Frame(cells, precision, decoder, replace(known, notes=(*known.notes, *notes)))
+        notes = []
 
 
-def _check_coded_size(dataset: Dataset, index: int) -> None:
-    """Refuse a frame whose own header claims another size: codecs allocate what it says before anybody compares."""
-    stream = get_frame(dataset.PixelData, index, number_of_frames=max(1, _whole(dataset, "NumberOfFrames", 1)))
-    size = coded_size(stream)
-    if size is not None and size != (_whole(dataset, "Rows", 0), _whole(dataset, "Columns", 0)):
-        raise Refused("damaged", "The coded frame claims another size than Rows and Columns say.")
+def _shape(module: PixelModule) -> tuple[int, ...]:
+    return (module.rows, module.columns) if module.samples == 1 else (module.rows, module.columns, module.samples)
 
 
-def coded_size(stream: bytes) -> tuple[int, int] | None:
-    """(rows, columns) in a JPEG, JPEG-LS or JPEG 2000 codestream's header (ITU T.81 B.2.2, T.800 A.5.1), if found."""
-    if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 24:
-        width, height, left, top = struct.unpack(">IIII", stream[8:24])
-        return height - top, width - left
-    at = 2
-    while stream[:2] == b"\xff\xd8" and at + 9 <= len(stream) and stream[at] == 0xFF:
-        marker = stream[at + 1]
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            rows, columns = struct.unpack(">HH", stream[at + 5 : at + 9])
-            return rows, columns
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-    return None
+def _size(module: PixelModule, held: int, count: int) -> tuple[int, int]:
+    """Bytes that `count` frames take uncompressed, and BitsAllocated, from the bytes held where it isn't stated."""
+    samples = 2 if module.photometric == "YBR_FULL_422" else module.samples
+    pixels = module.rows * module.columns * samples
+    allocated = module.allocated or (16 if held >= 2 * pixels * count else 8)
+    return -(-pixels * allocated * count // 8), allocated
 
 
-def _mended(dataset: Dataset, index: int) -> np.ndarray | None:
-    """A sequential JPEG whose scan header has impossible spectral selection (ITU T.81 B.2.3), decoded with 0 to 63.
+def _plain(module: PixelModule, syntax: UID, value: bytes, vr: str) -> Iterator[Frame]:
+    """The frames of uncompressed Pixel Data: as many bytes as the header says, and no other frame behind them."""
+    notes = list(module.notes)
+    one, allocated = _size(module, len(value), 1)
+    count = module.frames if module.frames is not None else max(1, len(value) // one)
+    expected, _ = _size(module, len(value), count)
+    if len(value) < expected:
+        raise Refused(
+            "truncated", f"The pixel data hold {len(value)} of {expected} bytes: the file was cut short. Copy it again."
+        )
+    if len(value) - expected >= one and len(value) > expected + 1:
+        raise Refused(
+            "damaged", f"The pixel data hold {len(value)} bytes; the header says {expected}: it describes others."
+        )
+    if len(value) > expected + 1:
+        notes.append(f"pass over {len(value) - expected} bytes behind the pixels")
+    described = Dataset()
+    described.file_meta = FileMetaDataset()
+    described.file_meta.TransferSyntaxUID = syntax
+    described.Rows, described.Columns, described.NumberOfFrames = module.rows, module.columns, count
+    described.SamplesPerPixel, described.PhotometricInterpretation = module.samples, module.photometric
+    described.BitsAllocated, described.BitsStored, described.HighBit = allocated, allocated, allocated - 1
+    described.PixelRepresentation = 0
+    if module.samples > 1:
+        described.PlanarConfiguration = int(module.by_plane)
+    described.PixelData = value[: expected + expected % 2].ljust(expected + expected % 2, b"\0")
+    described["PixelData"].VR = vr if vr in ("OB", "OW") else "OW"
+    module = replace(dicom_pixel_module.settled(module, allocated, allocated), notes=tuple(notes))
+    decoder = get_decoder(syntax)
+    for index in range(count):
+        cells, _ = decoder.as_array(described, index=index)
+        yield Frame(cells, allocated, syntax.name, module)
+        module = replace(module, notes=())
 
-    Some modalities write such 12-bit files; decoders refuse them though the data are whole.
-    """
-    import libjpeg
 
-    frames = max(1, _whole(dataset, "NumberOfFrames", 1))
-    stream = bytearray(get_frame(dataset.PixelData, index, number_of_frames=frames))
-    scan = stream.find(b"\xff\xda")
-    if scan < 0 or scan + 5 >= len(stream):
-        return None
-    selection = scan + 5 + 2 * stream[scan + 4]
-    stream[selection : selection + 3] = b"\x00\x3f\x00"
-    try:
-        return np.asarray(libjpeg.decode(bytes(stream)))
-    except RuntimeError:
-        return None
+def _decoded(dataset: Dataset, frame: Frame, index: int) -> Decoded:
+    module = frame.module
+    steps = [f"decode {frame.decoder}", *module.notes]
+    if not module.is_grey:
+        pixels = _colours(dataset, frame, steps)
+        return Decoded(pixels, "dicom", index, module.photometric, False, tuple(steps))
+    values, outside = dicom_pixel_module.stored_values(module, frame.cells, frame.precision)
+    doubt = None
+    if outside:
+        steps.append("mask bits outside BitsStored")
+        doubt = HEADER if outside > FEW_OUTSIDE * values.size else None
+    padded = dicom_greyscale.padding(dataset, module, frame.cells, values)
+    pixels, inverted = dicom_greyscale.apply(dataset, module, values, index, steps, padded)
+    return Decoded(pixels, "dicom", index, module.photometric, inverted, tuple(steps), doubt=doubt)
 
 
-def _colours(dataset: Dataset, stored: np.ndarray, photometric: str, steps: list[str]) -> np.ndarray:
+def _colours(dataset: Dataset, frame: Frame, steps: list[str]) -> np.ndarray:
     from PIL import Image
 
-    if photometric == "PALETTE COLOR":
+    stored, bits = frame.cells, frame.precision if frame.precision <= frame.module.stored else frame.module.stored
+    if frame.module.photometric == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)
+        bits = 8 * stored.dtype.itemsize
         steps.append("palette")
     values = stored.astype(np.float64)
-    bits = 8 * stored.dtype.itemsize if photometric == "PALETTE COLOR" else int(dataset.BitsStored)
     if bits != 8:
         values *= 255.0 / ((1 << bits) - 1)
         steps.append(f"scale {bits} bits to 8")

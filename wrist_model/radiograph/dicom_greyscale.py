@@ -1,40 +1,47 @@
 """Stored DICOM values → uint8, bone bright: the greyscale pipeline of PS3.4 N.2 and PS3.3 C.11.
 
 modality LUT (Modality LUT Sequence, or slope and intercept) → VOI LUT Sequence, or window, or where there is none a
-percentile window → inversion (PresentationLUTShape, else MONOCHROME1), exactly once → 0–255.
+percentile window → inversion (PresentationLUTShape, else MONOCHROME1), exactly once → 0–255. An element that makes no
+sense is passed over, and the step says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from wrist_model.errors import Refused
+from wrist_model.radiograph import dicom_elements, dicom_lookup_tables
+from wrist_model.radiograph.dicom_lookup_tables import Transform
+from wrist_model.radiograph.dicom_pixel_module import PixelModule
 
 PERCENTILES = (0.5, 99.5)
 """The window where a file states none: between these percentiles of the modality values of the frame."""
 _TABLE_LIMIT = 1 << 17
+_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
-def apply(dataset: Dataset, stored: np.ndarray, index: int, steps: list[str]) -> tuple[np.ndarray, bool]:
-    """uint8 (rows, columns) and whether it was inverted."""
+def apply(
+    dataset: Dataset, module: PixelModule, stored: np.ndarray, index: int, steps: list[str], padded: np.ndarray | None
+) -> tuple[np.ndarray, bool]:
+    """uint8 (rows, columns) and whether it was inverted.
+
+    stored: integers (rows, columns). padded: bool (rows, columns), where there is no picture (`padding`), or None.
+    """
     low, high = int(stored.min()), int(stored.max())
-    modality, step = _modality(dataset, index)
-    steps.extend(step)
-    voi, step = _voi(dataset, index)
+    modality = _modality(dataset, module, index, steps)
+    ends = modality(np.array(module.range, np.float64))
+    voi = _voi(dataset, (float(ends.min()), float(ends.max())), index, steps)
     if voi is None:
-        bottom, top = _percentiles(modality, stored, low, high)
+        seen = stored if padded is None else stored[~padded]
+        bottom, top = _percentiles(modality, seen, int(seen.min()), int(seen.max()))
         voi = _linear_exact((bottom + top) / 2, top - bottom)
-        step = [f"window percentile {PERCENTILES[0]}–{PERCENTILES[1]}: {bottom:g} to {top:g}"]
-    steps.extend(step)
-    inverted = _is_inverse(dataset)
+        without = "" if padded is None else ", without padding"
+        steps.append(f"window percentile {PERCENTILES[0]}–{PERCENTILES[1]}: {bottom:g} to {top:g}{without}")
+    inverted = _is_inverse(dataset, module)
     if inverted:
-        steps.append(
-            "invert (MONOCHROME1)" if "PresentationLUTShape" not in dataset else "invert (PresentationLUTShape)"
-        )
+        steps.append("invert (PresentationLUTShape)" if _shape(dataset) else "invert (MONOCHROME1)")
 
     def transform(values: np.ndarray) -> np.ndarray:
         shares = np.clip(voi(modality(values)), 0.0, 1.0)
@@ -42,8 +49,29 @@ def apply(dataset: Dataset, stored: np.ndarray, index: int, steps: list[str]) ->
 
     if high - low < _TABLE_LIMIT:  # each stored value once, then one look-up a pixel
         table = transform(np.arange(low, high + 1, dtype=np.float64))
-        return table[stored.astype(np.int64) - low], inverted
+        return table[stored - low], inverted
     return transform(stored.astype(np.float64)), inverted
+
+
+def padding(dataset: Dataset, module: PixelModule, cells: np.ndarray, stored: np.ndarray) -> np.ndarray | None:
+    """bool (rows, columns): where PixelPaddingValue (0028,0120), or the range to PixelPaddingRangeLimit (0028,0121),
+    says that there is no picture (PS3.3 C.7.5.1.1.2); None where it says nothing, or of the whole frame.
+
+    The value may use bits beside BitsStored: it is looked for in the cells as well as in the stored values.
+    """
+    ends = (
+        dicom_elements.words(dataset, "PixelPaddingValue")[:1]
+        + dicom_elements.words(dataset, "PixelPaddingRangeLimit")[:1]
+    )
+    if not ends or not dicom_elements.stated(dataset, "PixelPaddingValue"):
+        return None
+    whole = cells.astype(np.int64)
+    if module.signed:
+        half = 1 << (8 * cells.dtype.itemsize - 1)
+        whole = ((whole + half) % (2 * half)) - half
+        ends = [end - (end >> 15 << 16) for end in ends]
+    padded = ((whole >= min(ends)) & (whole <= max(ends))) | ((stored >= min(ends)) & (stored <= max(ends)))
+    return None if padded.all() or not padded.any() else padded
 
 
 def _shape(dataset: Dataset) -> str:
@@ -52,14 +80,9 @@ def _shape(dataset: Dataset) -> str:
     return shape if shape in ("INVERSE", "IDENTITY") else ""
 
 
-def _is_inverse(dataset: Dataset) -> bool:
+def _is_inverse(dataset: Dataset, module: PixelModule) -> bool:
     """PresentationLUTShape says it; where it is absent, the photometric interpretation does. Never both."""
-    if _shape(dataset):
-        return _shape(dataset) == "INVERSE"
-    return str(dataset.PhotometricInterpretation).strip() == "MONOCHROME1"
-
-
-Transform = Callable[[np.ndarray], np.ndarray]
+    return _shape(dataset) == "INVERSE" if _shape(dataset) else module.photometric == "MONOCHROME1"
 
 
 def _groups(dataset: Dataset, index: int, sequence: str) -> Iterator[Dataset]:
@@ -71,54 +94,64 @@ def _groups(dataset: Dataset, index: int, sequence: str) -> Iterator[Dataset]:
             yield from items[at].get(sequence) or []
 
 
-def _modality(dataset: Dataset, index: int) -> tuple[Transform, list[str]]:
+def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """A sequence's items; none where the element is no sequence."""
+    value = dataset.get(keyword)
+    return [item for item in value if isinstance(item, Dataset)] if value and not isinstance(value, bytes | str) else []
+
+
+def _modality(dataset: Dataset, module: PixelModule, index: int, steps: list[str]) -> Transform:
     """PS3.3 C.11.1: Modality LUT Sequence, else slope and intercept, else nothing."""
-    if dataset.get("ModalityLUTSequence"):
-        table, first, _ = _table(dataset, dataset.ModalityLUTSequence[0])
-        return _look_up(table, first), ["modality LUT"]
+    for item in _items(dataset, "ModalityLUTSequence"):
+        table = dicom_lookup_tables.read(item, *map(float, module.range))
+        if table is not None:
+            steps.extend([*filter(None, [table.note]), "modality LUT"])
+            return table.values()
+        steps.append("pass over an item of the Modality LUT Sequence: no table")
     for place in _groups(dataset, index, "PixelValueTransformationSequence"):
-        slope, intercept = place.get("RescaleSlope"), place.get("RescaleIntercept")
-        if slope not in (None, "") or intercept not in (None, ""):
-            a, b = _number(slope, 1.0), _number(intercept, 0.0)
-            return _linear(a, b), [] if (a, b) == (1.0, 0.0) else [f"rescale ×{a:g} {b:+g}"]
-    return (lambda x: x), []
-
-
-def _linear(slope: float, intercept: float) -> Transform:
-    return lambda x: x * slope + intercept
-
-
-def _number(value: Any, default: float) -> float:
-    return default if value in (None, "") else float(value)
-
-
-def _voi(dataset: Dataset, index: int) -> tuple[Transform | None, list[str]]:
-    """PS3.3 C.11.2: the first VOI LUT or window, as shares of its output range; None where the object has none."""
-    if dataset.get("VOILUTSequence"):
-        table, first, bits = _table(dataset, dataset.VOILUTSequence[0])
-        return _look_up(table / float((1 << bits) - 1), first), ["VOI LUT"]
-    for place in _groups(dataset, index, "FrameVOILUTSequence"):
-        centre, width = _first(place.get("WindowCenter")), _first(place.get("WindowWidth"))
-        if centre is None or width is None:
+        said = [(name, dicom_elements.number(place, name)) for name in ("RescaleSlope", "RescaleIntercept")]
+        if not any(dicom_elements.stated(place, name) for name, _ in said):
             continue
-        function = str(place.get("VOILUTFunction", "") or "LINEAR").strip().upper()
-        step = [f"window {function} centre {centre:g} width {width:g}"]
-        if function == "SIGMOID" and width > 0:
-            return _sigmoid(centre, width), step
-        if function == "LINEAR_EXACT" and width > 0:
-            return _linear_exact(centre, width), step
-        if function == "LINEAR" and width >= 1:
-            return _linear_exact(centre - 0.5, width - 1.0), step
-        raise Refused("damaged", "The window's width or its function is not one that the standard allows.")
-    return None, []
+        for name, value in said:
+            if dicom_elements.stated(place, name) and (value is None or (name == "RescaleSlope" and value == 0)):
+                steps.append(f"pass over {name}")
+        a, b = said[0][1] or 1.0, said[1][1] or 0.0
+        if (a, b) != (1.0, 0.0):
+            steps.append(f"rescale ×{a:g} {b:+g}")
+        return lambda x: x * a + b
+    return lambda x: x
 
 
-def _first(value: Any) -> float | None:
-    if value in (None, ""):
-        return None
-    if isinstance(value, str | float | int):
-        return float(value)
-    return float(value[0]) if len(value) else None
+def _voi(dataset: Dataset, ends: tuple[float, float], index: int, steps: list[str]) -> Transform | None:
+    """PS3.3 C.11.2: the first VOI LUT or window that makes sense, as shares of its output range; None without one.
+
+    ends: the least and the largest value that can come in.
+    """
+    for item in _items(dataset, "VOILUTSequence"):
+        table = dicom_lookup_tables.read(item, *ends)
+        if table is not None:
+            steps.extend([*filter(None, [table.note]), "VOI LUT"])
+            return table.shares()
+        steps.append("pass over an item of the VOI LUT Sequence: no table")
+    for place in _groups(dataset, index, "FrameVOILUTSequence"):
+        said = str(place.get("VOILUTFunction", "") or "LINEAR").strip(" \0").upper() or "LINEAR"
+        function = said if said in _FUNCTIONS else "LINEAR"
+        pairs = zip(
+            dicom_elements.numbers(place, "WindowCenter"), dicom_elements.numbers(place, "WindowWidth"), strict=False
+        )
+        for centre, width in pairs:
+            if centre is None or width is None or width <= 0 or (function == "LINEAR" and width < 1):
+                steps.append("pass over a window without a width")
+                continue
+            if said != function:
+                steps.append("pass over an unknown VOI LUT Function")
+            steps.append(f"window {function} centre {centre:g} width {width:g}")
+            if function == "SIGMOID":
+                return _sigmoid(centre, width)
+            if function == "LINEAR_EXACT":
+                return _linear_exact(centre, width)
+            return _linear_exact(centre - 0.5, width - 1.0)
+    return None
 
 
 def _sigmoid(centre: float, width: float) -> Transform:
@@ -133,34 +166,10 @@ def _linear_exact(centre: float, width: float) -> Transform:
     return lambda x: (x - centre) / width + 0.5
 
 
-def _table(dataset: Dataset, item: Dataset) -> tuple[np.ndarray, int, int]:
-    """LUT Data (0028,3006) as float64, the first value mapped, and the bits an entry (PS3.3 C.11.1.1.1)."""
-    entries, first, bits = (int(value) for value in item.LUTDescriptor)
-    entries = entries or 1 << 16
-    data = item["LUTData"].value
-    if isinstance(data, bytes | bytearray):
-        order = "<" if dataset.original_encoding[1] is not False else ">"
-        kind = f"{order}u2" if len(data) >= 2 * entries else "u1"
-        values = np.frombuffer(data, dtype=kind)
-    else:
-        values = np.atleast_1d(np.asarray(data, dtype=np.int64))
-    if not 1 <= bits <= 16 or len(values) < entries:
-        raise Refused("damaged", "A look-up table is shorter than its descriptor says.")
-    unsigned = dataset.get("PixelRepresentation", 0) == 0
-    return values[:entries].astype(np.float64), first + (65536 if unsigned and first < 0 else 0), bits
-
-
-def _look_up(table: np.ndarray, first: int) -> Transform:
-    def apply(values: np.ndarray) -> np.ndarray:
-        return table[np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)]
-
-    return apply
-
-
 def _percentiles(modality: Transform, stored: np.ndarray, low: int, high: int) -> tuple[float, float]:
-    """The percentile window's ends in modality values; the frame's own pixels decide."""
+    """The percentile window's ends in modality values; the frame's own pixels decide, (n,) or (rows, columns)."""
     if high - low < _TABLE_LIMIT:
-        counts = np.bincount((stored.astype(np.int64) - low).ravel(), minlength=high - low + 1)
+        counts = np.bincount((stored - low).ravel(), minlength=high - low + 1)
         values = modality(np.arange(low, high + 1, dtype=np.float64))
         order = np.argsort(values, kind="stable")
         reached = np.cumsum(counts[order]) / stored.size

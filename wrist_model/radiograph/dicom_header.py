@@ -46,11 +46,14 @@ def read(dataset: Dataset) -> Header:
 
 
 def is_directory(dataset: Dataset) -> bool:
-    """Whether it is a Media Storage Directory, a DICOMDIR, whatever its name."""
+    """Whether it is a Media Storage Directory, a DICOMDIR, whatever its name: by MediaStorageSOPClassUID (0002,0002) or
+    the Directory Record Sequence (0004,1220). Its data set has no SOP Class UID (PS3.3 F.3)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return str(dataset.get("SOPClassUID", "")) == "1.2.840.10008.1.3.10"
+            meta = getattr(dataset, "file_meta", None) or {}
+            stated = str(meta.get("MediaStorageSOPClassUID", "") or dataset.get("SOPClassUID", ""))
+            return stated == "1.2.840.10008.1.3.10" or "DirectoryRecordSequence" in dataset
         except Exception:
             return False
 
@@ -142,22 +145,59 @@ _WRIST_CODES = frozenset({"T-15460", "74670003", "T-D8600", "8205005"})
 def body_part(dataset: Dataset) -> str:
     """WRIST, another of Wrist's words, OTHER, or UNKNOWN where the header doesn't say.
 
-    BodyPartExamined (0018,0015) first, then AnatomicRegionSequence (0008,2218), then the two descriptions.
+    BodyPartExamined (0018,0015) first, then AnatomicRegionSequence (0008,2218), then the two descriptions. A value that
+    names no part (EXTREMITY, UNKNOWN, NA) is passed over.
     """
     stated = text(dataset, "BodyPartExamined")
-    if stated:
+    if not _says_nothing(stated):
         return _word(stated) or "OTHER"
     for region in dataset.get("AnatomicRegionSequence") or []:
         if text(region, "CodeValue") in _WRIST_CODES:
             return "WRIST"
         meaning = text(region, "CodeMeaning")
-        if meaning:
+        if not _says_nothing(meaning):
             return _word(meaning) or "OTHER"
     for keyword in ("StudyDescription", "SeriesDescription"):
         found = _word(text(dataset, keyword))
         if found:
             return found
     return "UNKNOWN"
+
+
+_NOTHING = frozenset(
+    (
+        *("", "NA", "NONE", "NULL", "NIL", "NO", "X", "XX", "XXX", "UNKNOWN", "UNK", "UNKNOW", "UNDEFINED", "UNDEF"),
+        *("UNSPECIFIED", "NOTSPECIFIED", "NOTAPPLICABLE", "NOTAVAILABLE", "NOTKNOWN", "NOTDEFINED", "DEFAULT"),
+        *(
+            "STANDARD",
+            "GENERAL",
+            "GENERIC",
+            "OTHER",
+            "OTHERS",
+            "MISC",
+            "MISCELLANEOUS",
+            "VARIOUS",
+            "ANY",
+            "ALL",
+            "TEST",
+        ),
+        *("BODYPART", "BODY", "PART", "XRAY", "XR", "DX", "CR", "RADIOGRAPH", "RADIOGRAPHY", "EXAM", "UNBEKANNT"),
+        *("KEINE", "SONSTIGE", "INCONNU", "AUTRE", "SCONOSCIUTO", "ALTRO", "DESCONOCIDO", "OTRO", "ONBEKEND"),
+        *("EXTREMITY", "EXTREMITIES", "EXTREMITYS", "EXTREM", "EXT", "EXTR", "EXTREMITE", "EXTREMITES", "EXTREMITÉ"),
+        *("EXTREMITÄT", "EXTREMITÄTEN", "EXTREMITAET", "EXTREMITAETEN", "EXTREMIDAD", "EXTREMITA", "LIMB", "LIMBS"),
+        *("UPPEREXTREMITY", "UPPEREXTREMITIES", "UPEXTREMITY", "UPEREXTREMITY", "UPPEREXT", "UPPEREXTR", "UPEXT", "UE"),
+        *("UPPERLIMB", "UPPERLIMBS", "UPLIMB", "UPEXM", "UXT", "UEXT", "OBEREEXTREMITÄT", "OBEREEXTREMITAET", "MEMBRE"),
+    )
+)
+"""Values, without all but letters, that name no part; the lower extremity is one that is no wrist."""
+
+
+def _says_nothing(said: str) -> bool:
+    words = re.findall(r"[^\W\d_]+", said.upper())
+    return "".join(word for word in words if word not in _SIDES) in _NOTHING
+
+
+_SIDES = ("LEFT", "RIGHT", "LT", "RT", "L", "R", "BOTH", "BILAT", "BILATERAL")
 
 
 def _word(said: str) -> str | None:

@@ -13,7 +13,9 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 from isal import isal_zlib
+from PIL import Image
 
 from wrist_model.errors import Refused
 
@@ -59,6 +61,46 @@ def inflated(data: bytes) -> io.BytesIO:
     whole.writelines((view[: run[0][0]], length, b"IDAT", stored, crc, view[run[-1][1] :]))
     whole.seek(0)
     return whole
+
+
+def sixteen_bits(data: bytes) -> np.ndarray | None:
+    """uint16 (height, width, 2 to 4) of a 16-bit PNG with alpha or colour, of which Pillow keeps 8 bits; else None.
+
+    Filters (section 9) work byte by byte at a pixel's distance: each byte's plane is a grey PNG of 8 bits.
+    """
+    if len(data) < 33 or data[8:16] != b"\0\0\0\rIHDR" or data[24] != 16 or data[25] not in (2, 4, 6):
+        return None
+    width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    size = 2 * _CHANNELS[colour]
+    places = [(x, y, dx, dy) for x, y, dx, dy in (_ADAM7 if interlaced else _WHOLE) if x < width and y < height]
+    shapes = [(-(-(height - y) // dy), -(-(width - x) // dx)) for x, y, dx, dy in places]
+    expected = sum(rows * (1 + columns * size) for rows, columns in shapes)
+    packed = b"".join(data[start + 8 : end - 4] for name, start, end in _chunks(data) if name == b"IDAT")
+    raw = np.frombuffer(zlib.decompressobj().decompress(packed, expected), np.uint8)
+    if len(raw) != expected:
+        raise Refused("truncated", "The PNG ends before its picture does: it was cut short.")
+    whole, at = np.zeros((height, width, size), np.uint8), 0
+    for (x, y, dx, dy), (rows, columns) in zip(places, shapes, strict=True):
+        lines = raw[at : at + rows * (1 + columns * size)].reshape(rows, -1)
+        at += lines.size
+        for byte in range(size):
+            plane = np.concatenate([lines[:, :1], lines[:, 1 + byte :: size]], axis=1)
+            whole[y::dy, x::dx, byte] = _unfiltered(plane.tobytes(), columns, rows)
+    return whole.view(">u2").astype(np.uint16)
+
+
+_WHOLE = ((0, 0, 1, 1),)
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # section 8
+
+
+def _unfiltered(rows: bytes, width: int, height: int) -> np.ndarray:
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
+    )
+    with Image.open(io.BytesIO(SIGNATURE + b"".join(chunks)), formats=("PNG",)) as image:
+        return np.asarray(image)
 
 
 def _inflated_size(data: bytes) -> int:

@@ -89,9 +89,9 @@ class FlowStep:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How many files or images were left out for one reason, and at which stage."""
+    """How many files or images were left out for one reason (or kept though they look wrong), and at which stage."""
 
-    stage: Literal["quarantined", "excluded", "filtered", "ignored"]
+    stage: Literal["quarantined", "excluded", "filtered", "ignored", "kept, but looks wrong"]
     reason: str
     count: int
 

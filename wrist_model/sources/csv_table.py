@@ -1,8 +1,10 @@
-"""CSV files as people make them: with a byte-order mark, CRLF, duplicated or missing columns."""
+"""CSV files as people make them: with a byte-order mark, CRLF, semicolons or tabs, duplicated or missing columns."""
 
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,8 +17,10 @@ def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     Raises UsageError when there is no such file, and DataError that names the file and the column.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = [row for row in csv.reader(file, strict=True) if any(cell.strip() for cell in row)]
+        said = path.read_bytes().decode("utf-8-sig")
+        between, begun = separator(said)
+        reader = csv.reader(io.StringIO(said[begun:], newline=""), delimiter=between, strict=True)
+        table = [row for row in reader if any(cell.strip() for cell in row)]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file. Give the path of a CSV file.") from None
     except OSError as error:
@@ -35,3 +39,15 @@ def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     if missing:
         raise DataError(f"{path}: no column {missing[0]!r}; found {', '.join(filter(None, names))[:200]}.")
     return [dict(zip(names, row + [""] * (len(names) - len(row)), strict=False)) for row in table[1:]]
+
+
+def separator(said: str) -> tuple[str, int]:
+    """What parts the columns, by the first line that isn't empty, and where the table begins.
+
+    Excel writes semicolons where the comma is the decimal point, and says so in a line `sep=;` of its own.
+    """
+    stated = re.match(r'\s*"?sep=([,;\t|])"?\s*?(?:\r\n|\r|\n)', said, re.IGNORECASE)
+    if stated:
+        return stated[1], stated.end()
+    first = re.sub(r'"[^"]*"', "", said.lstrip().split("\n", 1)[0])
+    return max(",;\t|", key=first.count), 0

@@ -37,7 +37,7 @@ def read(file: Path) -> tuple[Correction, ...]:
         raise UsageError(f"{file}: no such file. Give a list of study paths, or a CSV with labels.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: can't be read as UTF-8 text: {error.__class__.__name__}.") from None
-    if "label" in [name.strip().lower() for name in first.split(",")]:
+    if "label" in [name.strip().lower() for name in first.split(csv_table.separator(first)[0])]:
         return tuple(_from_table(file))
     return tuple(_from_list(file))
 

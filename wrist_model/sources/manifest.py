@@ -43,7 +43,10 @@ def _refuse(item: Item, code: str, reason: str) -> Item:
 
 def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
     said = row["path"].strip()
-    relative = posixpath.normpath(said.replace(os.sep, "/")) if said else ""
+    if "\\" in said and not os.path.lexists(root / said):  # written on Windows
+        said = said.replace("\\", "/")
+        said = said if not re.match(r"[A-Za-z]:", said) else "/" + said
+    relative = posixpath.normpath(said) if said else ""
     if relative.startswith("/"):
         below = os.path.relpath(relative, root)
         relative = below if not below.startswith("..") else relative

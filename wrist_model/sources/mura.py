@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from wrist_model.errors import DataError, UsageError
+from wrist_model.errors import UsageError
 from wrist_model.sources import walk
 from wrist_model.sources.item import SIDE_SUFFIXES, Item, Official, is_junk, passes
 from wrist_model.sources.source import Place, Source
@@ -68,8 +69,10 @@ def _holds_parts(folder: Path) -> bool:
 
 def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
     """Every file below start, with what its path and the CSV files beside root say of it."""
-    listed = _listed(root)
-    stated = _stated(root, listed)
+    bad: dict[str, str] = {}
+    listed = _listed(root, bad)
+    stated = _stated(root, listed, bad)
+    twins: dict[str, bool] = {}
     missing = {(*study, name) for study, name, _ in listed}
     met: set[Study] = set()
     for path, relative in (
@@ -77,7 +80,9 @@ def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
     ):
         name = relative.rsplit("/", 1)[-1]
         place = _PLACE.fullmatch(relative)
-        if is_junk(name) or (place is None and PurePosixPath(name).suffix.lower() in SIDE_SUFFIXES):
+        if relative in bad:
+            yield Item(path, relative, refused=("unreadable", bad[relative]))
+        elif is_junk(name) or (place is None and PurePosixPath(name).suffix.lower() in SIDE_SUFFIXES):
             yield Item(path, relative, ignored=True)
         elif place is None:
             yield Item(path, relative, refused=("unexpected_place", _EXPECTED))
@@ -85,7 +90,11 @@ def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
             study = (place[1] or "", place[2], place[3], place[4])
             met.add(study)
             missing.discard((*study, place[6]))
-            yield _item(path, relative, place, study, stated, body_part)
+            folder = path.rsplit("/", 1)[0]
+            if folder not in twins:
+                twins[folder] = place[5] is not None and _has_twin(Path(folder))
+            item = _item(path, relative, place, study, stated, body_part)
+            yield replace(item, refused=("conflicting_label", _TWINS)) if twins[folder] else item
     for *study_parts, name in sorted(missing):
         study = (study_parts[0], study_parts[1], study_parts[2], study_parts[3])
         if study in met and passes(study[1], body_part) and start == root:
@@ -121,17 +130,30 @@ def _item(path: str, relative: str, place: re.Match[str], study: Study, stated: 
     )
 
 
+def _has_twin(folder: Path) -> bool:
+    """Whether the same study lies beside it under the other label, with anything in it."""
+    number, _, said = folder.name.rpartition("_")
+    other = folder.with_name(f"{number}_{'negative' if said == 'positive' else 'positive'}")
+    try:
+        return any(not is_junk(entry.name) for entry in other.iterdir())
+    except OSError:
+        return False
+
+
+_TWINS = "The patient has this study as positive and as negative; remove the folder whose label is wrong."
 _CONFLICT = "The study's folder name and MURA's CSV files beside it state different labels; mend one of them."
 
 
-def _table(path: Path) -> list[list[str]]:
-    if not path.is_file():
+def _table(root: Path, name: str, bad: dict[str, str]) -> list[list[str]]:
+    """The rows of one of MURA's CSV files; one that can't be read is noted, and costs itself alone."""
+    if not (root / name).is_file():
         return []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with (root / name).open(encoding="utf-8-sig", newline="") as file:
             return [row for row in csv.reader(file) if row and row[0].strip()]
     except (OSError, UnicodeDecodeError, csv.Error):
-        raise DataError(f"{path}: not a readable CSV file; put MURA's own file back or remove it.") from None
+        bad[name] = "It is no readable CSV file; put MURA's own file back or remove it."
+        return []
 
 
 def _below(text: str) -> str | None:
@@ -140,14 +162,14 @@ def _below(text: str) -> str | None:
     return found[1] if found else None
 
 
-def _stated(root: Path, listed: list[tuple[Study, str, int | None]]) -> dict[Study, set[int]]:
+def _stated(root: Path, listed: list[tuple[Study, str, int | None]], bad: dict[str, str]) -> dict[Study, set[int]]:
     """Study → the labels that *_labeled_studies.csv and the paths in *_image_paths.csv give it."""
     labels: dict[Study, set[int]] = {}
     for study, _, label in listed:
         if label is not None:
             labels.setdefault(study, set()).add(label)
     for split in _OFFICIAL:
-        for row in _table(root / f"{split}_labeled_studies.csv"):
+        for row in _table(root, f"{split}_labeled_studies.csv", bad):
             below = _below(row[0])
             place = _PLACE.fullmatch(below.rstrip("/") + "/x") if below else None
             if place and len(row) > 1 and row[1].strip() in ("0", "1"):
@@ -155,11 +177,11 @@ def _stated(root: Path, listed: list[tuple[Study, str, int | None]]) -> dict[Stu
     return labels
 
 
-def _listed(root: Path) -> list[tuple[Study, str, int | None]]:
+def _listed(root: Path, bad: dict[str, str]) -> list[tuple[Study, str, int | None]]:
     """Study, image name and the label in the path, of each line of *_image_paths.csv."""
     listed = []
     for split in _OFFICIAL:
-        for row in _table(root / f"{split}_image_paths.csv"):
+        for row in _table(root, f"{split}_image_paths.csv", bad):
             place = _PLACE.fullmatch(_below(row[0]) or "")
             if place:
                 listed.append(((place[1] or "", place[2], place[3], place[4]), place[6], _LABELS[place[5]]))

@@ -1,0 +1,127 @@
+"""A mended decoder: what is catalogued stays readable; `recheck` names what would decode otherwise, and takes it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import text
+
+from db import datasets
+from db.engine import open_catalogue
+from db.maintenance.migrate import downgrade
+from tasks.ingest_files import catalogue_files
+from tasks.recheck import recheck
+from tests import dicom_files
+from wrist_model.errors import CatalogueError
+from wrist_model.intake import examine_file
+from wrist_model.radiograph import decode
+from wrist_model.recipe import SplitRecipe
+from wrist_model.records import Provenance
+
+BY = Provenance("tester")
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def engine(home):
+    engine = open_catalogue(home)
+    yield engine
+    engine.dispose()
+
+
+def ingested(home, engine, folder):
+    return catalogue_files([folder], home=home, engine=engine, rule=SplitRecipe(), provenance=BY, jobs=1)
+
+
+def exif_png(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(dicom_files.ramp(48, 40, bits=8).astype(np.uint8)).save(path, exif=exif)
+
+
+@pytest.fixture
+def old_catalogue(home, engine, tmp_path, monkeypatch):
+    """A folder whose one picture was catalogued as commit a98e219 read it."""
+    folder = tmp_path / "pictures"
+    exif_png(folder / "a.png")
+    with monkeypatch.context() as old:
+        old.setattr("wrist_model.radiograph.decode._turned", lambda grey, *rest: grey)
+        old.setattr("wrist_model.radiograph.decode.RULE", None)
+        catalogue_files(
+            [folder], home=home, engine=engine, rule=SplitRecipe(), provenance=BY, jobs=1, examiner=in_this_process
+        )
+    return folder
+
+
+def in_this_process(tasks, context, jobs):
+    for task in tasks:
+        yield examine_file.examine_chunk([task], context)
+
+
+def test_an_old_row_stays_readable_and_is_named_and_taken_as_a_new_one(old_catalogue, home, engine):
+    (old,) = datasets.refs_to_score(engine)
+    assert old.decode_rule is None
+    assert decode.load_pixels(old).shape == (48, 40)
+    (named,) = recheck([old_catalogue], home, engine, BY, SplitRecipe())
+    assert (named.image_uid, named.was, named.now, named.taken_as) == (old.image_uid, "pixels", "pixels", None)
+    assert len(datasets.refs_to_score(engine)) == 1, "nothing was written"
+    (taken,) = recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True)
+    refs = {ref.image_uid: ref for ref in datasets.refs_to_score(engine)}
+    assert decode.load_pixels(refs[taken.taken_as]).shape == (40, 48)
+    assert refs[taken.taken_as].decode_rule == decode.RULE
+    assert decode.load_pixels(refs[old.image_uid]).shape == (48, 40)
+    candidates = {one.image_uid: one.excluded_reason for one in datasets.candidates(engine)}
+    assert candidates[taken.taken_as] is None
+    assert taken.taken_as in candidates[old.image_uid]
+    assert recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True) == ()
+
+
+def test_what_decodes_as_before_is_not_named(home, engine, tmp_path):
+    dicom_files.write(tmp_path / "dicom", "a", dicom_files.dataset())
+    ingested(home, engine, tmp_path / "dicom")
+    assert recheck([tmp_path / "dicom"], home, engine, BY, SplitRecipe()) == ()
+
+
+def test_a_refused_file_that_decodes_now_is_named_and_catalogued(home, engine, tmp_path):
+    dicom_files.write(tmp_path / "dicom", "a", dicom_files.dataset())
+    dicom_files.write(tmp_path / "dicom", "b", dicom_files.dataset())
+    ingested(home, engine, tmp_path / "dicom")
+    with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
+        key = connection.execute(text("SELECT path FROM file ORDER BY path LIMIT 1")).scalar()
+        connection.execute(text("UPDATE file SET reason_code = 'damaged' WHERE path = :path"), {"path": key})
+    (named,) = recheck([tmp_path / "dicom"], home, engine, BY, SplitRecipe())
+    assert (named.was, named.now) == ("damaged", "pixels")
+
+
+def test_one_study_of_two_patients_costs_a_file_and_not_the_folder(home, engine, tmp_path):
+    first = dicom_files.dataset()
+    other = dicom_files.dataset(PatientID="P2", StudyInstanceUID=first.StudyInstanceUID)
+    for name, ds in (("a", first), ("b", other), ("c", dicom_files.dataset())):
+        dicom_files.write(tmp_path / "dicom", name, ds)
+    done = ingested(home, engine, tmp_path / "dicom")
+    assert (done.counts.new, dict(done.reasons)) == (2, {"conflicting_identity": 1})
+
+
+def test_a_picture_beside_dicom_is_read_from_the_pixel_store(home, engine, tmp_path):
+    dicom_files.write(tmp_path / "mixed", "a", dicom_files.dataset())
+    exif_png(tmp_path / "mixed" / "b.png")
+    ingested(home, engine, tmp_path / "mixed")
+    assert sorted(decode.load_pixels(ref).shape for ref in datasets.refs_to_score(engine)) == [(40, 48), (40, 50)]
+
+
+def test_a_schema_without_rules_refuses_to_hold_them(old_catalogue, home, engine):
+    assert downgrade(engine, home, "0002") == "0004"
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM images")).scalar() == 1
+    again = open_catalogue(home)
+    exif_png(old_catalogue / "b.png")
+    ingested(home, again, old_catalogue)
+    with pytest.raises(CatalogueError, match="can't hold by which rule 1 image"):
+        downgrade(again, home, "0002")
+    again.dispose()

@@ -1,0 +1,77 @@
+"""Modality and VOI LUT items (PS3.3 C.11.1 and C.11.2), taken by what they hold where their descriptor is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from wrist_model.radiograph import dicom_elements
+
+Transform = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class LookUpTable:
+    """entries: float64 (n,), as stored. first: the value that the first of them is for. note: what was passed over."""
+
+    entries: np.ndarray
+    first: int
+    note: str | None = None
+
+    def values(self) -> Transform:
+        """Values → entries; those below the first get the first entry, those beyond the last the last."""
+        return _look_up(self.entries, self.first)
+
+    def shares(self) -> Transform:
+        """Values → entries as shares of the range of the bits that the largest of them needs.
+
+        Some makers declare more bits than the table uses: its brightest entry would be a dark grey.
+        """
+        full = (1 << int(self.entries.max()).bit_length()) - 1
+        return _look_up(self.entries / full, self.first)
+
+
+def read(item: Dataset, low: float, high: float) -> LookUpTable | None:
+    """The table in an item, or None where it holds none that makes sense.
+
+    low, high: the least and largest value that can come in. The first value mapped is signed where they can be
+    negative (C.11.2.1.1), whichever VR the descriptor has.
+    """
+    descriptor = dicom_elements.words(item, "LUTDescriptor")
+    if len(descriptor) != 3:
+        return None
+    stated, first, bits = descriptor
+    stated = stated or 1 << 16
+    entries = _data(item, stated, bits)
+    if len(entries) < 2 or entries.max() == entries.min():
+        return None
+    note = f"pass over the number of entries, {stated}: the LUT has {len(entries)}" if len(entries) != stated else None
+    signed, unsigned = first - (first >> 15 << 16), first
+    chosen, other = (signed, unsigned) if low < 0 else (unsigned, signed)
+    if not _meets(chosen, len(entries), low, high) and _meets(other, len(entries), low, high):
+        chosen = other
+    return LookUpTable(entries.astype(np.float64), chosen, note)
+
+
+def _meets(first: int, count: int, low: float, high: float) -> bool:
+    return first <= high and first + count - 1 >= low
+
+
+def _data(item: Dataset, stated: int, bits: int) -> np.ndarray:
+    """LUT Data (0028,3006): 16-bit words, or bytes where there are only so many and no entry needs more."""
+    element = item.get_item("LUTData")
+    value = None if element is None else element.value
+    if isinstance(value, bytes) and bits <= 8 and len(value) < 2 * stated and len(value) >= stated:
+        return np.frombuffer(value, np.uint8)[:stated]
+    found = np.array(dicom_elements.words(item, "LUTData"), np.int64)
+    return found[:stated] if len(found) in (stated, stated + 1) else found
+
+
+def _look_up(table: np.ndarray, first: int) -> Transform:
+    def apply(values: np.ndarray) -> np.ndarray:
+        return table[np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)]
+
+    return apply
