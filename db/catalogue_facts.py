@@ -21,14 +21,17 @@ def remember_key(engine: Catalogue, fingerprint: str, by: Provenance) -> None:
         )
 
 
-def remember_split_rule(engine: Catalogue, rule: Mapping[str, float | int], by: Provenance) -> None:
-    """Bind the catalogue to its split rule. Raises CatalogueError when it was begun with another."""
-    wanted = json.dumps(dict(rule), sort_keys=True)
-    if (stored := _fact(engine, "split_rule", wanted, by)) != wanted:
-        raise CatalogueError(
-            f"This catalogue splits its patients by {stored}; the recipe says {wanted}. A patient never moves: "
-            "use a recipe with the catalogue's split, or another WRIST_HOME."
-        )
+def remember_split_rule(engine: Catalogue, rule: Mapping[str, float | int], by: Provenance) -> dict[str, float | int]:
+    """The rule by which the catalogue splits its patients, for good: the first one that it is given."""
+    found: dict[str, float | int] = json.loads(_fact(engine, "split_rule", json.dumps(dict(rule), sort_keys=True), by))
+    return found
+
+
+def split_rule(engine: Catalogue) -> dict[str, float | int] | None:
+    """The rule by which the catalogue splits its patients; None before its first ingest."""
+    with reading(engine) as connection:
+        found = one(connection, "SELECT value FROM fact WHERE name = 'split_rule'")
+    return json.loads(found.value) if found else None
 
 
 def _fact(engine: Catalogue, name: str, value: str, by: Provenance) -> str:

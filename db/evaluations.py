@@ -13,12 +13,14 @@ from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
+from db.recipes import add_recipe
 from db.run_counts import evaluation_counts
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import (
     LineageFacts,
     Provenance,
+    StoredRecipe,
 )
 
 Purpose = Literal["evaluation", "prospective"]
@@ -63,23 +65,23 @@ def begin_evaluation(
     purpose: Purpose,
     facts: LineageFacts,
     by: Provenance,
-    recipe_sha256: str | None = None,
+    recipe: StoredRecipe | None = None,
 ) -> EvaluationStart:
     """Write the start of an evaluation, or take up the one of the same model, version and purpose whose recipe says
     the same of evaluation, also one that failed: what it has stored is not stored twice.
 
-    Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe_sha256: of a stored
-    recipe, whose [evaluation] decides intervals and operating points; another margin is no reason for another look.
+    Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe: stored
+    too, also where an evaluation is taken up; its [evaluation] decides intervals and operating points, another margin
+    is no reason for another look.
     """
     if (purpose == "evaluation") != (dataset_id is not None):
         raise DataError("An evaluation needs a data-set version; a prospective scoring has none.")
     with writing(engine) as connection:
         model = row_id(connection, "model_version", "model_version_id", model_version_id)
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id) if dataset_id else None
-        recipe = row_id(connection, "recipe", "recipe_sha256", recipe_sha256) if recipe_sha256 else None
+        recipe_id = add_recipe(connection, recipe, by) if recipe else None
         if purpose == "evaluation":
-            said = one(connection, "SELECT content FROM recipe WHERE id = :id", id=recipe)
-            wanted = _of_evaluation(said.content if said else None)
+            wanted = _of_evaluation(recipe.canonical_json if recipe else None)
             for row in every(
                 connection,
                 "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
@@ -112,7 +114,7 @@ def begin_evaluation(
             "model_version_id": model,
             "dataset_version_id": dataset,
             "label_version": version,
-            "recipe_id": recipe,
+            "recipe_id": recipe_id,
             "environment_id": environment(connection, facts, by),
         }
         append(connection, "evaluation", [row], by)

@@ -62,9 +62,16 @@ def explanation_folder(home: Path) -> Path:
     return home / "explanations"
 
 
-def report_file(home: Path, dataset_id: str, evaluation_id: str) -> Path:
-    """The HTML report of an evaluation; its other documents lie beside it."""
-    return home / "reports" / f"{dataset_id}-{evaluation_id}.html"
+def report_file(home: Path, name: str, kind: str, sha256: str) -> Path:
+    """A document of a report, named by its content, so that none is ever overwritten: the page (kind html) or one that
+    goes with it. name: of the data set and the evaluation."""
+    end = ".html" if kind == "html" else f"-{kind}.md"
+    return home / "reports" / f"{name}-{sha256[:12]}{end}"
+
+
+def latest_report_file(home: Path) -> Path:
+    """A link to the newest page."""
+    return home / "reports" / "latest.html"
 
 
 def tuned_recipe_file(home: Path, name: str) -> Path:

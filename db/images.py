@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -85,6 +86,22 @@ def studies_of_images(engine: Catalogue, image_uids: Iterable[str]) -> dict[str,
     sql = "SELECT i.image_uid, s.study_uid FROM image i JOIN study s ON s.id = i.study_id WHERE i.image_uid IN :values"
     with reading(engine) as connection:
         return dict(among(connection, sql, image_uids))
+
+
+def still_coming(engine: Catalogue, study_uids: Iterable[str], quiet_minutes: float) -> set[str]:
+    """Of these studies those whose last image was catalogued less than so many minutes ago.
+
+    A time in the future (a clock set back since) says nothing: such a study counts as complete.
+    """
+    until = datetime.now(UTC)
+    since = until - timedelta(minutes=quiet_minutes)
+    sql = (
+        "SELECT s.study_uid, max(a.at) AS last FROM study s JOIN image i ON i.study_id = s.id "
+        "JOIN audit_entry a ON a.seq = i.entry WHERE s.study_uid IN :values GROUP BY s.study_uid"
+    )
+    with reading(engine) as connection:
+        rows = among(connection, sql, study_uids)
+    return {row.study_uid for row in rows if since < datetime.fromisoformat(row.last) <= until}
 
 
 def studies_at_paths(engine: Catalogue, paths: Iterable[str]) -> dict[str, set[str]]:

@@ -80,19 +80,20 @@ def study_predictions(engine: Catalogue, evaluation_id: str, split: Split | None
     ]
 
 
-def scored_before(engine: Catalogue, model_version_id: str, study_uids: Iterable[str]) -> set[str]:
-    """Of these studies those that a model version has scored as new ones."""
+def images_scored(engine: Catalogue, model_version_id: str, study_uids: Iterable[str]) -> dict[str, int]:
+    """Study → the most images with which a model version has scored it as a new one; those it hasn't are left out."""
     with reading(engine) as connection:
         rows = among(
             connection,
             # CROSS JOIN: SQLite begins with the studies, and doesn't go through all evaluations of the model.
-            "SELECT DISTINCT s.study_uid FROM study s CROSS JOIN study_prediction p CROSS JOIN evaluation e "
-            "CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id AND e.id = p.evaluation_id "
-            "AND e.purpose = 'prospective' AND m.id = e.model_version_id AND m.model_version_id = :model",
+            "SELECT s.study_uid, max(p.n_images) AS n FROM study s CROSS JOIN study_prediction p "
+            "CROSS JOIN evaluation e CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id "
+            "AND e.id = p.evaluation_id AND e.purpose = 'prospective' AND m.id = e.model_version_id "
+            "AND m.model_version_id = :model GROUP BY s.study_uid",
             study_uids,
             model=model_version_id,
         )
-    return {row.study_uid for row in rows}
+    return {row.study_uid: int(row.n) for row in rows}
 
 
 def _store(

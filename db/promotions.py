@@ -20,13 +20,16 @@ Decision = Literal["promoted", "refused", "undecided", "rolled_back"]
 
 @dataclass(frozen=True)
 class LastDecision:
-    """The newest promotion row of a model version."""
+    """A promotion row. outdated: another model has begun to serve since."""
 
     model_version_id: str
     decision: str
     reason: str
     decided_by: str
     created_at: str
+    promotion_id: str
+    prefect_flow_run_id: str | None
+    outdated: bool
 
 
 def champion(engine: Catalogue) -> ModelVersion | None:
@@ -74,6 +77,40 @@ def add_promotion(
     return str(row["promotion_id"])
 
 
+def decision(engine: Catalogue, promotion_id: str) -> LastDecision:
+    """One promotion row. Raises DataError when there is none of this id."""
+    with reading(engine) as connection:
+        row_id(connection, "promotion", "promotion_id", promotion_id)
+        return _decisions(connection, "p.promotion_id = :id", id=promotion_id)[0]
+
+
+def rests_on(engine: Catalogue, model_version_id: str) -> tuple[str, ...]:
+    """The comparisons of the newest decision about a model version that names some."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT c.comparison_id FROM promotion_comparison k JOIN comparison c ON c.id = k.comparison_id "
+            "WHERE k.promotion_id = (SELECT max(p.id) FROM promotion p JOIN model_version m ON m.id = "
+            "p.model_version_id JOIN promotion_comparison o ON o.promotion_id = p.id WHERE m.model_version_id = :id) "
+            "ORDER BY k.id",
+            id=model_version_id,
+        )
+    return tuple(row.comparison_id for row in rows)
+
+
+def compared_with(engine: Catalogue, promotion_id: str) -> set[str]:
+    """The model versions with which a decision compared."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT DISTINCT m.model_version_id FROM promotion p JOIN promotion_comparison k ON k.promotion_id = p.id "
+            "JOIN comparison c ON c.id = k.comparison_id JOIN model_version m ON m.id = c.reference_id "
+            "WHERE p.promotion_id = :id",
+            id=promotion_id,
+        )
+    return {row.model_version_id for row in rows}
+
+
 def last_decision(engine: Catalogue, model_version_id: str) -> LastDecision | None:
     """What was last decided about a model version, or None."""
     with reading(engine) as connection:
@@ -88,13 +125,19 @@ def undecided(engine: Catalogue) -> list[LastDecision]:
 
 
 def _last_decisions(connection: Connection, where: str, **values: Any) -> list[LastDecision]:
-    """The last decision of each model version, oldest first. where: of p (promotion) and m (model_version)."""
+    """The last decision of each model version, oldest first. where: as for `_decisions`."""
+    newest = "p.id = (SELECT max(q.id) FROM promotion q WHERE q.model_version_id = p.model_version_id)"
+    return _decisions(connection, f"{newest} AND {where}", **values)
+
+
+def _decisions(connection: Connection, where: str, **values: Any) -> list[LastDecision]:
+    """Decisions, oldest first. where: of p (promotion) and m (model_version)."""
     rows = every(
         connection,
-        "SELECT m.model_version_id, p.decision, p.reason, p.decided_by, a.at FROM promotion p "
+        "SELECT m.model_version_id, p.decision, p.reason, p.decided_by, a.at, p.promotion_id, a.prefect_flow_run_id, "
+        f"CASE WHEN coalesce({LAST_PROMOTION}, 0) > p.id THEN 1 ELSE 0 END AS outdated FROM promotion p "
         "JOIN model_version m ON m.id = p.model_version_id JOIN audit_entry a ON a.seq = p.entry "
-        "WHERE p.id = (SELECT max(q.id) FROM promotion q WHERE q.model_version_id = p.model_version_id) "
-        f"AND {where} ORDER BY p.id",
+        f"WHERE {where} ORDER BY p.id",
         **values,
     )
-    return [LastDecision(*row) for row in rows]
+    return [LastDecision(*(*row[:7], bool(row[7]))) for row in rows]

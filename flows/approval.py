@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect import get_run_logger, runtime
+from prefect.client.orchestration import get_client
 from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, keyset_from_base_key
+from prefect.input.actions import read_flow_run_input
 from pydantic import Field
 
-from flows.host.crash_recovery import PAUSE
+from flows.host.crash_recovery import AGAIN, PAUSE
 from tasks.promote import record
 
 LONGEST_DAYS = 14.0
@@ -37,14 +41,41 @@ def ask(verdict: dict[str, Any], days: float = LONGEST_DAYS) -> str:
     if runtime.deployment.get_id() is None:
         get_run_logger().warning("%s waits for a person. To let it serve: wrist promote %s --reason …", model, model)
         return str(verdict["decision"])
-    form = Approval.with_initial_data(
-        description=f"## Shall {model} serve?\n\nIt {verdict['reason']}.\n\n"
-        "The comparison is in this run's artifact `gate`, the metrics in its artifact `report`.",
-    )
-    wait = timedelta(days=days)
-    if runtime.flow_run.get_run_count() == 1:  # the answered run comes through here again
+    key, answer = _question(model)
+    if answer is None:
+        form = Approval.with_initial_data(
+            description=f"## Shall {model} serve?\n\nIt {verdict['reason']}.\n\n"
+            "The comparison is in this run's artifact `gate`, the metrics in its artifact `report`.",
+        )
+        wait = timedelta(days=days)
         until = f"{datetime.now().astimezone() + wait:%Y-%m-%d %H:%M %Z}"
         words = "%s waits for a person until %s: press Resume. Unanswered, it stays challenger; then: wrist promote %s"
         get_run_logger().warning(words, model, until, model)
-    answer = suspend_flow_run(wait_for_input=form, timeout=math.ceil(wait.total_seconds()), key=f"{PAUSE}{model}")
-    return record(model, answer.decision == "approve", answer.reason, answer.name)
+        answer = suspend_flow_run(wait_for_input=form, timeout=math.ceil(wait.total_seconds()), key=key)
+    return record(model, answer.decision == "approve", answer.reason, answer.name, verdict["promotion_id"])
+
+
+def is_answered() -> bool:
+    """Whether this run has its answer: it was resumed, or tried again after that. All up to the question is done."""
+    run = runtime.flow_run.get_id()
+    if run is None or runtime.deployment.get_id() is None:
+        return False
+    with get_client(sync_client=True) as client:
+        inputs = client.filter_flow_run_input(UUID(run), f"suspended-{PAUSE}", 100, set())
+    return any(one.key.endswith("-response") for one in inputs)
+
+
+def _question(model: str) -> tuple[str, Approval | None]:
+    """The key of this run's question about a model version, and its answer where there is one.
+
+    A question whose run failed before it was answered is asked under a new key: Prefect keeps a key's form for ever.
+    """
+    for number in itertools.count(1):
+        key = PAUSE + model + (f"{AGAIN}{number}" if number > 1 else "")
+        keys = keyset_from_base_key(f"suspended-{key}")
+        given: Any = read_flow_run_input(keys["response"])
+        if given:
+            return key, Approval(**given)
+        if read_flow_run_input(keys["schema"]) is None:
+            return key, None
+    raise AssertionError

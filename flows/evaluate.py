@@ -9,8 +9,8 @@ from tasks.compare import compare_networks
 from tasks.evaluation_choice import ensemble_of, models_to_evaluate
 from tasks.measure import score
 from tasks.predict_dataset import predict
+from tasks.recipe import used_recipe
 from tasks.runtime.run_names import of_training
-from wrist_model.recipe import load
 
 
 @flow(name="evaluate", flow_run_name=of_training, description=__doc__)
@@ -24,7 +24,7 @@ def evaluate(
 
     Without ids: the newest data-set version, and the model versions that this recipe has trained on it.
     """
-    chosen = load(recipe, models)
+    chosen = used_recipe(recipe, models)
     dataset_id, versions = models_to_evaluate(dataset_id, chosen, model_versions)
     networks = [predict(version, dataset_id, chosen) for version in versions]
     found = list(networks)

@@ -6,13 +6,13 @@ from prefect import flow
 
 from tasks.evaluation_choice import evaluation_to_serve, latest
 from tasks.explain import explain as explain_evaluation
-from wrist_model.recipe import load
+from tasks.recipe import chosen_recipe
 
 
 @flow(name="explain", flow_run_name="explain", description=__doc__)
 def explain(evaluations: list[str] | None = None, recipe: str = "report") -> int:
     """Gives how many maps there are. Without ids: the newest evaluations, one a model version."""
-    chosen = load(recipe)
+    chosen = chosen_recipe(recipe)
     evaluations = evaluations or latest()
     by = evaluation_to_serve(evaluations, chosen)
     return sum(len(explain_evaluation(one, by, chosen.explain.gallery)) for one in evaluations)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flows.parameters import BodyPart, Jobs
 from tasks.ingest import catalogue, enough_labels, places
-from wrist_model.recipe import load
+from tasks.recipe import chosen_recipe
 
 ENOUGH = "wrist.labels.enough"
 
@@ -35,12 +35,12 @@ def ingest(
         labels: A labels CSV for all paths, or one for each.
         source: Name space of the identifiers; none: by the place.
         body_part: WRIST or ANY.
-        recipe: Its [split] says where patients stand.
+        recipe: Its [split] says where patients stand, in a catalogue that has no rule yet.
         jobs: Processes that decode; none: all cores.
         max_megapixels: Larger pictures are refused undecoded.
         cluster: A Dask scheduler whose workers decode.
     """
-    chosen = load(recipe)
+    chosen = chosen_recipe(recipe)
     found = places(paths, labels, source, body_part)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)
     waiting = (

@@ -18,14 +18,16 @@ def predict(
     body_part: str = "WRIST",
     jobs: int | None = None,
     cluster: str | None = None,
+    quiet_minutes: float = 0.0,
 ) -> dict[str, Any]:
     """Catalogues the paths and scores what lies there and this model has not scored yet; without paths, what the
     remembered roots bring, and each study that has no label.
 
     model: a model version's id, an architecture or a role; without one, the champion.
     cluster: a Dask scheduler whose workers decode and compute.
-    Gives ingest (counts), evaluation_id, one row a study, and how many were scored before; an evaluation_id of None
-    says that nothing was new.
+    quiet_minutes: how long after its last image a study counts as complete.
+    Gives ingest (counts), evaluation_id, one row a study, how many were scored before and how many wait; an
+    evaluation_id of None says that nothing was new.
     """
     counts = ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster)
-    return {"ingest": counts, **score_new(paths, model, source, cluster)}
+    return {"ingest": counts, **score_new(paths, model, source, cluster, quiet_minutes)}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
 from db.fencing import RETRAIN
-from flows.approval import LONGEST_DAYS, ask
+from flows.approval import LONGEST_DAYS, ask, is_answered
 from flows.evaluate import evaluate
 from flows.explain import explain
 from flows.ingest import ingest
@@ -17,11 +19,11 @@ from flows.report import report
 from flows.train import train
 from tasks.freeze import freeze
 from tasks.gate import gate
+from tasks.recipe import used_recipe
 from tasks.report_summary import summary
 from tasks.runtime import stage_costs
 from tasks.runtime.lease import held
 from tasks.runtime.run_names import rename, short
-from wrist_model.recipe import load
 
 NAME = "retrain"
 
@@ -51,25 +53,28 @@ def retrain(
         jobs: Processes that decode; none: all cores.
         answer_days: How long a suspended run waits for a person's answer.
     """
-    chosen = load(recipe, models)
-    with held(RETRAIN):
-        with stage_costs.stage(NAME, "ingest"):
-            counts = ingest(paths, labels, source, body_part, recipe, jobs)
-        with stage_costs.stage(NAME, "freeze"):
+    answered = is_answered()  # then all before the question is done and only read back: without the lock and its costs
+    chosen = used_recipe(recipe, models)
+    part = partial(stage_costs.stage, NAME, measured=not answered)
+    with nullcontext() if answered else held(RETRAIN):
+        with part("ingest"):
+            counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs)
+        with part("freeze"):
             dataset_id = freeze()
         rename(NAME, short(dataset_id), "+".join(chosen.network.architectures))
-        with stage_costs.stage(NAME, "train"):
-            versions = train(dataset_id, recipe, models)
-        with stage_costs.stage(NAME, "evaluate"):
-            evaluations = evaluate(dataset_id, recipe, models, versions)
-        with stage_costs.stage(NAME, "explain"):
-            explain(evaluations, recipe)
-        with stage_costs.stage(NAME, "gate"):
+        with part("train"):
+            versions = train(dataset_id, chosen.sha256, models)
+        with part("evaluate"):
+            evaluations = evaluate(dataset_id, chosen.sha256, models, versions)
+        with part("explain"):
+            explain(evaluations, chosen.sha256)
+        with part("gate"):
             verdict = gate(evaluations, chosen)
-        with stage_costs.stage(NAME, "report"):
+        with part("report"):
             page = report(evaluations)
             summary(evaluations, page, verdict["decision"])
-        stage_costs.show_costs(NAME)
+        if not answered:
+            stage_costs.show_costs(NAME)
     decision = ask(verdict, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided

@@ -22,7 +22,8 @@ def score_incoming(
     jobs: Jobs = None,
     cluster: str | None = None,
 ) -> State[Any]:
-    """Studies without a label that the champion has not scored yet. Nothing to do is no failure.
+    """Studies without a label that the champion has not scored yet, or not with all their images, and whose last image
+    came `[incoming] quiet_minutes` of sources.toml ago. Nothing to do is no failure.
 
     Args:
         paths: Folders; none: the roots in sources.toml.
@@ -34,5 +35,8 @@ def score_incoming(
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
     if not paths and not remembered_roots.read(home()):
         return Completed(name="Skipped", message="No root is remembered: nothing was scored.")
-    done = predict(paths, None, None, body_part, jobs, cluster)
-    return Completed(message=f"{len(done['studies'])} studies scored.", data=done)
+    done = predict(paths, None, None, body_part, jobs, cluster, quiet_minutes=remembered_roots.quiet_minutes(home()))
+    said = f"{len(done['studies'])} studies scored"
+    if done["waiting"]:
+        said += f"; {done['waiting']} wait: their last image came less than incoming.quiet_minutes ago"
+    return Completed(message=f"{said}.", data=done)

@@ -8,14 +8,14 @@ from db.engine import open_catalogue
 from db.evaluations import evaluation
 from flows.parameters import Models
 from tasks.leak_demonstration import show_leak as leak_of
+from tasks.recipe import chosen_recipe
 from wrist_model.evidence_records import LeakDemonstration
-from wrist_model.recipe import load
 
 
 @flow(name="show-leak", flow_run_name="show the leak · {recipe}", description=__doc__)
 def show_leak(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakDemonstration]:
     """Gives the leaky and the honest numbers. evaluations: the honest, finished ones, of one data-set version."""
-    chosen = load(recipe, models)
+    chosen = chosen_recipe(recipe, models)
     engine = open_catalogue()
     found: list[LeakDemonstration] = []
     for row in (evaluation(engine, one) for one in evaluations):

@@ -6,9 +6,9 @@ from prefect import flow
 
 from flows.parameters import Models
 from tasks.freeze import freeze
+from tasks.recipe import used_recipe
 from tasks.runtime.run_names import of_training
 from tasks.train import fit
-from wrist_model.recipe import load
 
 
 @flow(name="train", flow_run_name=of_training, description=__doc__)
@@ -26,6 +26,6 @@ def train(
         models: These networks only.
         tensorboard: Write TensorBoard logs too, below tensorboard/ in the home.
     """
-    chosen = load(recipe, models)
+    chosen = used_recipe(recipe, models)
     dataset_id = dataset_id or freeze()
     return [fit(dataset_id, chosen, architecture, tensorboard) for architecture in chosen.network.architectures]

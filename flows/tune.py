@@ -9,8 +9,8 @@ from pydantic import Field
 
 from flows.parameters import Models
 from tasks.freeze import freeze
+from tasks.recipe import used_recipe
 from tasks.runtime.run_names import of_training
-from wrist_model.recipe import load
 
 
 @flow(name="tune", flow_run_name=of_training, description=__doc__, timeout_seconds=6 * 24 * 3600)
@@ -32,6 +32,6 @@ def tune(
     """
     from tasks.tune import search
 
-    chosen = load(recipe, models)
+    chosen = used_recipe(recipe, models)
     dataset_id = dataset_id or freeze()
     return {name: search(dataset_id, chosen, name, trials, processes) for name in chosen.network.architectures}

@@ -9,7 +9,7 @@ from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
 from tasks.drift import EVENT, check_drift
-from wrist_model.recipe import load
+from tasks.recipe import chosen_recipe
 
 
 @flow(name="watch_drift", flow_run_name="watch drift · {recipe}", description=__doc__, timeout_seconds=2 * 3600)
@@ -21,7 +21,7 @@ def watch_drift(
     Args:
         recipe: Its [drift] says how sure to be, and of how many studies.
     """
-    found = check_drift(load(recipe))
+    found = check_drift(chosen_recipe(recipe))
     if not found["alerts"]:
         return Completed(message=found["said"], data=found)
     emit_event(

@@ -82,7 +82,7 @@ def catalogue_files(
     begun = time.monotonic()
     key = IdentityKey.load_or_make(identity_key_file(home))
     catalogue_facts.remember_key(engine, key.fingerprint, provenance)
-    catalogue_facts.remember_split_rule(engine, asdict(rule), provenance)
+    rule = SplitRecipe(**catalogue_facts.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]
     plans = _placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
     for plan in plans:
         if next(iter(plan.items()), None) is None:

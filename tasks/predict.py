@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import get_run_logger, task
+from sqlalchemy import Connection
 
-from db import evaluations, models, predictions
-from db.engine import open_catalogue
+from db import evaluations, images, models, predictions
+from db.engine import open_catalogue, writing
 from db.fencing import SCORING
 from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
 from db.unended_runs import resource
 from tasks.ingest_files import studies_at
 from tasks.raw_scores import scores_of_whole_studies
+from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
-from wrist_model.errors import DataError
+from wrist_model.errors import DataError, LeaseLost
+from wrist_model.records import ImageRef
 from wrist_model.scoring import operating_points, study_aggregation
 
 WAIT_SECONDS = 1800.0  # for another process that scores: what it has scored is not scored again
@@ -24,50 +29,80 @@ WAIT_SECONDS = 1800.0  # for another process that scores: what it has scored is 
 
 @task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
 def score_new(
-    paths: list[str] | None, model: str | None, source: str | None = None, cluster: str | None = None
+    paths: list[str] | None,
+    model: str | None,
+    source: str | None = None,
+    cluster: str | None = None,
+    quiet_minutes: float = 0.0,
 ) -> dict[str, Any]:
-    """Writes one prospective evaluation with its image and study predictions; gives its id, the studies' rows, and how
-    many studies of these paths this model had scored before.
+    """Writes one prospective evaluation with its image and study predictions, or that it failed and why; gives its id,
+    the studies' rows, how many studies of these paths this model had scored before, and how many are not yet complete.
 
+    A study that has got images since it was scored is scored again; the earlier prediction stays, superseded.
     paths: only studies with a file at or below one of these; without any, all that have no label.
-    cluster: a Dask scheduler whose workers compute. Raises DataError when no model serves.
+    cluster: a Dask scheduler whose workers compute.
+    quiet_minutes: a study counts as complete so long after its last image came. Raises DataError when no model serves.
     """
     with held(SCORING, WAIT_SECONDS):
-        return _score_new(paths, model, source, cluster)
+        return _score_new(paths, model, source, cluster, quiet_minutes)
 
 
-def _score_new(paths: list[str] | None, model: str | None, source: str | None, cluster: str | None) -> dict[str, Any]:
-    engine, by = open_catalogue(), provenance()
-    chosen = models.model(engine, model)
-    points = models.operating_points(engine, chosen.model_version_id)
-    if not points:
-        raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
+def _score_new(
+    paths: list[str] | None, model: str | None, source: str | None, cluster: str | None, quiet_minutes: float
+) -> dict[str, Any]:
+    engine, by, code = open_catalogue(), provenance(), facts()
     places = studies_at(engine, home(), paths or (), source)
-    found = refs_of_studies(engine, places) if paths else refs_of_unlabelled(engine)
-    done = predictions.scored_before(engine, chosen.model_version_id, {ref.study_uid for ref in found})
-    refs = [ref for ref in found if ref.study_uid not in done]
-    if not refs:
-        get_run_logger().info("Nothing new to score with %s.", chosen.model_version_id)
-        return {"evaluation_id": None, "model_version_id": chosen.model_version_id, "studies": [], "before": len(done)}
-    rows = scores_of_whole_studies(engine, chosen, refs, cluster)
-    images = operating_points.apply(points, rows)
-    studies = operating_points.apply(points, study_aggregation.by_study(rows))
-    start = evaluations.begin_evaluation(
-        engine,
-        model_version_id=chosen.model_version_id,
-        dataset_id=None,
-        purpose="prospective",
-        facts=facts(),
-        by=by,
-    )
-    with kept(engine, resource("evaluation", start.evaluation_id)):
-        predictions.add_predictions(engine, start.evaluation_id, images, studies, by)
-        evaluations.finish_evaluation(engine, start.evaluation_id, by)
-    get_run_logger().info("Scored %d studies with %s.", len(studies), chosen.model_version_id)
+    with writing(engine) as connection:
+        chosen = models.model(connection, model)
+        points = models.operating_points(connection, chosen.model_version_id)
+        if not points:
+            raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
+        found = refs_of_studies(connection, places) if paths else refs_of_unlabelled(connection)
+        scored = _scored(connection, chosen.model_version_id, found)
+        left = [ref for ref in found if ref.study_uid not in scored]
+        waiting = images.still_coming(connection, {ref.study_uid for ref in left}, quiet_minutes)
+        refs = [ref for ref in left if ref.study_uid not in waiting]
+        result: dict[str, Any] = {
+            "evaluation_id": None,
+            "model_version_id": chosen.model_version_id,
+            "before": len(scored),
+            "waiting": len(waiting),
+            "studies": [],
+        }
+        if not refs:
+            said = f"; {len(waiting)} studies wait for their last images" if waiting else ""
+            get_run_logger().info("Nothing new to score with %s%s.", chosen.model_version_id, said)
+            return result
+        evaluation_id = evaluations.begin_evaluation(
+            connection,
+            model_version_id=chosen.model_version_id,
+            dataset_id=None,
+            purpose="prospective",
+            facts=code,
+            by=by,
+        ).evaluation_id
+    with kept(engine, resource("evaluation", evaluation_id)):
+        try:
+            rows = scores_of_whole_studies(engine, chosen, refs, cluster)
+            of_images = operating_points.apply(points, rows)
+            of_studies = operating_points.apply(points, study_aggregation.by_study(rows))
+            with writing(engine) as connection:
+                elsewhere = _scored(connection, chosen.model_version_id, refs)  # by another run meanwhile
+                of_images = tuple(row for row in of_images if row.study_uid not in elsewhere)
+                of_studies = tuple(row for row in of_studies if row.study_uid not in elsewhere)
+                predictions.add_predictions(connection, evaluation_id, of_images, of_studies, by)
+                note = f"another run scored {len(elsewhere)} of the studies meanwhile" if elsewhere else None
+                evaluations.finish_evaluation(connection, evaluation_id, by, reason=note)
+        except LeaseLost:  # another process has written its end
+            raise
+        except BaseException as error:  # a signal, a cancelled run too
+            evaluations.finish_evaluation(engine, evaluation_id, by, "failed", as_ended(error))
+            raise
+    get_run_logger().info("Scored %d studies with %s.", len(of_studies), chosen.model_version_id)
     return {
-        "evaluation_id": start.evaluation_id,
-        "model_version_id": chosen.model_version_id,
-        "before": len(done),
+        **result,
+        "evaluation_id": evaluation_id if of_studies else None,
+        "before": len(scored) + len(elsewhere),
         "studies": [
             {
                 "study_uid": row.study_uid,
@@ -76,6 +111,13 @@ def _score_new(paths: list[str] | None, model: str | None, source: str | None, c
                 "probability": row.probability,
                 "predicted_label": row.predicted_label,
             }
-            for row in studies
+            for row in of_studies
         ],
     }
+
+
+def _scored(connection: Connection, model_version_id: str, refs: Sequence[ImageRef]) -> set[str]:
+    """The studies that this model has scored with as many images as are given of them: none is ever taken away."""
+    held = Counter(ref.study_uid for ref in refs)
+    before = predictions.images_scored(connection, model_version_id, held)
+    return {uid for uid, number in held.items() if before.get(uid, 0) >= number}

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from prefect import task
 
 from db import evaluations, models
-from db.engine import open_catalogue
+from db.engine import open_catalogue, writing
 from db.image_refs import image_refs
 from db.predictions import add_predictions, image_predictions
 from db.unended_runs import resource
 from tasks.raw_scores import raw_scores
+from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import kept, patiently
 from tasks.runtime.provenance import facts, provenance
+from wrist_model.errors import LeaseLost
 from wrist_model.recipe import Recipe
 from wrist_model.records import EVALUATED_SPLITS, ImagePrediction
 from wrist_model.scoring import ensemble, operating_points, study_aggregation
@@ -32,7 +34,7 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
 
     Between the two its operating points are locked, once for all: a model that has some keeps them on any data.
     member_evaluations: for an ensemble, its members' finished evaluations, whose stored rows are averaged.
-    An evaluation that is complete is reused, an interrupted one is completed.
+    An evaluation that is complete is reused, an interrupted one is completed. A failure is stored with its reason.
     """
     engine, by = open_catalogue(), provenance()
     model = models.model(engine, model_version_id)
@@ -44,28 +46,36 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
             purpose="evaluation",
             facts=facts(),
             by=by,
-            recipe_sha256=recipe.sha256,
+            recipe=recipe.as_stored,
         ),
         WAIT_SECONDS,
     )
     if start.complete:
         return start.evaluation_id
     with kept(engine, resource("evaluation", start.evaluation_id)):
-        for split in EVALUATED_SPLITS:
-            refs = image_refs(engine, dataset_id, split)
-            if member_evaluations:
-                rows: Sequence[ImagePrediction] = ensemble.ensemble(
-                    [image_predictions(engine, one, split) for one in member_evaluations]
-                )
-            else:
-                rows = raw_scores(engine, model, refs)
-            study_aggregation.complete(rows, refs)
-            points = models.operating_points(engine, model_version_id)
-            if split == "validation" and not points:
-                points = operating_points.lock(rows, recipe.evaluation)
-                models.add_operating_points(engine, model_version_id, points, by)
-            images = operating_points.apply(points, rows)
-            studies = operating_points.apply(points, study_aggregation.by_study(rows))
-            add_predictions(engine, start.evaluation_id, images, studies, by)
-        evaluations.finish_evaluation(engine, start.evaluation_id, by)
+        try:
+            for split in EVALUATED_SPLITS:
+                refs = image_refs(engine, dataset_id, split)
+                if member_evaluations:
+                    rows: Sequence[ImagePrediction] = ensemble.ensemble(
+                        [image_predictions(engine, one, split) for one in member_evaluations]
+                    )
+                else:
+                    rows = raw_scores(engine, model, refs)
+                study_aggregation.complete(rows, refs)
+                locked = operating_points.lock(rows, recipe.evaluation) if split == "validation" else ()
+                with writing(engine) as connection:
+                    points = models.operating_points(connection, model_version_id)
+                    if locked and not points:
+                        points = locked
+                        models.add_operating_points(connection, model_version_id, points, by)
+                    images = operating_points.apply(points, rows)
+                    studies = operating_points.apply(points, study_aggregation.by_study(rows))
+                    add_predictions(connection, start.evaluation_id, images, studies, by)
+            evaluations.finish_evaluation(engine, start.evaluation_id, by)
+        except LeaseLost:  # another process has written its end
+            raise
+        except BaseException as error:  # a signal, a cancelled run too
+            evaluations.finish_evaluation(engine, start.evaluation_id, by, "failed", as_ended(error))
+            raise
     return start.evaluation_id

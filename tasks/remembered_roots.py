@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from db.home import sources_file
 from wrist_model.errors import UsageError
+
+QUIET_MINUTES = 10
+MOST_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True)
@@ -23,25 +26,43 @@ class Root:
 
 def read(home: Path) -> tuple[Root, ...]:
     """The remembered roots, in the order in which they were added; none where there is no file."""
-    file = sources_file(home)
-    if not file.exists():
-        return ()
     try:
-        return tuple(Root(**entry) for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("root", []))
-    except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: not a list of roots: {error}. Each is a [[root]] with a path.") from None
+        return tuple(Root(**entry) for entry in _content(home).get("root", []))
+    except TypeError as error:
+        raise UsageError(f"{sources_file(home)}: {error}. Each root is a [[root]] with a path.") from None
+
+
+def quiet_minutes(home: Path) -> float:
+    """`[incoming] quiet_minutes`: how long after its last image `score_incoming` takes a study for complete."""
+    incoming = _content(home).get("incoming", {})
+    found = incoming.get("quiet_minutes", QUIET_MINUTES) if isinstance(incoming, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= MOST_MINUTES:
+        raise UsageError(
+            f"{sources_file(home)}: incoming.quiet_minutes must be a number from 0 to {MOST_MINUTES}, below [incoming]."
+        )
+    return float(found)
 
 
 def remember(home: Path, root: Root) -> None:
     """Add a root, or replace the one of the same path. The file is written whole or not at all."""
+    import tomli_w
+
     kept = [one for one in read(home) if one.path != root.path]
-    lines = ["# Roots that `wrist retrain` and the nightly ingest read; `wrist ingest PATH --remember` adds one.", ""]
-    for one in (*kept, root):
-        lines.append("[[root]]")
-        # A JSON string is a TOML basic string.
-        lines += [f"{name} = {json.dumps(value)}" for name, value in asdict(one).items() if value is not None]
-        lines.append("")
+    content = _content(home)
+    content["root"] = [{k: v for k, v in asdict(one).items() if v is not None} for one in (*kept, root)]
+    head = "# Roots that `wrist retrain` and the nightly ingest read; `wrist ingest PATH --remember` adds one.\n\n"
     file = sources_file(home)
     part = file.with_name(file.name + ".part")
-    part.write_text("\n".join(lines), encoding="utf-8")
+    part.write_text(head + tomli_w.dumps(content), encoding="utf-8")
     part.replace(file)
+
+
+def _content(home: Path) -> dict[str, Any]:
+    """The file's tables; none where there is no file."""
+    file = sources_file(home)
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not a list of roots: {error}. Each is a [[root]] with a path.") from None

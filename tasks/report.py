@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 from prefect import get_run_logger, runtime, task
 
 from db import reports
-from db.engine import open_catalogue
-from db.home import home, report_file
+from db.engine import open_catalogue, writing
+from db.home import home, latest_report_file, report_file
 from tasks.report_content import report_content
 from tasks.runtime import artifacts
 from tasks.runtime.provenance import provenance
@@ -17,22 +20,48 @@ from wrist_model.report import page
 
 @task(name="report", task_run_name="write the report", tags=["report"])
 def write(evaluation_ids: Sequence[str]) -> str:
-    """Writes reports/<dataset>-<evaluation>.html, its model card and checklists, from stored rows; gives its path."""
-    engine = open_catalogue()
+    """Writes reports/<dataset>-<evaluation>-<content>.html, its model card and checklists, from stored rows; gives its
+    path. reports/latest.html links to it; what was written before stays as it is."""
+    engine, by = open_catalogue(), provenance()
     data = report_content(engine, evaluation_ids)
-    path = report_file(home(), data.dataset.dataset_id, data.evaluation_id)
-    sha256 = page.write(data, path)
-    for kind, (file, digest) in {"html": (path, sha256), **page.write_documents(data, path)}.items():
-        reports.add_report(
-            engine,
-            path=str(file.relative_to(home())),
-            file_sha256=digest,
-            kind=kind,
-            dataset_id=data.dataset.dataset_id,
-            evaluation_ids=tuple(evaluation_ids),
-            by=provenance(),
-        )
+    files = {}
+    for kind, content in page.documents(data).items():
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = report_file(home(), f"{data.dataset.dataset_id}-{data.evaluation_id}", kind, sha256)
+        _keep(path, content, sha256)
+        files[kind] = path, sha256
+    path, _ = files["html"]
+    with writing(engine) as connection:
+        for kind, (file, sha256) in files.items():
+            reports.add_report(
+                connection,
+                path=str(file.relative_to(home())),
+                file_sha256=sha256,
+                kind=kind,
+                dataset_id=data.dataset.dataset_id,
+                evaluation_ids=tuple(evaluation_ids),
+                by=by,
+            )
+        _link(path)  # here, where reports follow one another: it never goes back to an older one
     if not runtime.flow_run.get_parent_flow_run_id():  # else the run that this is a part of shows it: `summary`
         artifacts.report(data, path)
     get_run_logger().info("Report: %s", path)
     return str(path)
+
+
+def _keep(path: Path, content: bytes, sha256: str) -> None:
+    """Write a file whole or not at all, unless it is there already."""
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _link(path: Path) -> None:
+    """Let reports/latest.html lead to this page."""
+    link = latest_report_file(home())
+    part = link.with_name(f"{link.name}.{uuid.uuid4().hex}.part")
+    part.symlink_to(path.name)
+    part.replace(link)

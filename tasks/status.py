@@ -56,7 +56,7 @@ def needs_a_person(engine: Engine) -> list[str]:
             found.append(f"{run.kind} {run.run_id} {said}")
     found += [
         f"{one.model_version_id} is undecided since {_minute(one.created_at)} ({one.reason}): "
-        f"`wrist promote {one.model_version_id}` or leave it"
+        f"`wrist promote {one.model_version_id}`, or `wrist reject {one.model_version_id} --reason …`"
         for one in promotions.undecided(engine)
     ]
     unread = patient_identity.unread_patients(engine)

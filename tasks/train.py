@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from prefect import get_run_logger, task
-from sqlalchemy import Engine
 
 from db import trainings
-from db.engine import open_catalogue
+from db.engine import Catalogue, open_catalogue, writing
 from db.home import home, work_folders
 from db.image_refs import image_refs
+from db.recipes import add_recipe
+from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import kept, patiently
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
@@ -16,7 +17,7 @@ from tasks.runtime.training_curves import Curves
 from wrist_model.errors import LeaseLost
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
-from wrist_model.records import Epoch, ImageRef, StoredRecipe
+from wrist_model.records import Epoch, ImageRef
 
 
 @task(name="train", task_run_name="train {architecture}", tags=["training"])
@@ -31,21 +32,10 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     from wrist_model.training import fit as training
 
     log, engine = get_run_logger(), open_catalogue()
-    if found := trained_before(engine, dataset_id, recipe, architecture):
-        log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, found)
-        return found
-    start = patiently(
-        lambda: trainings.begin_training(
-            engine,
-            dataset_id=dataset_id,
-            architecture=architecture,
-            seed=recipe.training.seed,
-            recipe=StoredRecipe(recipe.sha256, recipe.name, recipe.canonical_json),
-            weights_source=recipe.network.weights,
-            facts=facts(),
-            by=provenance(),
-        )
-    )
+    start = patiently(lambda: _reuse_or_begin(engine, dataset_id, recipe, architecture))
+    if isinstance(start, str):
+        log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, start)
+        return start
     if start.resumed:
         log.info("%s: going on with the interrupted training %s.", architecture, start.training_run_id)
 
@@ -71,8 +61,9 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
                 )
         except LeaseLost:  # another process has written its end, and may have gone on with it
             raise
-        except Exception as error:
-            trainings.fail_training(engine, start.training_run_id, f"{type(error).__name__}: {error}", provenance())
+        except BaseException as error:  # a signal, a cancelled run too
+            stopped = not isinstance(error, Exception)  # the same call goes on with it
+            trainings.fail_training(engine, start.training_run_id, as_ended(error), provenance(), resumable=stopped)
             raise
         model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())
     best = trained.history[trained.best_epoch - 1]
@@ -88,7 +79,27 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     return model_version_id
 
 
-def trained_before(engine: Engine, dataset_id: str, recipe: Recipe, architecture: str) -> str | None:
+def _reuse_or_begin(
+    engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str
+) -> str | trainings.TrainingStart:
+    """The model version of a finished training, or a training that is begun or gone on with; decided in one
+    transaction, which stores the recipe too."""
+    code, by = facts(), provenance()
+    with writing(engine) as connection:
+        add_recipe(connection, recipe.as_stored, by)
+        return trained_before(connection, dataset_id, recipe, architecture) or trainings.begin_training(
+            connection,
+            dataset_id=dataset_id,
+            architecture=architecture,
+            seed=recipe.training.seed,
+            recipe=recipe.as_stored,
+            weights_source=recipe.network.weights,
+            facts=code,
+            by=by,
+        )
+
+
+def trained_before(engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str) -> str | None:
     """The newest model version of this network, data and recipe, whatever the recipe says of gate and gallery."""
     for one in trainings.finished_trainings(engine, dataset_id, architecture):
         if model_json(one.recipe_json) == recipe.model_json:

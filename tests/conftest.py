@@ -11,5 +11,6 @@ os.environ.pop("WRIST_HOME", None)
 os.environ.pop("WRIST_DATABASE_URL", None)
 
 from db_fixtures import catalogue, home, new_database, postgresql  # noqa: F401
+from gate_hall import hall  # noqa: F401
 from prefect_fixtures import prefect_server, wrist_up  # noqa: F401
 from whole_fixtures import whole  # noqa: F401

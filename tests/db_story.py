@@ -58,6 +58,7 @@ BY = Provenance("ada", "flow-1")
 FACTS = LineageFacts("abc123", True, (("tensorflow", "2.21"), ("numpy", "2.0")), (("cpu", "two cores"),))
 RECIPE = json.dumps({"training": {"seed": 20}})
 RECIPE_SHA = hashlib.sha256(RECIPE.encode()).hexdigest()
+STORED = StoredRecipe(RECIPE_SHA, "demo", RECIPE)
 POINTS = (
     OperatingPoint("image", "youden", 0.5, None, 1.0, 0.0, True),
     OperatingPoint("study", "youden", 0.4, None, 1.1, -0.1, True),
@@ -134,22 +135,28 @@ def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
 
 
 def begin_training(
-    engine: Engine, dataset_id: str, architecture: str = "resnet50", seed: int = 20
+    engine: Engine,
+    dataset_id: str,
+    architecture: str = "resnet50",
+    seed: int = 20,
+    recipe: StoredRecipe = STORED,
 ) -> trainings.TrainingStart:
     return trainings.begin_training(
         engine,
         dataset_id=dataset_id,
         architecture=architecture,
         seed=seed,
-        recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
+        recipe=recipe,
         weights_source="none",
         facts=FACTS,
         by=BY,
     )
 
 
-def train(engine: Engine, dataset_id: str, architecture: str, seed: int = 20) -> tuple[str, str]:
-    start = begin_training(engine, dataset_id, architecture, seed)
+def train(
+    engine: Engine, dataset_id: str, architecture: str, seed: int = 20, recipe: StoredRecipe = STORED
+) -> tuple[str, str]:
+    start = begin_training(engine, dataset_id, architecture, seed, recipe)
     history = tuple(Epoch(n, 1 / n, 0.5, 1.1 / n, 0.6, 1e-3, 2.0) for n in (1, 2, 3))
     trainings.add_epoch(engine, start.training_run_id, history[0], BY)
     sha = hashlib.sha256(f"{architecture}{seed}".encode()).hexdigest()
@@ -171,7 +178,7 @@ def predict(engine: Engine, dataset_id: str, model_id: str, by: Provenance = BY)
         purpose="evaluation",
         facts=FACTS,
         by=by,
-        recipe_sha256=RECIPE_SHA,
+        recipe=STORED,
     )
     for split in ("validation", "test"):
         refs = image_refs.image_refs(engine, dataset_id, split)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import base64
 import io
 import multiprocessing
 import re
+import subprocess
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ from db.engine import open_catalogue
 from db.stage_costs import stage_costs
 from flows.host.server import environment
 from tasks import remembered_roots
-from tasks.runtime import artifacts
+from tasks.runtime import artifacts, provenance
 from tasks.runtime.progress import progress
 from tasks.runtime.retry_policy import on_transient_errors
 from tasks.runtime.run_names import named, short
@@ -112,3 +113,19 @@ def test_short_work_writes_no_progress_lines(capsys: pytest.CaptureFixture[str])
         for done in range(100):
             tell("epoch", done, 100, "")
     assert capsys.readouterr().err == ""
+
+
+def test_the_commit_of_a_repository_that_merely_encloses_the_code_is_not_taken_for_the_codes(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True, capture_output=True)
+
+    inside = tmp_path / "venv" / "site-packages"
+    inside.mkdir(parents=True)
+    assert provenance._commit(inside)[0] == "unknown"
+    git("init", "-q")
+    (tmp_path / "pyproject.toml").touch()
+    git("add", "pyproject.toml")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "somebody's")
+    assert provenance._commit(inside) == ("unknown", True, "installed inside a git checkout of something else")
+    commit, dirty, why = provenance._commit(tmp_path.resolve())
+    assert len(commit) == 40 and not dirty and not why

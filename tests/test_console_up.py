@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from lease_holder import hold
 from prefect_fixtures import WRIST, Up, radiographs, wait
 
 from flows.console import up
@@ -142,6 +143,23 @@ def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up,
     assert "split" in found["state"]["message"], found["state"]["message"]
 
 
+def test_what_a_schedule_begins_is_written_as_done_by_the_schedule_and_what_a_person_begins_is_not(
+    wrist_up: Up,
+) -> None:
+    ingest = wrist_up.deployment("ingest")["id"]
+    nightly = {"deployment_id": {"any_": [ingest]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    asked = {"flow_runs": nightly, "sort": "EXPECTED_START_TIME_ASC"}
+    runs = wait(lambda: wrist_up.ask("/flow_runs/filter", asked), 120)
+    assert runs[0]["auto_scheduled"]
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": datetime.now(UTC).isoformat()}}
+    wrist_up.ask(f"/flow_runs/{runs[0]['id']}/set_state", {"state": state, "force": True})
+    by_hand = wrist_up.ask(f"/deployments/{ingest}/create_flow_run", {})["id"]
+    for run, scheduled in ((runs[0]["id"], True), (by_hand, False)):
+        assert wrist_up.ended(run, 300)["state_type"] == "COMPLETED"
+        sql = f"select distinct actor = 'schedule' from audit_entry where prefect_flow_run_id = '{run}'"
+        assert catalogue(wrist_up.home, sql) == [(int(scheduled),)]
+
+
 def test_an_event_starts_the_scoring_of_what_has_come_in(wrist_up: Up) -> None:
     resource = {"prefect.resource.id": "wrist.incoming"}
     event = {"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "wrist.incoming"}
@@ -192,7 +210,9 @@ gallery = 2
 """
 
 
-def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist_up: Up, tmp_path: Path) -> None:
+def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
+    wrist_up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest, recipe = radiographs(tmp_path / "many", 90), tmp_path / "asks.toml"
     recipe.write_text(RECIPE)
     deployment = wrist_up.deployment("retrain")
@@ -205,6 +225,8 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
         return dict(found) if found["state_name"] == "Suspended" else None
 
     waiting = wait(suspended, 420)
+    recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 7"))  # an edit meanwhile changes nothing
+    stored = catalogue(wrist_up.home, "select count(*) from stage_costs")
     assert "retrain · ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
     models = catalogue(wrist_up.home, "select model_version_id, role from model_versions")
     assert [role for _, role in models] == ["challenger"]
@@ -212,9 +234,12 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(wrist
     assert "waits for a person" in console(wrist_up.home, "status").stdout
 
     answer = {"decision": "approve", "reason": "looked at the maps", "name": "Dr. Example"}
-    wrist_up.ask(f"/flow_runs/{run}/resume", {"run_input": answer})
-    ended = wrist_up.ended(run, 420)
+    monkeypatch.setenv("WRIST_HOME", str(wrist_up.home))
+    with hold("retrain"):  # as of another retrain, from the console
+        wrist_up.ask(f"/flow_runs/{run}/resume", {"run_input": answer})
+        ended = wrist_up.ended(run, 420)
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    assert catalogue(wrist_up.home, "select count(*) from stage_costs") == stored, "costs are stored once"
     decided = catalogue(wrist_up.home, "select decision, reason, decided_by from promotions order by created_at")
     assert [row[0] for row in decided] == ["undecided", "promoted"]
     assert decided[1][1:] == ("looked at the maps", "Dr. Example")

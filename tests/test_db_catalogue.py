@@ -91,12 +91,14 @@ def test_a_patient_keeps_its_first_split_and_a_study_its_first_label(catalogue: 
     assert labels.study_labels(catalogue, ["st-0000"]) == {"st-0000": 0}
 
 
-def test_another_key_or_split_rule_is_refused(catalogue: Engine) -> None:
+def test_another_key_is_refused_and_the_first_split_rule_holds(catalogue: Engine) -> None:
+    assert catalogue_facts.split_rule(catalogue) is None
     ingest(catalogue)
     with pytest.raises(CatalogueError, match="made with another"):
         catalogue_facts.remember_key(catalogue, "other", BY)
-    with pytest.raises(CatalogueError, match="never moves"):
-        catalogue_facts.remember_split_rule(catalogue, {"seed": 1}, BY)
+    rule = {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}
+    assert catalogue_facts.remember_split_rule(catalogue, {"seed": 1}, BY) == rule
+    assert catalogue_facts.split_rule(catalogue) == rule
 
 
 def test_a_patient_in_two_splits_cannot_be_frozen(catalogue: Engine) -> None:

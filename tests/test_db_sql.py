@@ -17,6 +17,11 @@ from db.query.read_only_sql import Rows, query, write
 from db.schema import views
 from wrist_model.errors import CatalogueError, UsageError
 
+STUDY_PREDICTIONS = (
+    "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, label_version, split, "
+    "study_uid, patient_key, n_images, label, raw_probability, probability, operating_point, threshold, "
+    "predicted_label, prefect_flow_run_id, created_at, superseded_by"
+)
 VIEWS = {
     "studies": "study_uid, patient_key, patient_known, source, body_part, label, label_version, split, n_images, "
     "excluded_reason, first_seen_at",
@@ -35,10 +40,9 @@ VIEWS = {
     "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
     "image_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
     "label_version, split, image_uid, study_uid, patient_key, label, raw_probability, probability, operating_point, "
-    "threshold, predicted_label, prefect_flow_run_id, created_at",
-    "study_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
-    "label_version, split, study_uid, patient_key, n_images, label, raw_probability, probability, operating_point, "
-    "threshold, predicted_label, prefect_flow_run_id, created_at",
+    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by",
+    "study_predictions": STUDY_PREDICTIONS,
+    "current_predictions": STUDY_PREDICTIONS,
     "evaluation_metrics": "metric_id, evaluation_id, model_version_id, architecture, dataset_id, label_version, split, "
     "level, subgroup, operating_point, metric, value, ci_low, ci_high, n_images, n_studies, n_patients, tp, fp, tn, "
     "fn, threshold, n_resamples, bootstrap_seed, prefect_flow_run_id, created_at",

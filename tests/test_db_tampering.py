@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -366,3 +367,19 @@ def test_text_in_the_place_of_a_number_is_found(copied: Engine) -> None:
     with past_the_guards(copied) as connection:
         connection.exec_driver_sql("UPDATE metric SET value = 'high' WHERE id = 1")
     assert verify(copied).findings[0].where == "metric row 1"
+
+
+def test_an_anchor_names_its_catalogue_and_anothers_is_not_taken_for_this_ones(copied: Engine, tmp_path: Path) -> None:
+    anchor = tmp_path / "anchor.json"
+    verify(copied, anchor=anchor)
+    content = json.loads(anchor.read_text())
+    with copied.connect() as connection:
+        first = connection.exec_driver_sql("SELECT chain_sha256 FROM audit_entry WHERE seq = 1").scalar()
+    assert content["catalogue"] == str(first)[:16]
+    anchor.write_text(json.dumps({**content, "catalogue": "0123456789abcdef"}))
+    found = verify(copied, anchor=anchor).findings
+    assert [one.kind for one in found] == ["anchor"] and "another catalogue's anchor" in found[0].message
+    del content["catalogue"]  # as an earlier version wrote it
+    anchor.write_text(json.dumps(content))
+    promotions.add_promotion(copied, models.model(copied).model_version_id, "undecided", "just now", BY)
+    assert verify(copied, anchor=anchor).ok and json.loads(anchor.read_text())["catalogue"] == str(first)[:16]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from db_story import BY, FACTS, RECIPE_SHA, member, record, train
+from db_story import BY, FACTS, STORED, member, record, train
 from evidence_data import QUICK
 
 from db import catalogue_facts, datasets, evaluations, image_refs, ingest_runs, models, predictions
@@ -43,7 +43,7 @@ def scored_catalogue(home: Path) -> str:
         purpose="evaluation",
         facts=FACTS,
         by=BY,
-        recipe_sha256=RECIPE_SHA,
+        recipe=STORED,
     )
     rng = np.random.default_rng(0)
     for split in SPLITS:

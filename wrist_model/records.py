@@ -234,7 +234,7 @@ class OperatingPoint:
     """
 
     level: Level
-    name: str  # "youden", "sensitivity"
+    name: str  # "youden", "sensitivity", "sensitivity_assured"
     threshold: float
     target: float | None
     slope: float
@@ -254,6 +254,7 @@ class ImagePrediction:
     operating_point: str | None = None
     threshold: float | None = None
     predicted_label: int | None = None
+    logit: float | None = None  # of raw_probability, unrounded: tells scores apart that round to 0 or 1
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,7 @@ class StudyPrediction:
     operating_point: str | None = None
     threshold: float | None = None
     predicted_label: int | None = None
+    logit: float | None = None  # of raw_probability, from the images' logits where each has one
 
 
 @dataclass(frozen=True)
@@ -307,7 +309,7 @@ class Comparison:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
-    method: str  # "delong", "patient_bootstrap", "mcnemar"
+    method: str  # "delong_score", "tango_clustered", "patient_bootstrap_t"; the first: "delong", "mcnemar"
     n_patients: int
     p_value: float | None = None
 

@@ -1,7 +1,7 @@
 """An external anchor: a few lines of the chain kept elsewhere, so that a chain rewritten as a whole is found too.
 
-The file is JSON: the catalogue's id, and links by number with their chain hash. Keep it where who can write the
-database can't write: another machine, a mail to oneself, a time-stamping service.
+The file is JSON: the catalogue's id (of its first link), and links by number with their chain hash. Keep it where who
+can write the database can't write: another machine, a mail to oneself, a time-stamping service.
 """
 
 from __future__ import annotations
@@ -22,11 +22,21 @@ def compare(connection: Connection, path: Path) -> Iterator[Found]:
     """What the chain no longer has as the anchor file says; nothing when there is no file yet."""
     if not path.exists():
         return
+    ours = _catalogue(connection)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        named = content.get("catalogue")
         links = [(int(link["seq"]), str(link["chain_sha256"]), str(link["written"])) for link in content["links"]]
     except (OSError, ValueError, KeyError, TypeError):
         raise CatalogueError(f"{path}: this is no anchor file of Wrist. Give the one that `--anchor` wrote.") from None
+    if named is not None and named != ours:
+        yield (
+            "anchor",
+            "audit_entry row 1",
+            f"The anchor is of catalogue {named}, this one is {ours or 'empty'}: another catalogue's anchor, or the "
+            "chain was written anew from its first link.",
+        )
+        return
     for seq, sha256, written in links:
         row = connection.execute(
             text("SELECT chain_sha256 AS sha FROM audit_entry WHERE seq = :seq"), {"seq": seq}
@@ -43,6 +53,12 @@ def compare(connection: Connection, path: Path) -> Iterator[Found]:
             return
 
 
+def _catalogue(connection: Connection) -> str | None:
+    """The catalogue's id: the hash of its first link, which a backup or a restored copy shares; None when empty."""
+    found = connection.execute(text("SELECT chain_sha256 FROM audit_entry WHERE seq = 1")).scalar()
+    return str(found)[:16] if found else None
+
+
 def write(connection: Connection, path: Path, _ends: Mapping[str, int]) -> None:
     """Write the anchor, or add the chain's present end to it, by a temporary file: a kill leaves the old one."""
     last = connection.execute(text("SELECT seq, chain_sha256 FROM audit_entry ORDER BY seq DESC LIMIT 1")).first()
@@ -53,7 +69,8 @@ def write(connection: Connection, path: Path, _ends: Mapping[str, int]) -> None:
         links.append({"seq": last.seq, "chain_sha256": last.chain_sha256, "written": now()})
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(json.dumps({"wrist_anchor": 1, "links": links}, indent=1) + "\n", encoding="utf-8")
+        content = {"wrist_anchor": 1, "catalogue": _catalogue(connection), "links": links}
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         raise CatalogueError(f"{path}: the anchor can't be written ({error.strerror}).") from None

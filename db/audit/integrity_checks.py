@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Engine, text
 
+from db.audit import superseded_checks
 from db.audit.anchor_file import Found
 from db.audit.triggers import postgresql_triggers
 from db.engine import make_engine
@@ -226,6 +227,7 @@ CONTENT: tuple[tuple[str, Callable[[Connection], Iterable[Found]]], ...] = (
     ("split guard", split_guard),
     ("content hashes", content_hashes),
     ("corrections", corrections),
+    ("predictions", superseded_checks.predictions),
 )
 
 
@@ -237,9 +239,10 @@ def stored_files(connection: Connection, home: Path) -> Iterator[tuple[Path, str
         )
     ):
         yield model_file(home, row[1]), row[1], row[0]
-    for table, column in (("explanation", "explanation_id"), ("report", "report_id")):
-        for row in connection.execute(text(f"SELECT {column}, path, file_sha256 FROM {table} ORDER BY id")):
-            yield home / row[1], row[2], row[0]
+    for row in connection.execute(text("SELECT explanation_id, path, file_sha256 FROM explanation ORDER BY id")):
+        yield home / row[1], row[2], row[0]
+    for path, sha256, report_id in superseded_checks.standing_reports(connection):
+        yield home / path, sha256, report_id
 
 
 def file_hash(path: Path, sha256: str, where: str) -> Iterator[Found]:

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from db.audit import anchor_file as anchors
-from db.audit import integrity_checks, record_checks
+from db.audit import integrity_checks, record_checks, superseded_checks
 from db.audit.canonical_json import Columns, batch_sha256, summed
 from db.audit.chain import GENESIS, columns_of, link_sha256
 from db.engine import reading
@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """ok: nothing found. warnings (unended runs, what was learnt later) don't make a
+    """ok: nothing found. warnings (unended runs, what was learnt later, what an earlier Wrist wrote over) don't make a
     catalogue wrong. checked: what was looked at, counted."""
 
     ok: bool
@@ -86,7 +86,9 @@ def verify(
                     tell("verify: files", n, len(stored), "")
                     findings += [Finding(*one) for one in integrity_checks.file_hash(path, sha256, where)]
                 checked["files"] = len(stored)
+                warnings += [Finding(*one) for one in superseded_checks.overwritten_reports(connection, home)]
             warnings += [Finding(*one) for check in record_checks.LOOK_AT for one in check(connection)]
+            warnings += [Finding(*one) for one in superseded_checks.scored_twice(connection)]
             if anchor is not None and not findings:
                 anchors.write(connection, anchor, ends)
     warnings += [Finding(*one) for one in integrity_checks.orphans(engine)]

@@ -19,7 +19,12 @@ _PREDICTION = """
 CREATE VIEW {level}_predictions AS
 SELECT '{prefix}-' || CAST(p.id AS TEXT) AS prediction_id, e.evaluation_id, e.purpose, m.model_version_id,
   m.architecture, d.dataset_id, e.label_version, p.split, {columns}, p.label, p.raw_probability, p.probability,
-  o.name AS operating_point, o.threshold, p.predicted_label, a.prefect_flow_run_id, a.at AS created_at
+  o.name AS operating_point, o.threshold, p.predicted_label, a.prefect_flow_run_id, a.at AS created_at,
+  CASE WHEN e.purpose = 'prospective' THEN (
+    SELECT '{prefix}-' || CAST(min(q.id) AS TEXT) FROM {level}_prediction q JOIN evaluation f ON f.id = q.evaluation_id
+    WHERE q.{level}_id = p.{level}_id AND q.id > p.id AND f.purpose = 'prospective'
+      AND f.model_version_id = e.model_version_id
+  ) END AS superseded_by
 FROM {level}_prediction p
 JOIN evaluation e ON e.id = p.evaluation_id
 JOIN model_version m ON m.id = e.model_version_id
@@ -135,6 +140,9 @@ FROM operating_point o JOIN model_version m ON m.id = o.model_version_id
         columns="s.study_uid, t.patient_key, p.n_images",
         joins="study s ON s.id = p.study_id\nJOIN patient t ON t.id = s.patient_id",
     ),
+    # A study is scored again by the same model when it has got images since.
+    "current_predictions": "CREATE VIEW current_predictions AS SELECT * FROM study_predictions "
+    "WHERE superseded_by IS NULL",
     "evaluation_metrics": """
 CREATE VIEW evaluation_metrics AS
 SELECT 'me-' || CAST(x.id AS TEXT) AS metric_id, e.evaluation_id, m.model_version_id, m.architecture, d.dataset_id,
@@ -245,6 +253,12 @@ FROM leak_demonstration k JOIN dataset_version d ON d.id = k.dataset_version_id 
 CREATE VIEW reports AS
 SELECT r.report_id, r.kind, r.path, r.file_sha256, d.dataset_id, r.evaluation_ids, a.at AS created_at, r.entry AS seq
 FROM report r JOIN audit_entry a ON a.seq = r.entry LEFT JOIN dataset_version d ON d.id = r.dataset_version_id
+""",
+    "newest_reports": """
+CREATE VIEW newest_reports AS
+SELECT r.report_id, r.kind, r.path, r.file_sha256, d.dataset_id, r.evaluation_ids, a.at AS created_at
+FROM report r JOIN audit_entry a ON a.seq = r.entry LEFT JOIN dataset_version d ON d.id = r.dataset_version_id
+WHERE r.id = (SELECT max(n.id) FROM report n WHERE n.kind = r.kind)
 """,
     "drift_checks": """
 CREATE VIEW drift_checks AS

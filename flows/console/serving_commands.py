@@ -1,4 +1,4 @@
-"""Commands about the model that serves: predict, promote, champion."""
+"""Commands about the model that serves: predict, promote, reject, champion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flows.console.sql import cell_text
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (predict, promote, champion):
+    for command in (predict, promote, reject, champion):
         app.command()(command)
 
 
@@ -29,6 +29,18 @@ def promote(
 
     found = by_hand(model_version, reason)
     show(found, as_json, lambda: print(f"{found['model_version_id']} serves now ({found['decision']})."))
+
+
+def reject(
+    model_version: Annotated[str, typer.Argument(metavar="ID", help="A model version, mv-….")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the record.")],
+    as_json: Json = False,
+) -> None:
+    """Say that a model version shall never serve: the answer `no` to a gate that waits for a person."""
+    from tasks.promote import reject as reject_model
+
+    found = reject_model(model_version, reason)
+    show(found, as_json, lambda: print(f"{found['model_version_id']} is rejected."))
 
 
 def predict(

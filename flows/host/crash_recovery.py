@@ -24,6 +24,7 @@ STARTING_SECONDS = 60.0  # from the worker's report that it starts a run to that
 NO_HEARTBEAT_SECONDS = 90.0  # three of Prefect's heartbeats (prefect.toml: one in 30 s)
 NEVER_RESUMED = "The flow was paused and never resumed."  # Prefect's words where an answer did not come in time
 PAUSE = "gate-"  # what the key of a pause for a person's decision begins with; the model version follows
+AGAIN = "-asked-"  # what follows in the key where a run asks once more
 UNDER_WAY = ("RUNNING", "PENDING", "CANCELLING")
 
 
@@ -94,7 +95,7 @@ def _mark_unanswered(client: SyncPrefectClient) -> list[str]:
         if run.state is None or run.state.message != NEVER_RESUMED:
             continue
         keys = {state.state_details.pause_key or "" for state in client.read_flow_run_states(run.id)}
-        for model in sorted(key.removeprefix(PAUSE) for key in keys if key.startswith(PAUSE)):
+        for model in sorted({key.removeprefix(PAUSE).partition(AGAIN)[0] for key in keys if key.startswith(PAUSE)}):
             line = (
                 f"Nobody answered in time: {model} stays challenger. To let it serve: wrist promote {model} --reason …"
             )

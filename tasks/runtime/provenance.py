@@ -9,17 +9,35 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from uuid import UUID
 
 from prefect.runtime import flow_run
 
 from wrist_model.records import LineageFacts, Provenance
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pydicom", "pillow", "prefect", "sqlalchemy", "wrist")
+SCHEDULE = "schedule"
 
 
 def provenance() -> Provenance:
-    """The login name of this process, and the Prefect flow run it works for, if any."""
-    return Provenance(_login(), flow_run.get_id() or None)
+    """Who does it, and the Prefect flow run that it is done for, if any: `schedule` where no person began the run."""
+    return Provenance(SCHEDULE if _began_by_itself() else _login(), flow_run.get_id() or None)
+
+
+def _began_by_itself() -> bool:
+    """Whether this process runs what a schedule or an event of Prefect began; its parts are done for it too."""
+    run = os.environ.get("PREFECT__FLOW_RUN_ID")  # of a worker's process; a command has none
+    return run is not None and flow_run.get_id() is not None and _was_scheduled(run)
+
+
+@functools.cache
+def _was_scheduled(run: str) -> bool:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_run(UUID(run))
+    by = found.created_by.type if found.created_by else None
+    return found.auto_scheduled or by in ("SCHEDULE", "AUTOMATION")
 
 
 @functools.cache
@@ -33,12 +51,13 @@ def _login() -> str:
 @functools.cache
 def facts() -> LineageFacts:
     """Commit (and whether the work tree is dirty), library versions and machine. Read once a process."""
-    commit, dirty = _git()
+    commit, dirty, code = _commit(Path(__file__).resolve().parents[2])
     return LineageFacts(
         git_commit=commit,
         git_dirty=dirty,
         libraries=tuple((name, importlib.metadata.version(name)) for name in LIBRARIES),
         machine=(
+            *((("code", code),) if code else ()),
             ("python", platform.python_version()),
             ("system", f"{platform.system()} {platform.release()}"),
             ("processor", platform.machine()),
@@ -47,9 +66,12 @@ def facts() -> LineageFacts:
     )
 
 
-def _git() -> tuple[str, bool]:
-    """The code's commit, and whether tracked files differ from it; ("unknown", True) outside a checkout."""
-    root = Path(__file__).parents[2]
+def _commit(root: Path) -> tuple[str, bool, str]:
+    """The commit of the code in this folder, whether tracked files differ from it, and why there is none.
+
+    ("unknown", True, why) where the folder is no checkout of its own: a repository that happens to enclose an installed
+    package says nothing about it. Its version is among the libraries.
+    """
 
     def git(*words: str) -> str | None:
         try:
@@ -58,7 +80,9 @@ def _git() -> tuple[str, bool]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    commit = git("rev-parse", "HEAD")
-    if commit is None:
-        return "unknown", True
-    return commit, bool(git("status", "--porcelain", "--untracked-files=no"))
+    top, commit = git("rev-parse", "--show-toplevel"), git("rev-parse", "HEAD")
+    if top is None or commit is None:
+        return "unknown", True, "no git checkout, or no git on this machine"
+    if Path(top).resolve() != root or git("ls-files", "--error-unmatch", "pyproject.toml") is None:
+        return "unknown", True, "installed inside a git checkout of something else"
+    return commit, bool(git("status", "--porcelain", "--untracked-files=no")), ""

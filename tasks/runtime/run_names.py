@@ -39,10 +39,10 @@ def of_training() -> str:
 
 
 def _networks(recipe: str, models: Sequence[str] | None) -> str:
+    from tasks.recipe import chosen_recipe
     from wrist_model.errors import WristError
-    from wrist_model.recipe import load
 
     try:
-        return "+".join(load(recipe, list(models) if models else None).network.architectures)
+        return "+".join(chosen_recipe(recipe, list(models) if models else None).network.architectures)
     except WristError:  # the run itself will say it
         return str(recipe)

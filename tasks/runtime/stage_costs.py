@@ -65,8 +65,11 @@ def _resident(process: psutil.Process) -> int:
 
 
 @contextmanager
-def stage(flow: str, name: str) -> Iterator[None]:
-    """Measure a block and store what it took, also when it fails."""
+def stage(flow: str, name: str, *, measured: bool = True) -> Iterator[None]:
+    """Measure a block and store what it took, also when it fails. measured: False where it only reads results back."""
+    if not measured:
+        yield
+        return
     memory, cpu, began = _PeakMemory(), _cpu_seconds(), time.monotonic()
     try:
         yield

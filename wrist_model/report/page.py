@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,27 +49,12 @@ ALTS = {
 SUMMARISED = {"roc": "roc_auc", "pr": "pr_auc", "calibration": "ece", "confusion": "accuracy"}
 
 
-def write(data: ReportData, path: Path) -> str:
-    """Write the page to `path`, whole or not at all, and return its SHA-256. Equal data give equal bytes."""
+def documents(data: ReportData) -> dict[str, bytes]:
+    """The page, its model card and its checklists: kind → UTF-8. Equal data give equal bytes."""
     if not data.models:
         raise DataError("The report has no model version to show: evaluate one first (`wrist evaluate`).")
-    content = render(data).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
-    return hashlib.sha256(content).hexdigest()
-
-
-def write_documents(data: ReportData, report: Path) -> dict[str, tuple[Path, str]]:
-    """Write the model card and the checklists beside a written report: kind → (path, SHA-256)."""
-    found = {}
-    for kind, make in (("model-card", model_card), ("claim", claim), ("tripod-ai", tripod_ai)):
-        path = report.with_name(f"{report.stem}-{kind}.md")
-        content = make(data).encode()
-        path.write_bytes(content)
-        found[kind] = (path, hashlib.sha256(content).hexdigest())
-    return found
+    made = {"html": render(data), "model-card": model_card(data), "claim": claim(data), "tripod-ai": tripod_ai(data)}
+    return {kind: text.encode() for kind, text in made.items()}
 
 
 def render(data: ReportData) -> str:

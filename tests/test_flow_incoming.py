@@ -1,0 +1,190 @@
+"""Studies that arrive in pieces, scorings that fail, and work that a signal ends, on real networks and pictures."""
+
+from __future__ import annotations
+
+import _thread
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ingest_settings import settings
+from prefect_fixtures import radiographs
+from sqlalchemy import Engine
+
+from db.audit.verify import verify
+from db.engine import open_catalogue
+from db.query.read_only_sql import query
+from flows.score_incoming import score_incoming
+from tasks.freeze import freeze
+from tasks.ingest_files import catalogue_files
+from tasks.predict import score_new
+from tasks.predict_dataset import predictions
+from tasks.promote import by_hand
+from tasks.remembered_roots import Root, quiet_minutes, remember
+from tasks.train import fit
+from wrist_model.errors import DataError, UsageError
+from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
+from wrist_model.records import Provenance
+
+
+def small(**training: Any) -> Recipe:
+    """One small network from random weights, a second an epoch."""
+    network = {"architectures": ["efficientnetb0"], "weights": "none", "image_size": 32}
+    training = {"epochs": 1, "batch_size": 16, "mode": "online"} | training
+    evaluation = {"resamples": 100, "serve": "efficientnetb0"}
+    return from_mapping({"name": "small", "network": network, "training": training, "evaluation": evaluation}, "small")
+
+
+@dataclass
+class Site:
+    """A home with a trained champion. incoming: where new studies come, a folder each."""
+
+    home: Path
+    incoming: Path
+    pictures: list[Path]
+    engine: Engine
+    dataset: str
+
+    def catalogue(self, place: Path) -> None:
+        catalogue_files(
+            [place],
+            home=self.home,
+            engine=self.engine,
+            rule=SplitRecipe(),
+            provenance=Provenance("tester"),
+            **settings(body_part="ANY", jobs=1),
+        )
+
+    def arrive(self, study: str, *numbers: int) -> str:
+        """A study has these pictures now, and is catalogued; gives the list that names them."""
+        folder = self.incoming / study
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = ["path,label,patient,study"]
+        for number in numbers:
+            shutil.copy2(self.pictures[number], folder / f"{number}.png")
+            lines.append(f"{number}.png,,{study},{study}")
+        manifest = folder / "manifest.csv"
+        manifest.write_text("\n".join(lines) + "\n")
+        self.catalogue(manifest)
+        return str(manifest)
+
+
+@pytest.fixture(scope="module")
+def site(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        base = tmp_path_factory.mktemp("site")
+        patch.setenv("WRIST_HOME", str(base / "home"))
+        patch.delenv("WRIST_DATABASE_URL", raising=False)
+        manifest = radiographs(base / "radiographs", 40)
+        engine = open_catalogue(base / "home")
+        made = Site(base / "home", base / "incoming", sorted(manifest.parent.glob("*.png")), engine, "")
+        made.catalogue(manifest)
+        made.dataset = freeze()
+        model = fit(made.dataset, small(), "efficientnetb0")
+        predictions(model, made.dataset, small())
+        by_hand(model, "the only one")
+        yield made
+
+
+def rows(study: str) -> list[tuple[Any, ...]]:
+    sql = "select n_images, superseded_by from study_predictions where purpose = 'prospective' and study_uid = "
+    return query(f"{sql}'{study}' order by prediction_id").rows
+
+
+def test_a_study_that_arrives_in_pieces_is_scored_again_and_the_earlier_prediction_is_superseded(site: Site) -> None:
+    place = site.arrive("pieces", 1)
+    (first,) = score_new([place], None)["studies"]
+    assert score_new([place], None)["studies"] == [], "nothing has come since"
+    site.arrive("pieces", 1, 2)
+    (second,) = score_new([place], None)["studies"]
+    assert (first["n_images"], second["n_images"]) == (1, 2) and first["study_uid"] == second["study_uid"]
+    earlier, later = rows(first["study_uid"])
+    assert earlier[0] == 1 and earlier[1] is not None and later == (2, None)
+    current = query(f"select n_images from current_predictions where study_uid = '{first['study_uid']}'").rows
+    assert current == [(2,)]
+    images = query(
+        "select superseded_by is null from image_predictions where purpose = 'prospective' order by prediction_id"
+    ).rows
+    assert images == [(0,), (1,), (1,)]
+    verdict = verify(site.engine)
+    assert verdict.ok and not verdict.warnings, (verdict.findings, verdict.warnings)
+
+
+def test_an_incoming_study_waits_until_no_image_has_come_for_a_while(site: Site) -> None:
+    place = site.arrive("quiet", 3)
+    waits = score_new([place], None, quiet_minutes=5.0)
+    assert (waits["evaluation_id"], waits["waiting"], waits["studies"]) == (None, 1, [])
+    done = score_new([place], None, quiet_minutes=0.0)
+    assert (done["waiting"], len(done["studies"])) == (0, 1)
+    site.arrive("quiet", 3, 4)
+    said = score_incoming([place], body_part="ANY", jobs=1, return_state=True).message
+    assert "0 studies scored; 1 wait" in str(said)
+    assert quiet_minutes(site.home) == 10
+    file = site.home / "sources.toml"
+    file.write_text("[incoming]\nquiet_minutes = 0\n")
+    remember(site.home, Root(str(site.incoming)))
+    assert quiet_minutes(site.home) == 0, "remembering a root keeps it"
+    said = score_incoming([place], body_part="ANY", jobs=1, return_state=True).message
+    assert said == "1 studies scored."
+    file.write_text("[incoming]\nquiet_minutes = 'soon'\n")
+    with pytest.raises(UsageError, match=r"sources\.toml.*quiet_minutes"):
+        quiet_minutes(site.home)
+    file.unlink()
+
+
+def test_two_scorings_at_once_score_no_study_twice(site: Site) -> None:
+    place = site.arrive("both", 5)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: score_new([place], None), range(2)))
+    assert sorted(len(one["studies"]) for one in done) == [0, 1]
+    (study,) = [row["study_uid"] for one in done for row in one["studies"]]
+    assert rows(study) == [(1, None)]
+
+
+def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: Site) -> None:
+    place = site.arrive("lost", 6)
+    file = site.incoming / "lost" / "6.png"
+    file.unlink()
+    with pytest.raises(DataError):
+        score_new([place], None)
+    with site.engine.connect() as connection:
+        sql = "select status, reason from evaluation_event order by id desc limit 1"
+        status, reason = connection.exec_driver_sql(sql).one()
+    assert status == "failed" and reason.startswith("DataError: ")
+    site.arrive("lost", 6)
+    assert len(score_new([place], None)["studies"]) == 1
+
+
+def test_a_training_that_a_signal_ends_is_stored_as_that_and_goes_on(site: Site) -> None:
+    """As Ctrl-C: the interrupt reaches the main thread, wherever it is, after the first stored epoch."""
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        while not ended.is_set():
+            if query("select count(*) from training_history").rows[0][0] > 1:
+                _thread.interrupt_main()
+                return
+            time.sleep(0.2)
+
+    begun = small(epochs=400, patience=400, seed=5)
+    watcher = threading.Thread(target=interrupt, daemon=True)
+    watcher.start()
+    try:
+        with pytest.raises(BaseException) as caught:
+            fit(site.dataset, begun, "efficientnetb0")
+    finally:
+        ended.set()
+        watcher.join()
+    assert isinstance(caught.value, KeyboardInterrupt)
+    with site.engine.connect() as connection:
+        sql = "select status, reason, resumable from training_event order by id desc limit 1"
+        assert tuple(connection.exec_driver_sql(sql).one()) == (
+            "failed",
+            "KeyboardInterrupt: stopped from the keyboard (Ctrl-C)",
+            1,
+        )
