@@ -171,7 +171,7 @@ def test_a_training_that_a_signal_ends_is_stored_as_that_and_goes_on(site: Site)
                 return
             time.sleep(0.2)
 
-    begun = small(epochs=400, patience=400, seed=5)
+    begun = small(epochs=40, patience=40, seed=5)
     watcher = threading.Thread(target=interrupt, daemon=True)
     watcher.start()
     try:
