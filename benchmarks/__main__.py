@@ -30,6 +30,7 @@ MODULES = {
     "sql_lookup_postgresql": "benchmarks.audit",
     "orchestration": "benchmarks.orchestration",
     "drift": "benchmarks.drift",
+    "decisions": "benchmarks.decisions",
 }
 """Benchmark name → the module whose function of that name, called with quick=bool, returns a list of Result."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 
-from benchmarks.pixels import REAL, manifest
+from benchmarks.pixels import REAL, block, manifest
 from benchmarks.result import Result, spread
 from db.home import work_folders
 from wrist_model.radiograph import decode
@@ -95,10 +95,11 @@ def _pictures(most: int | None) -> Pictures:
 
 
 def _split(pictures: Pictures, seed: int) -> tuple[list[ImageRef], list[ImageRef]]:
-    """One part in five for validation."""
-    order = np.random.default_rng(seed).permutation(len(pictures))
-    cut = len(pictures) // 5
-    return [pictures[i][0] for i in order[cut:]], [pictures[i][0] for i in order[:cut]]
+    """One block of neighbours in five for validation: neighbours are probably one patient."""
+    blocks = block(len(pictures) - 1) + 1
+    held = set(np.random.default_rng(seed).permutation(blocks)[: max(1, blocks // 5)].tolist())
+    train = [ref for place, (ref, _) in enumerate(pictures) if block(place) not in held]
+    return train, [ref for place, (ref, _) in enumerate(pictures) if block(place) in held]
 
 
 def _pretrained(pictures: Pictures, architecture: str, home: Path, epochs: int) -> Path:

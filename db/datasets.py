@@ -14,6 +14,7 @@ from db.audit.chain import append, append_rows
 from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import among, every, one, row_id
+from db.patient_identity import persons
 from db.schema.views import EXCLUDED, LABEL_NOW
 from wrist_model.errors import DataError, LeakError
 from wrist_model.records import Candidate, Member, Provenance, Split
@@ -43,10 +44,11 @@ def candidates(engine: Catalogue) -> tuple[Candidate, ...]:
         rows = every(
             connection,
             f"SELECT i.image_uid, s.study_uid, p.patient_key, p.split, {LABEL_NOW.format(study='s')} AS label, "
-            f"i.pixel_sha256, i.perceptual_hash, coalesce({left_out}) AS excluded_reason FROM image i "
+            f"i.pixel_sha256, i.perceptual_hash, coalesce({left_out}) AS excluded_reason, i.patient_id FROM image i "
             "JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id ORDER BY i.image_uid",
         )
-    return tuple(Candidate(*row) for row in rows)
+        person = {patient: f"person {lowest}" for patient, lowest in persons(connection).items()}
+    return tuple(Candidate(*(*row[:-1], person.get(row.patient_id))) for row in rows)
 
 
 def add_dataset(
@@ -54,8 +56,9 @@ def add_dataset(
 ) -> str:
     """Freeze a version; returns its dataset_id. The same manifest again writes nothing and gives the same id.
 
-    Raises LeakError when an included patient or picture stands in two splits or not in the patient's own, DataError
-    for an image that is not catalogued. Then nothing is written.
+    Raises LeakError when an included person or picture stands in two splits or not in the patient's own, DataError
+    for an image that is not catalogued. Then nothing is written. What the members were decided on holds only in the
+    transaction in which it was read: hand its connection in.
     """
     with writing(engine) as connection:
         known = _images(connection, [member.image_uid for member in members])
@@ -68,6 +71,12 @@ def add_dataset(
             raise DataError("Nothing to freeze: no labelled image is left. Ingest labelled studies first.")
         pixels = _one_split_each((known[one.image_uid].pixel_sha256, one.split) for one in included)
         _one_split_each((member.patient_key, member.split) for member in members)
+        person = persons(connection)
+        _one_split_each(
+            (f"The person of patient row {person[known[one.image_uid].patient_id]}", one.split)
+            for one in included
+            if known[one.image_uid].patient_id in person
+        )
         for member in members:
             if member.split != known[member.image_uid].split:
                 raise LeakError(
@@ -209,7 +218,7 @@ def _one_split_each(places: Iterable[tuple[str, Split]]) -> dict[str, Split]:
     for name, split in places:
         if found.setdefault(name, split) != split:
             raise LeakError(
-                f"{name[:20]} would stand in {found[name]} and in {split}. Leave one side out: "
+                f"{name[:60]} would stand in {found[name]} and in {split}. Leave one side out: "
                 "`wrist exclude ID --reason …`."
             )
     return found

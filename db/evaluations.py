@@ -14,6 +14,7 @@ from db.engine import Catalogue, reading, writing
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
+from db.run_counts import evaluation_counts
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import (
@@ -140,13 +141,7 @@ def finish_evaluation(
         fencing.require(connection, resource("evaluation", evaluation_id))
         if status == "finished" and run.dataset_version_id is not None:
             _refuse_incomplete(connection, run)
-        counts = {
-            f"n_{level}_predictions": one(
-                connection, f"SELECT count(*) AS n FROM {level}_prediction WHERE evaluation_id = :id", id=run.id
-            ).n
-            for level in ("image", "study")
-        }
-        row = {"evaluation_id": run.id, "status": status, "reason": reason, **counts}
+        row = {"evaluation_id": run.id, "status": status, "reason": reason, **evaluation_counts(connection, run.id)}
         append(connection, "evaluation_event", [row], by)
         fencing.give_back(connection, resource("evaluation", evaluation_id))
 

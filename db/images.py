@@ -15,6 +15,7 @@ from db.engine import Catalogue, reading, writing
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
 from db.lookups import among, every, row_ids
+from db.patient_identity import apart
 from db.patients import add_studies
 from wrist_model.records import ImageRecord, Provenance
 
@@ -41,11 +42,15 @@ def add_images(
         run, by = ingest_run_row(connection, ingest_run_id, by)
         known = _known_images(connection, [record.image_uid for record in records])
         instances = _known_instances(connection, records)
+        strangers = apart(connection, records)
         outcomes: dict[str, Outcome] = {}
         fresh: list[ImageRecord] = []
         places: list[ImageRecord] = []
         for record in records:
             if record.image_uid in outcomes:
+                continue
+            if record.image_uid in strangers:
+                outcomes[record.image_uid] = "conflicting"
                 continue
             stored = known.get(record.image_uid)
             if stored is None and record.format == "dicom":

@@ -11,6 +11,7 @@ from db import fencing
 from db.audit.chain import append
 from db.engine import Catalogue, writing
 from db.lookups import environment, new_id, one, row_id
+from db.run_counts import ingest_counts
 from db.unended_runs import resource
 from wrist_model.records import IngestCounts, LineageFacts, Provenance
 
@@ -34,11 +35,12 @@ def finish_ingest(
     reason: str | None = None,
     by: Provenance | None = None,
 ) -> None:
-    """Write how an ingest ended."""
+    """Write how an ingest ended. n_new is counted from the images that it added, whatever `counts` says of it."""
     with writing(engine) as connection:
         run, by = ingest_run_row(connection, ingest_run_id, by)
         fencing.require(connection, resource("ingest", ingest_run_id))
         numbers = {f"n_{name}": value for name, value in asdict(counts).items()}
+        numbers["n_new"] = ingest_counts(connection, run)["n_new"]
         row = {"ingest_run_id": run, "status": status, "reason": reason, "seconds": seconds, **numbers}
         append(connection, "ingest_event", [row], by)
         fencing.give_back(connection, resource("ingest", ingest_run_id))

@@ -13,7 +13,7 @@ from db.lookups import among, every, one
 from wrist_model.errors import DataError
 from wrist_model.records import ImageRecord, QuarantinedFile
 
-Outcome = Literal["new", "unchanged", "changed", "taken"]
+Outcome = Literal["new", "unchanged", "changed", "taken", "conflicting"]
 
 
 @dataclass(frozen=True)

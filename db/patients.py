@@ -9,47 +9,60 @@ from sqlalchemy import Connection
 from db.audit.chain import append
 from db.known_files import Outcome
 from db.lookups import among, one, row_ids
-from wrist_model.errors import DataError
-from wrist_model.records import ImageRecord, Provenance
+from db.patient_identity import remember_pseudonyms, shared_splits
+from wrist_model.records import ImageRecord, Provenance, Split
 
 
 def add_studies(
     connection: Connection, records: Sequence[ImageRecord], outcomes: Mapping[str, Outcome], by: Provenance
 ) -> dict[str, tuple[int, int]]:
-    """study_uid → (study row, patient row), adding patients, studies and first labels that are new."""
+    """study_uid → (study row, patient row), adding patients, studies and first labels that are new.
+
+    A study that is catalogued keeps its patient. records: of one person a study (`patient_identity.apart`).
+    """
     records = [record for record in records if outcomes[record.image_uid] in ("new", "unchanged")]
     if not records:
         return {}
-    patients = row_ids(connection, "patient", "patient_key", [record.patient_key for record in records])
-    fresh = {record.patient_key: record for record in reversed(records) if record.patient_key not in patients}
-    rows = [
-        {"patient_key": key, "patient_known": int(fresh[key].patient_known), "split": fresh[key].split}
-        for key in reversed(fresh)
-    ]
-    if rows:
-        first = append(connection, "patient", rows, by)
-        patients.update({str(row["patient_key"]): first + n for n, row in enumerate(rows)})
     studies = row_ids(connection, "study", "study_uid", [record.study_uid for record in records])
     by_study = {record.study_uid: record for record in reversed(records)}
+    opening = [by_study[uid] for uid in reversed(by_study) if uid not in studies]
+    patients = _patients(connection, opening, by)
     rows = [
         {
-            "study_uid": uid,
-            "patient_id": patients[by_study[uid].patient_key],
-            "source": by_study[uid].source,
-            "body_part": by_study[uid].body_part,
+            "study_uid": record.study_uid,
+            "patient_id": patients[record.patient_key],
+            "source": record.source,
+            "body_part": record.body_part,
         }
-        for uid in reversed(by_study)
-        if uid not in studies
+        for record in opening
     ]
     if rows:
         first = append(connection, "study", rows, by)
         studies.update({str(row["study_uid"]): first + n for n, row in enumerate(rows)})
+    named = {record.patient_key: record.patient_pseudonym for record in records if record.patient_pseudonym}
+    if named:
+        remember_pseudonyms(connection, named, by)
     owners = dict(among(connection, "SELECT id, patient_id FROM study WHERE id IN :values", studies.values()))
-    for record in records:
-        if owners[studies[record.study_uid]] != patients[record.patient_key]:
-            raise DataError(f"Study {record.study_uid} belongs to another patient than {record.patient_key}.")
     _first_labels(connection, records, studies, by)
     return {uid: (number, owners[number]) for uid, number in studies.items()}
+
+
+def _patients(connection: Connection, records: Sequence[ImageRecord], by: Provenance) -> dict[str, int]:
+    """patient_key → patient row. A new patient takes the split of those with the same number, whoever issued it."""
+    patients = row_ids(connection, "patient", "patient_key", [record.patient_key for record in records])
+    fresh = {record.patient_key: record for record in reversed(records) if record.patient_key not in patients}
+    splits = shared_splits(connection, {one.patient_pseudonym for one in fresh.values() if one.patient_pseudonym})
+    rows = []
+    for key in reversed(fresh):
+        record = fresh[key]
+        split: Split = record.split
+        if record.patient_pseudonym:
+            split = splits.setdefault(record.patient_pseudonym, split)
+        rows.append({"patient_key": key, "patient_known": int(record.patient_known), "split": split})
+    if rows:
+        first = append(connection, "patient", rows, by)
+        patients.update({str(row["patient_key"]): first + n for n, row in enumerate(rows)})
+    return patients
 
 
 def _first_labels(

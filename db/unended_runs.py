@@ -11,6 +11,7 @@ from db import fencing
 from db.audit.chain import append
 from db.engine import reading, writing
 from db.lookups import every, one
+from db.run_counts import evaluation_counts, ingest_counts
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -107,10 +108,9 @@ def fail_if_abandoned(connection: Connection, kind: str, run_id: str, by: Proven
         event |= {"resumable": 1, "weights_source": None, "weights_sha256": None}
         event |= {"best_epoch": None, "seconds": None}
     elif kind == "evaluation":
-        event |= {"n_image_predictions": 0, "n_study_predictions": 0}
+        event |= evaluation_counts(connection, row.id)
     else:
-        names = ("new", "unchanged", "changed", "filtered", "ignored", "quarantined")
-        event |= {**{f"n_{each}": 0 for each in names}, "seconds": None}
+        event |= {**ingest_counts(connection, row.id), "seconds": None}
     append(connection, events, [event], by)
     fencing.expel(connection, name)
     return reason

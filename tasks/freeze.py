@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 from prefect import get_run_logger, task
+from sqlalchemy import Connection
 
 from db import datasets, near_duplicates
-from db.engine import open_catalogue
-from tasks.near_duplicates import link_near_duplicates
+from db.engine import open_catalogue, writing
+from tasks.near_duplicates import comparable, link_near_duplicates
 from tasks.runtime.provenance import provenance
 from tasks.split_preview import sentence
 from wrist_model.cohort import class_counts, leak_guard
+from wrist_model.cohort.leak_guard import GuardReport
+
+SEARCHES = 3
+"""How often near-duplicates are searched while others may write; after that they wait for one more search."""
 
 
 @task(name="freeze", task_run_name="freeze the data set", tags=["catalogue"])
 def freeze(*, need_both_classes: bool = True) -> str:
     """Writes one data-set version (or finds the same one) and gives its id.
 
+    Near-duplicates are searched while others may write, for it takes long. What is frozen is read, decided, guarded
+    and stored in one transaction; where other images can be frozen by then than were searched, the search goes on.
     Raises LeakError when the guard finds a patient or a picture on two sides, DataError when, for training, a split
     lacks a class.
     """
     engine = open_catalogue()
-    link_near_duplicates(engine, provenance())
-    near = near_duplicates.near_duplicates(engine)
-    found = datasets.candidates(engine)
+    found = None
+    for _ in range(SEARCHES):
+        searched = link_near_duplicates(engine, provenance())
+        with writing(engine) as connection:
+            if searched == frozenset(comparable(datasets.candidates(connection))):
+                found = _decided_and_stored(connection, need_both_classes)
+        if found is not None:
+            break
+    else:
+        with writing(engine) as connection:
+            link_near_duplicates(connection, provenance())
+            found = _decided_and_stored(connection, need_both_classes)
+    dataset_id, report = found
+    counts = "; ".join(f"{split}: {studies} studies, {images} images" for split, _, studies, images, _ in report.counts)
+    left_out = sum(number for _, number in report.excluded)
+    get_run_logger().info("Data set %s: %s; %d images left out.", dataset_id, counts, left_out)
+    return dataset_id
+
+
+def _decided_and_stored(connection: Connection, need_both_classes: bool) -> tuple[str, GuardReport]:
+    """The version's id, and the guard's report on what is stored. Raising rolls the caller's transaction back."""
+    near = near_duplicates.near_duplicates(connection)
+    found = datasets.candidates(connection)
     members = leak_guard.decide(found, near)
     if need_both_classes:
         class_counts.require(members)
     report = leak_guard.guard(members, found, near)
     report.refuse()
-    dataset_id = datasets.add_dataset(engine, members, provenance(), guard=sentence(report))
-    counts = "; ".join(f"{split}: {studies} studies, {images} images" for split, _, studies, images, _ in report.counts)
-    left_out = sum(number for _, number in report.excluded)
-    get_run_logger().info("Data set %s: %s; %d images left out.", dataset_id, counts, left_out)
-    return dataset_id
+    dataset_id = datasets.add_dataset(connection, members, provenance(), guard=sentence(report))
+    stored = leak_guard.guard(datasets.members(connection, dataset_id), found, near)
+    stored.refuse()
+    return dataset_id, stored

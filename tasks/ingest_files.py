@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-from db import catalogue_facts, ingest_runs, known_files
+from db import catalogue_facts, ingest_runs, known_files, patient_identity
 from db import labels as labelling
+from db.engine import writing
 from db.home import identity_key_file, pixel_folder
 from db.unended_runs import resource
 from tasks.compute import decode_pool
@@ -23,9 +24,8 @@ from wrist_model.intake.examine_file import (
     Context,
     Examined,
     Task,
-    is_pseudonym,
-    printable,
 )
+from wrist_model.intake.storable import is_pseudonym, printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
@@ -33,8 +33,9 @@ from wrist_model.records import Progress, Provenance
 from wrist_model.sources.item import Item
 from wrist_model.sources.plan import Labels, Plan, find, settle, within
 
-AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken"})
-"""Reasons for which a quarantined file is examined again though it hasn't changed: a setting or the place may have."""
+AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken", "conflicting_identity"})
+"""Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, or
+another file of its study may have."""
 
 BATCH = 128
 HOLD_SECONDS = 0.5
@@ -103,7 +104,7 @@ def catalogue_files(
         )
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
-        ledger = Ledger(engine, run_id, done, progress, sum(1 for _ in plan.items()) if progress else 0)
+        ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
         _catalogue_place(plan, known, context, decoding, ledger, provenance)
     done.seconds = time.monotonic() - begun
     return done
@@ -172,6 +173,7 @@ def _pending(
     items: Iterable[Item], known: dict[str, known_files.KnownFile], context: Context, ledger: Ledger
 ) -> Iterator[Task]:
     """The files that have to be opened; all others are counted on the way."""
+    unread = patient_identity.unread_paths(ledger.engine, context.root)
     for item in items:
         if item.ignored or item.filtered:
             ledger.count(ignored=int(item.ignored), filtered=int(not item.ignored))
@@ -190,7 +192,10 @@ def _pending(
         elif same:
             if item.label is not None:
                 ledger.stated[item.study or item.relative] = item.label
-            ledger.count(unchanged=1)
+            if unread and _stored(item, known, context) in unread:
+                yield Task(item, was.file_sha256, header=True)
+            else:
+                ledger.count(unchanged=1)
         else:
             yield Task(item, was.file_sha256)
 
@@ -203,18 +208,24 @@ def _label_later(engine: Engine, stated: Labels, context: Context, by: Provenanc
     if not stated:
         return 0
     named = {context.key.study(context.source, raw): label for raw, label in stated.items() if label in (0, 1)}
-    never = labelling.never_labelled(engine, named)
-    now = {uid: label for uid, label in named.items() if uid in never}
-    if now:
-        labelling.relabel(engine, now, "stated by the source after it was first catalogued", by)
+    if not labelling.never_labelled(engine, named):
+        return 0
+    with writing(engine) as connection:  # a person may label meanwhile
+        never = labelling.never_labelled(connection, named)
+        now = {uid: label for uid, label in named.items() if uid in never}
+        if now:
+            labelling.relabel(connection, now, "stated by the source after it was first catalogued", by)
     return len(now)
 
 
 def _known(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> known_files.KnownFile | None:
-    if not known:
-        return None
-    was = known.get(printable(item.relative))
-    return was if was is not None else known.get(context.key.path(item.relative))
+    return known.get(_stored(item, known, context)) if known else None
+
+
+def _stored(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> str:
+    """The path under which an item is known, if it is."""
+    path = printable(item.relative)
+    return path if path in known else context.key.path(item.relative)
 
 
 def _is_same(item: Item, was: known_files.KnownFile) -> bool:

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from db import quarantine
 from db.images import add_images
+from db.patient_identity import remember_pseudonyms
 from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
-from wrist_model.records import IngestCounts, Progress, QuarantinedFile
+from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
 from wrist_model.sources.plan import Labels
 
 REPORT_SECONDS = 0.2
@@ -35,8 +36,10 @@ class Ingested:
 class Ledger:
     """The single writer of one ingest run. stated: the source's name of a study → the label that it states."""
 
-    def __init__(self, engine: Engine, run_id: str, done: Ingested, progress: Progress | None, total: int) -> None:
-        self.engine, self.run_id, self.done = engine, run_id, done
+    def __init__(
+        self, engine: Engine, run_id: str, done: Ingested, by: Provenance, progress: Progress | None, total: int
+    ) -> None:
+        self.engine, self.run_id, self.done, self.by = engine, run_id, done, by
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
@@ -55,14 +58,17 @@ class Ledger:
         for result in results:
             if result.outcome == IMAGES:
                 found = {outcomes[image.image_uid] for image in result.images}
-                name = next(name for name in ("taken", "changed", "new", "unchanged") if name in found)
-                if name == "taken":
-                    refused.append(_taken(result))
-                totals["quarantined" if name == "taken" else name] += 1
+                name = next(name for name in ("conflicting", "taken", "changed", "new", "unchanged") if name in found)
+                if name in _REFUSED:
+                    refused.append(_refused(result, name))
+                totals["quarantined" if name in _REFUSED else name] += 1
             else:
                 totals[result.outcome] += 1
             if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
                 self.done.changed.append(result.path)
+        patients = dict(result.patient for result in results if result.patient is not None)
+        if patients:
+            remember_pseudonyms(self.engine, patients, self.by)
         if refused:
             quarantine.add_quarantined(self.engine, self.run_id, refused)
         self.reasons.update(row.reason_code for row in refused)
@@ -93,15 +99,30 @@ class Ledger:
             self.progress("ingest", counts.seen, max(self.total, counts.seen), ", ".join(filter(None, [*parts, note])))
 
 
-def _taken(result: Examined) -> QuarantinedFile:
+_REFUSED = {
+    "taken": (
+        "name_taken",
+        "The source {source!r} already has another file of this name from another folder; "
+        "give this folder a source name of its own with --source.",
+    ),
+    "conflicting": (
+        "conflicting_identity",
+        "Files of its study state two PatientIDs (0010,0020), so whose it is isn't known. Correct them where they come "
+        "from, or `wrist merge-patients A B` where both are one person; then ingest again.",
+    ),
+}
+"""Outcome in the catalogue → why such a file is refused."""
+
+
+def _refused(result: Examined, outcome: str) -> QuarantinedFile:
     image = result.images[0]
+    code, reason = _REFUSED[outcome]
     return QuarantinedFile(
         image.root,
         image.path,
         image.file_sha256,
         image.file_size,
         image.file_mtime_ns,
-        "name_taken",
-        f"The source {image.source!r} already has another file of this name from another folder; "
-        "give this folder a source name of its own with --source.",
+        code,
+        reason.format(source=image.source),
     )

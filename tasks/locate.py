@@ -9,7 +9,7 @@ from db.engine import open_catalogue
 from db.home import home, identity_key_file
 from db.known_files import stored_file
 from wrist_model.errors import DataError, Refused, UsageError
-from wrist_model.intake.examine_file import is_pseudonym, printable
+from wrist_model.intake.storable import is_pseudonym, printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.sources import walk

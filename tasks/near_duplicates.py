@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from collections.abc import Mapping, Sequence
 
 from db import datasets
 from db import near_duplicates as stored
+from db.engine import Catalogue
 from db.image_refs import refs_of_studies
 from db.near_duplicates import NearDuplicate
 from wrist_model.cohort import near_duplicates
 from wrist_model.cohort.near_duplicates import Link
 from wrist_model.radiograph.decode import load_pixels
-from wrist_model.records import Progress, Provenance
+from wrist_model.records import Candidate, Progress, Provenance
 
 BATCH = 64
 
 
-def link_near_duplicates(engine: Engine, by: Provenance, progress: Progress | None = None) -> int:
-    """Compare each proposed pair of labelled images in two splits once; returns how many new pairs are confirmed.
+def link_near_duplicates(engine: Catalogue, by: Provenance, progress: Progress | None = None) -> frozenset[str]:
+    """Compare each proposed pair of labelled images in two splits once; gives the image_uids that were looked at.
 
     Only such pairs can leak. Pairs are stored, confirmed or not, as they are compared: an interrupted search goes on
     where it was. Raises DataError when a picture has changed or is gone.
     """
-    found = {one.image_uid: one for one in datasets.candidates(engine) if one.label is not None}
-    usable = {uid: one for uid, one in found.items() if one.excluded_reason is None and one.perceptual_hash}
+    usable = comparable(datasets.candidates(engine))
     splits = {uid: str(one.split) for uid, one in usable.items()}
     hashes = [(uid, str(one.perceptual_hash)) for uid, one in sorted(usable.items())]
     seen = set(stored.near_duplicates(engine, confirmed=False))
@@ -35,7 +35,7 @@ def link_near_duplicates(engine: Engine, by: Provenance, progress: Progress | No
         and usable[first].pixel_sha256 != usable[second].pixel_sha256
     ]
     if not pairs:
-        return 0
+        return frozenset(usable)
     images = {uid for first, second, _ in pairs for uid in (first, second)}
     studies = {usable[uid].study_uid for uid in images}
     refs = {ref.image_uid: ref for ref in refs_of_studies(engine, studies) if ref.image_uid in images}
@@ -48,7 +48,16 @@ def link_near_duplicates(engine: Engine, by: Provenance, progress: Progress | No
             batch = []
         if progress is not None:
             progress("near-duplicates", number, len(pairs), f"{confirmed} confirmed")
-    return confirmed
+    return frozenset(usable)
+
+
+def comparable(candidates: Sequence[Candidate]) -> Mapping[str, Candidate]:
+    """image_uid → candidate, of those that a version could hold and whose copies are looked for."""
+    return {
+        one.image_uid: one
+        for one in candidates
+        if one.label is not None and one.excluded_reason is None and one.perceptual_hash
+    }
 
 
 def _row(link: Link) -> NearDuplicate:

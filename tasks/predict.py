@@ -16,7 +16,7 @@ from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
 from db.unended_runs import resource
 from tasks.ingest_files import studies_at
-from tasks.raw_scores import raw_scores
+from tasks.raw_scores import scores_of_whole_studies
 from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
@@ -83,7 +83,7 @@ def _score_new(
         ).evaluation_id
     with kept(engine, resource("evaluation", evaluation_id)):
         try:
-            rows = raw_scores(engine, chosen, refs, cluster)
+            rows = scores_of_whole_studies(engine, chosen, refs, cluster)
             of_images = operating_points.apply(points, rows)
             of_studies = operating_points.apply(points, study_aggregation.by_study(rows))
             with writing(engine) as connection:

@@ -6,7 +6,18 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from db import datasets, drift_checks, known_files, labels, leases, models, promotions, quarantine, trainings
+from db import (
+    datasets,
+    drift_checks,
+    known_files,
+    labels,
+    leases,
+    models,
+    patient_identity,
+    promotions,
+    quarantine,
+    trainings,
+)
 from db.engine import open_catalogue
 from db.home import home
 from db.unended_runs import unended
@@ -48,6 +59,12 @@ def needs_a_person(engine: Engine) -> list[str]:
         f"`wrist promote {one.model_version_id}`, or `wrist reject {one.model_version_id} --reason …`"
         for one in promotions.undecided(engine)
     ]
+    unread = patient_identity.unread_patients(engine)
+    if unread:
+        found.append(
+            f"{unread} DICOM patients were catalogued by an earlier Wrist, which did not link a PatientID with and "
+            "without its issuer: `wrist ingest` their folders once more reads those headers again"
+        )
     for drift in drift_checks.drift_checks(engine, 1):
         alerts = [check.feature for check in drift.checks if check.alert]
         if alerts:

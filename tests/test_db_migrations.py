@@ -12,15 +12,18 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from db_story import BY, ingest, tell
+from db_story import BY, ingest, record, tell
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
-from db import exclusions, ingest_runs, labels, leases
+from db import exclusions, ingest_runs, labels, leases, patient_identity
+from db.audit.chain import append
 from db.audit.triggers import sqlite_triggers, uniques
 from db.audit.verify import verify
+from db.engine import writing
 from db.home import database_url
+from db.images import add_images
 from db.maintenance.backup import restore
 from db.maintenance.migrate import configuration, downgrade, upgrade
 from db.query.read_only_sql import query
@@ -58,6 +61,7 @@ def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue
 FROZEN = {
     "0001_sqlite.sql": "6945ae495678017966cadfb14e041dc2d8beec6b0b329093fe7e147218cb5641",
     "0001_postgresql.sql": "9caa4398744de2ee4a4ad3a2e965142453c2b2db607d28aee090a948662f9bf1",
+    "0002_views.sql": "ec18895c4e9c59a066a80ee46784e3b1a52a7ad161a5b196de8d7d5fd2968317",
     "0001_views.sql": "63c323e09659027cb35c2b9ce3ecf480d7d3aca98ff6cfa776162d140ce4fbec",
 }
 
@@ -192,3 +196,33 @@ def shape(engine: Engine) -> list[object]:
     }
     with engine.connect() as connection:
         return [tuple(row) for sql in asked[engine.dialect.name] for row in connection.exec_driver_sql(sql)]
+
+
+def test_what_was_counted_apart_from_rows_before_the_upgrade_is_told_and_breaks_nothing(
+    catalogue: Engine, home: Path
+) -> None:
+    head = shape(catalogue)
+    tell(catalogue)
+    run = ingest_runs.begin_ingest(catalogue, "killed", BY)
+    add_images(catalogue, run, [record(40), record(41)])
+    zeros = {f"n_{name}": 0 for name in ("new", "unchanged", "changed", "filtered", "ignored", "quarantined")}
+    with writing(catalogue) as connection:
+        event = {"ingest_run_id": 2, "status": "failed", "reason": "ended from outside", **zeros, "seconds": None}
+        append(connection, "ingest_event", [event], BY)
+    assert [one.kind for one in verify(catalogue).findings] == ["counts"]
+    lease = leases.held(catalogue, f"ingest {run}")
+    assert lease is not None
+    leases.forget(catalogue, lease)
+    downgrade(catalogue, home, "0002")
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head
+    verdict = verify(catalogue)
+    assert verdict.findings == () and [one.kind for one in verdict.warnings] == ["counts"]
+    assert query("SELECT n_new FROM ingest_runs ORDER BY seq", home=home).rows == [(17,), (0,)]
+    patient_identity.merge_patients(catalogue, "pt-0001", "pt-0002", "one person", BY)
+    with pytest.raises(CatalogueError, match="can't hold 1 row"):
+        downgrade(catalogue, home, "0002")
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    for table in ("patient_merge", "ingest_event"):
+        with pytest.raises(DBAPIError, match="append-only"), catalogue.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM {table}")

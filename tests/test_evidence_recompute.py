@@ -98,6 +98,6 @@ def test_leaky_figures_carry_their_interval_and_how_leaky_they_are(tmp_path: Pat
     dealt = leak_demonstration.deal(pictures(tmp_path, 60), 1)
     scores = np.array([0.3 + 0.4 * (ref.label or 0) for ref in dealt.test])
     area, accuracy = leak_demonstration.figures(dealt, scores, Recipe("leaky"), "resnet50")
-    assert (area.metric, area.value, accuracy.value) == ("roc_auc", 1.0, 1.0)
-    assert area.ci_low < 1 == area.ci_high  # type: ignore[operator]
+    assert (area.metric, area.leaky, accuracy.leaky) == ("roc_auc", 1.0, 1.0)
+    assert area.leaky_ci[0] < 1 == area.leaky_ci[1]  # type: ignore[operator]
     assert 0.5 < area.share_with_sibling <= 1

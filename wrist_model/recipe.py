@@ -24,7 +24,7 @@ from wrist_model.errors import RecipeError
 from wrist_model.network import backbone
 from wrist_model.records import StoredRecipe
 
-DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve")
+DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve", "evaluation.prevalence", "training.replicates")
 """Fields of the sections in `model_json` that are left out of it."""
 
 
@@ -79,6 +79,8 @@ class TrainingRecipe(Checked):
     feature_dtype: Literal["float16", "float32"] = "float16"
     fold_constants: bool = True
     features_gib: Annotated[float, Interval(ge=0.01, le=10000.0)] = 20.0
+    # trainings of as many seeds on the same stored features; the first, the recipe's own, serves whatever the others do
+    replicates: Annotated[int, Interval(ge=1, le=100)] = later("0.2", neutral=1)
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,13 @@ class EvaluationRecipe(Checked):
     resamples: Annotated[int, Interval(ge=100, le=100_000)] = 2000
     bootstrap_seed: Annotated[int, Interval(ge=0, le=2**31 - 1)] = 7
     sensitivity_target: Annotated[float, Interval(ge=0.01, le=0.999)] = 0.90
-    serving: Literal["youden", "sensitivity"] = "youden"
+    # sensitivity_assured: reached on new patients with 95% confidence, where "sensitivity" is reached on validation
+    serving: Literal["youden", "sensitivity", "sensitivity_assured"] = "youden"
     serve: str = "ensemble"  # which model version is to serve: an architecture, or "ensemble"
+    # of thresholds, the ensemble's mean, intervals and comparisons: docs/evidence.md says how the two differ
+    rules: Literal["first", "second"] = later("0.2", neutral="first")
+    # PPV and NPV are also given at this prevalence; 0 gives none
+    prevalence: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,13 @@ class GateRecipe(Checked):
     margin_specificity: Annotated[float, Interval(ge=0.0, le=0.5)] = 0.05
     max_looks: Annotated[int, Interval(ge=1, le=10_000)] = 20
     ask_person: bool = False
+    # bootstrap: 95% a look, whatever the number of looks; score: score limits, the error divided over planned_looks
+    rule: Literal["bootstrap", "score"] = later("0.2", neutral="bootstrap")
+    planned_looks: Annotated[int, Interval(ge=1, le=100)] = later("0.2", neutral=4)
+    # least lower 95% limits of a first model, one-sided; 0 asks for none
+    floor_roc_auc: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
+    floor_sensitivity: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
+    floor_specificity: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,10 @@ class DriftRecipe(Checked):
     minimum_studies: Annotated[int, Interval(ge=5, le=1_000_000)] = 50
     # so many since the last version start a retrain
     new_labelled_studies: Annotated[int, Interval(ge=1, le=1_000_000)] = 100
+    # of the studies since the champion was trained, so many of the newest are looked at; 0: all, which dilutes a change
+    newest_studies: Annotated[int, Interval(ge=0, le=1_000_000)] = later("0.2", neutral=0)
+    # false_alarm_rate is spent over so many looks: 52 for a weekly look makes it the rate of a year
+    looks_a_year: Annotated[int, Interval(ge=1, le=10_000)] = later("0.2", neutral=1)
 
 
 @dataclass(frozen=True)
@@ -168,6 +186,12 @@ class Recipe(Checked):
         """The part of canonical_json that decides a network and its locked operating points: what may be trained
         once. Margins, gallery, tuning, drift and the list of networks are not in it."""
         return model_json(self.canonical_json)
+
+    @property
+    def network_json(self) -> str:
+        """The part of canonical_json that decides a network alone: what an interrupted training goes on under."""
+        part = {name: json.loads(self.model_json)[name] for name in ("network", "training", "augmentation")}
+        return json.dumps(part, sort_keys=True, separators=(",", ":"))
 
     @property
     def from_scratch(self) -> bool:

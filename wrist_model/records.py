@@ -16,6 +16,8 @@ Progress = Callable[[str, int, int, str], None]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SPLIT_RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
+"""Where one of two splits has to give way, the one with the higher number does: never test."""
 EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
 """In this order: operating points are fixed on validation before test is predicted."""
 Level = Literal["image", "study"]
@@ -83,6 +85,7 @@ class ImageRecord:
     perceptual_hash: str | None = None
     mean_intensity: float | None = None  # of the uint8 pixels, 0–255
     extra: tuple[tuple[str, str], ...] = ()  # further columns of a manifest
+    patient_pseudonym: str | None = None  # of DICOM's PatientID without its issuer; patient_key where it states none
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ class IngestCounts:
 class Candidate:
     """An image that a data-set version could hold, with its patient's fixed split and its study's current label.
 
-    excluded_reason: why a person left it (or its study, or its patient) out, or None.
+    excluded_reason: why a person left it (or its study, or its patient) out, or None. person: what the patients that
+    are one person for splitting share (`db.patient_identity`); None: the patient alone.
     """
 
     image_uid: str
@@ -132,6 +136,7 @@ class Candidate:
     pixel_sha256: str
     perceptual_hash: str | None = None
     excluded_reason: str | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True)
@@ -229,7 +234,7 @@ class OperatingPoint:
     """
 
     level: Level
-    name: str  # "youden", "sensitivity"
+    name: str  # "youden", "sensitivity", "sensitivity_assured"
     threshold: float
     target: float | None
     slope: float
@@ -249,6 +254,7 @@ class ImagePrediction:
     operating_point: str | None = None
     threshold: float | None = None
     predicted_label: int | None = None
+    logit: float | None = None  # of raw_probability, unrounded: tells scores apart that round to 0 or 1
 
 
 @dataclass(frozen=True)
@@ -265,6 +271,7 @@ class StudyPrediction:
     operating_point: str | None = None
     threshold: float | None = None
     predicted_label: int | None = None
+    logit: float | None = None  # of raw_probability, from the images' logits where each has one
 
 
 @dataclass(frozen=True)
@@ -302,7 +309,7 @@ class Comparison:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
-    method: str  # "delong", "patient_bootstrap", "mcnemar"
+    method: str  # "delong_score", "tango_clustered", "patient_bootstrap_t"; the first: "delong", "mcnemar"
     n_patients: int
     p_value: float | None = None
 

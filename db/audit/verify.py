@@ -1,7 +1,8 @@
 """Walk the audit trail and everything it points to: `wrist verify`.
 
 In order: the schema (tables, triggers, views), the chain and its rows, the anchor, foreign keys, the split guard, what
-content hashes say (recipes, environments, manifests), stored files, and runs that were never ended. The chain is
+content hashes say (recipes, environments, manifests), what frozen versions and ingests say against the rows that they
+were made of, stored files, and runs that were never ended. The chain is
 walked in the order in which it was written, so the first finding names the first broken row.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from db.audit import anchor_file as anchors
-from db.audit import integrity_checks, superseded_checks
+from db.audit import integrity_checks, record_checks, superseded_checks
 from db.audit.canonical_json import Columns, batch_sha256, summed
 from db.audit.chain import GENESIS, columns_of, link_sha256
 from db.engine import reading
@@ -42,8 +43,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """ok: nothing found. warnings (unended runs, what an earlier Wrist wrote over) don't make a catalogue wrong.
-    checked: what was looked at, counted."""
+    """ok: nothing found. warnings (unended runs, what was learnt later, what an earlier Wrist wrote over) don't make a
+    catalogue wrong. checked: what was looked at, counted."""
 
     ok: bool
     findings: tuple[Finding, ...]
@@ -75,7 +76,7 @@ def verify(
             ends = _walk(connection, findings, checked, tell)
             if anchor is not None:
                 findings += [Finding(*one) for one in anchors.compare(connection, anchor)]
-            for title, check in integrity_checks.CONTENT:
+            for title, check in (*integrity_checks.CONTENT, *record_checks.RECORDS):
                 tell(f"verify: {title}", 0, 0, "")
                 findings += [Finding(*one) for one in check(connection)]
             if files:
@@ -86,6 +87,7 @@ def verify(
                     findings += [Finding(*one) for one in integrity_checks.file_hash(path, sha256, where)]
                 checked["files"] = len(stored)
                 warnings += [Finding(*one) for one in superseded_checks.overwritten_reports(connection, home)]
+            warnings += [Finding(*one) for check in record_checks.LOOK_AT for one in check(connection)]
             warnings += [Finding(*one) for one in superseded_checks.scored_twice(connection)]
             if anchor is not None and not findings:
                 anchors.write(connection, anchor, ends)

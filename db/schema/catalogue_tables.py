@@ -20,18 +20,19 @@ ingest_run = audited_table(
     link("environment_id", "environment", optional=True),  # code and libraries that ran it
 )
 
-# How an ingest ended; without such a row it is running, or was killed.
+# How an ingest ended; without such a row it is running, or was killed. Counts are of files; of a killed one n_new and
+# n_quarantined are those of its rows, and the others are NULL: nobody knows them.
 ingest_event = audited_table(
     "ingest_event",
     link("ingest_run_id", "ingest_run", index=True),  # the ingest
     required("status", Text),  # finished or failed
     optional("reason", Text),  # why it failed
-    required("n_new", Number),  # images that were added
-    required("n_unchanged", Number),  # files that are as they were at the last ingest
-    required("n_changed", Number),  # files with other content than at the last ingest
-    required("n_filtered", Number),  # files of another body part
-    required("n_ignored", Number),  # files that are not read at all
-    required("n_quarantined", Number),  # files that were refused
+    optional("n_new", Number),  # files of which images were added
+    optional("n_unchanged", Number),  # files that are as they were at the last ingest
+    optional("n_changed", Number),  # files with other content than at the last ingest
+    optional("n_filtered", Number),  # files of another body part
+    optional("n_ignored", Number),  # files that are not read at all
+    optional("n_quarantined", Number),  # files that were refused
     optional("seconds", Real),  # wall time
 )
 
@@ -43,6 +44,25 @@ patient = audited_table(
     required("split", Text),  # train, validation or test; never changes
     CheckConstraint(SPLIT, "patient_split"),
     UniqueConstraint("id", "split"),
+)
+
+# A patient's PatientID (0010,0020) without its issuer (0010,0021), as a keyed pseudonym; of DICOM patients alone.
+# Patients who share one are in the same split; where one of them states no issuer, they may be one person.
+patient_pseudonym = audited_table(
+    "patient_pseudonym",
+    link("patient_id", "patient"),  # the patient
+    required("pseudonym", Text, index=True),  # its patient_key where the header states no issuer
+    UniqueConstraint("patient_id", "pseudonym"),
+)
+
+# Two patients that a person says are one, such as a PACS merges them: for splitting they are.
+patient_merge = audited_table(
+    "patient_merge",
+    link("patient_a_id", "patient"),  # the one with the smaller id
+    link("patient_b_id", "patient"),  # the other
+    required("reason", Text),  # why
+    UniqueConstraint("patient_a_id", "patient_b_id"),
+    CheckConstraint("patient_a_id < patient_b_id"),
 )
 
 # A keyed pseudonym of StudyInstanceUID (0020,000D) or of the source's study.

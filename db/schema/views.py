@@ -1,6 +1,7 @@
 """The public views, the same on SQLite and PostgreSQL: what people script against. docs/sql.md explains each column.
 
-They are made anew after every migration. `{list}` stands for the dialect's way to join `item` by
+They are made anew after every migration. `seq` is the link of the audit trail that a row was written with: what is
+newest is the highest, whatever the clock said. `{list}` stands for the dialect's way to join `item` by
 commas in order of `place`.
 """
 
@@ -49,7 +50,7 @@ SELECT s.study_uid, p.patient_key, p.patient_known, s.source, s.body_part, {LABE
   CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split,
   (SELECT count(*) FROM image i WHERE i.study_id = s.id) AS n_images,
   coalesce({EXCLUDED.format(kind="study", row="s")}, {EXCLUDED.format(kind="patient", row="p")}) AS excluded_reason,
-  a.at AS first_seen_at
+  a.at AS first_seen_at, s.entry AS seq
 FROM study s JOIN patient p ON p.id = s.patient_id JOIN audit_entry a ON a.seq = s.entry
 """,
     "images": f"""
@@ -63,7 +64,7 @@ JOIN audit_entry a ON a.seq = i.entry
 """,
     "quarantined_files": """
 CREATE VIEW quarantined_files AS
-SELECT q.path, q.file_sha256, q.reason_code, q.reason, r.ingest_run_id, a.at AS quarantined_at
+SELECT q.path, q.file_sha256, q.reason_code, q.reason, r.ingest_run_id, a.at AS quarantined_at, q.entry AS seq
 FROM quarantined_file q JOIN ingest_run r ON r.id = q.ingest_run_id JOIN audit_entry a ON a.seq = q.entry
 """,
     "ingest_runs": """
@@ -71,7 +72,7 @@ CREATE VIEW ingest_runs AS
 SELECT r.ingest_run_id, r.source, coalesce(e.status, 'running') AS status,
   e.n_new + e.n_unchanged + e.n_changed + e.n_filtered + e.n_ignored + e.n_quarantined AS n_seen,
   e.n_new, e.n_unchanged, e.n_changed, e.n_filtered, e.n_ignored, e.n_quarantined, e.seconds,
-  a.at AS started_at, b.at AS finished_at, a.prefect_flow_run_id
+  a.at AS started_at, b.at AS finished_at, a.prefect_flow_run_id, r.entry AS seq
 FROM ingest_run r JOIN audit_entry a ON a.seq = r.entry
 LEFT JOIN ingest_event e ON e.id = (SELECT max(x.id) FROM ingest_event x WHERE x.ingest_run_id = r.id)
 LEFT JOIN audit_entry b ON b.seq = e.entry
@@ -79,7 +80,7 @@ LEFT JOIN audit_entry b ON b.seq = e.entry
     "dataset_versions": """
 CREATE VIEW dataset_versions AS
 SELECT d.dataset_id, d.manifest_sha256, d.label_version, d.n_patients, d.n_studies, d.n_images, d.guard_status,
-  a.at AS frozen_at
+  a.at AS frozen_at, d.entry AS seq
 FROM dataset_version d JOIN audit_entry a ON a.seq = d.entry
 """,
     "dataset_members": """
@@ -95,7 +96,7 @@ SELECT t.training_run_id, t.architecture, d.dataset_id, r.recipe_sha256,
   CASE WHEN e.status IS NULL OR e.status = 'resumed' THEN 'running' ELSE e.status END AS status,
   (SELECT count(*) FROM training_epoch h WHERE h.training_run_id = t.id) AS epochs_run, e.best_epoch, e.seconds,
   n.git_commit, a.prefect_flow_run_id, a.at AS started_at,
-  CASE WHEN e.status <> 'resumed' THEN b.at END AS finished_at
+  CASE WHEN e.status <> 'resumed' THEN b.at END AS finished_at, t.entry AS seq
 FROM training_run t JOIN dataset_version d ON d.id = t.dataset_version_id JOIN recipe r ON r.id = t.recipe_id
 JOIN environment n ON n.id = t.environment_id JOIN audit_entry a ON a.seq = t.entry
 LEFT JOIN training_event e ON e.id = (SELECT max(x.id) FROM training_event x WHERE x.training_run_id = t.id)
@@ -119,7 +120,7 @@ SELECT m.model_version_id, m.architecture, t.training_run_id, m.artifact_sha256,
     WHEN (SELECT c.decision FROM promotion c WHERE c.model_version_id = m.id ORDER BY c.id DESC LIMIT 1) = 'refused'
       THEN 'rejected'
     ELSE 'challenger'
-  END AS role, a.at AS created_at
+  END AS role, a.at AS created_at, m.entry AS seq
 FROM model_version m JOIN audit_entry a ON a.seq = m.entry LEFT JOIN training_run t ON t.id = m.training_run_id
 """,
     "operating_points": """
@@ -147,14 +148,14 @@ CREATE VIEW evaluation_metrics AS
 SELECT 'me-' || CAST(x.id AS TEXT) AS metric_id, e.evaluation_id, m.model_version_id, m.architecture, d.dataset_id,
   e.label_version, x.split, x.level, x.subgroup, x.operating_point, x.metric, x.value, x.ci_low, x.ci_high,
   x.n_images, x.n_studies, x.n_patients, x.tp, x.fp, x.tn, x.fn, x.threshold, x.n_resamples, x.bootstrap_seed,
-  a.prefect_flow_run_id, a.at AS created_at
+  a.prefect_flow_run_id, a.at AS created_at, x.entry AS seq
 FROM metric x JOIN evaluation e ON e.id = x.evaluation_id JOIN model_version m ON m.id = e.model_version_id
 JOIN audit_entry a ON a.seq = x.entry LEFT JOIN dataset_version d ON d.id = e.dataset_version_id
 """,
     "comparisons": """
 CREATE VIEW comparisons AS
 SELECT c.comparison_id, e.evaluation_id, x.model_version_id AS challenger, y.model_version_id AS reference, c.metric,
-  c.difference, c.ci_low, c.ci_high, c.method, c.n_patients, c.holdout_looks, a.at AS created_at
+  c.difference, c.ci_low, c.ci_high, c.method, c.n_patients, c.holdout_looks, a.at AS created_at, c.entry AS seq
 FROM comparison c JOIN evaluation e ON e.id = c.evaluation_id JOIN model_version x ON x.id = c.challenger_id
 JOIN model_version y ON y.id = c.reference_id JOIN audit_entry a ON a.seq = c.entry
 """,
@@ -163,7 +164,7 @@ CREATE VIEW promotions AS
 SELECT p.promotion_id, m.model_version_id, p.decision, p.reason, p.decided_by,
   (SELECT {list} FROM (SELECT c.comparison_id AS item, k.id AS place FROM promotion_comparison k
    JOIN comparison c ON c.id = k.comparison_id WHERE k.promotion_id = p.id ORDER BY k.id) listed) AS comparison_ids,
-  a.at AS created_at
+  a.at AS created_at, p.entry AS seq
 FROM promotion p JOIN model_version m ON m.id = p.model_version_id JOIN audit_entry a ON a.seq = p.entry
 """,
     "explanations": """
@@ -186,21 +187,22 @@ SELECT seq, table_name, first_row, last_row, n_rows, batch_sha256, chain_sha256,
     "label_history": """
 CREATE VIEW label_history AS
 SELECT s.study_uid, l.label_version, l.label, v.note, a.actor, a.at AS created_at,
-  o.label_version AS corrects_label_version
+  o.label_version AS corrects_label_version, l.entry AS seq
 FROM label l JOIN study s ON s.id = l.study_id JOIN label_version v ON v.version = l.label_version
 JOIN audit_entry a ON a.seq = l.entry LEFT JOIN label o ON o.id = l.corrects_id
 """,
     "exclusions": """
 CREATE VIEW exclusions AS
 SELECT i.image_uid, s.study_uid, p.patient_key, x.reason, x.undone, a.actor, a.at AS created_at,
-  'xc-' || CAST(x.id AS TEXT) AS exclusion_id, 'xc-' || CAST(x.corrects_id AS TEXT) AS corrects_exclusion_id
+  'xc-' || CAST(x.id AS TEXT) AS exclusion_id, 'xc-' || CAST(x.corrects_id AS TEXT) AS corrects_exclusion_id,
+  x.entry AS seq
 FROM exclusion x JOIN audit_entry a ON a.seq = x.entry LEFT JOIN image i ON i.id = x.image_id
 LEFT JOIN study s ON s.id = x.study_id LEFT JOIN patient p ON p.id = x.patient_id
 """,
     "corrections": """
 CREATE VIEW corrections AS
 SELECT 'label' AS kind, s.study_uid AS subject, CAST(o.label AS TEXT) AS was, CAST(n.label AS TEXT) AS is_now,
-  v.note AS reason, a.actor, a.at AS created_at, b.actor AS corrected_actor, b.at AS corrected_at
+  v.note AS reason, a.actor, a.at AS created_at, b.actor AS corrected_actor, b.at AS corrected_at, n.entry AS seq
 FROM label n JOIN label o ON o.id = n.corrects_id JOIN study s ON s.id = n.study_id
 JOIN label_version v ON v.version = n.label_version JOIN audit_entry a ON a.seq = n.entry
 JOIN audit_entry b ON b.seq = o.entry
@@ -208,12 +210,12 @@ UNION ALL
 SELECT 'exclusion', coalesce(i.image_uid, s.study_uid, p.patient_key),
   CASE WHEN o.undone = 1 THEN 'taken in again' ELSE 'left out: ' || o.reason END,
   CASE WHEN n.undone = 1 THEN 'taken in again' ELSE 'left out: ' || n.reason END,
-  n.reason, a.actor, a.at, b.actor, b.at
+  n.reason, a.actor, a.at, b.actor, b.at, n.entry
 FROM exclusion n JOIN exclusion o ON o.id = n.corrects_id JOIN audit_entry a ON a.seq = n.entry
 JOIN audit_entry b ON b.seq = o.entry LEFT JOIN image i ON i.id = n.image_id LEFT JOIN study s ON s.id = n.study_id
 LEFT JOIN patient p ON p.id = n.patient_id
 UNION ALL
-SELECT 'promotion', 'champion', x.model_version_id, m.model_version_id, n.reason, a.actor, a.at, b.actor, b.at
+SELECT 'promotion', 'champion', x.model_version_id, m.model_version_id, n.reason, a.actor, a.at, b.actor, b.at, n.entry
 FROM promotion n JOIN promotion o ON o.id = n.corrects_id JOIN model_version m ON m.id = n.model_version_id
 JOIN model_version x ON x.id = o.model_version_id JOIN audit_entry a ON a.seq = n.entry
 JOIN audit_entry b ON b.seq = o.entry
@@ -228,7 +230,7 @@ JOIN audit_entry a ON a.seq = n.entry
 CREATE VIEW evaluations AS
 SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version,
   CASE WHEN v.status IS NULL THEN 'running' ELSE v.status END AS status, r.recipe_sha256, n.git_commit, n.git_dirty,
-  a.actor, a.prefect_flow_run_id, a.at AS started_at, b.at AS finished_at
+  a.actor, a.prefect_flow_run_id, a.at AS started_at, b.at AS finished_at, e.entry AS seq
 FROM evaluation e JOIN model_version m ON m.id = e.model_version_id JOIN environment n ON n.id = e.environment_id
 JOIN audit_entry a ON a.seq = e.entry LEFT JOIN dataset_version d ON d.id = e.dataset_version_id
 LEFT JOIN recipe r ON r.id = e.recipe_id
@@ -249,7 +251,7 @@ FROM leak_demonstration k JOIN dataset_version d ON d.id = k.dataset_version_id 
 """,
     "reports": """
 CREATE VIEW reports AS
-SELECT r.report_id, r.kind, r.path, r.file_sha256, d.dataset_id, r.evaluation_ids, a.at AS created_at
+SELECT r.report_id, r.kind, r.path, r.file_sha256, d.dataset_id, r.evaluation_ids, a.at AS created_at, r.entry AS seq
 FROM report r JOIN audit_entry a ON a.seq = r.entry LEFT JOIN dataset_version d ON d.id = r.dataset_version_id
 """,
     "newest_reports": """
@@ -261,14 +263,20 @@ WHERE r.id = (SELECT max(n.id) FROM report n WHERE n.kind = r.kind)
     "drift_checks": """
 CREATE VIEW drift_checks AS
 SELECT c.drift_id, m.model_version_id, c.feature, c.statistic, c.p_value, c.p_adjusted, c.psi, c.alert,
-  c.n_reference, c.n_current, a.at AS created_at
+  c.n_reference, c.n_current, a.at AS created_at, c.entry AS seq
 FROM drift_check c JOIN audit_entry a ON a.seq = c.entry LEFT JOIN model_version m ON m.id = c.model_version_id
 """,
     "stage_costs": """
 CREATE VIEW stage_costs AS
 SELECT c.flow, c.run_id, c.stage, c.wall_seconds, c.cpu_seconds, c.peak_bytes, a.prefect_flow_run_id,
-  a.at AS created_at
+  a.at AS created_at, c.entry AS seq
 FROM stage_cost c JOIN audit_entry a ON a.seq = c.entry
+""",
+    "patient_merges": """
+CREATE VIEW patient_merges AS
+SELECT p.patient_key AS patient_a, q.patient_key AS patient_b, m.reason, a.actor, a.at AS created_at, m.entry AS seq
+FROM patient_merge m JOIN patient p ON p.id = m.patient_a_id JOIN patient q ON q.id = m.patient_b_id
+JOIN audit_entry a ON a.seq = m.entry
 """,
     "recipes_used": "CREATE VIEW recipes_used AS SELECT recipe_sha256, name, content FROM recipe",
 }

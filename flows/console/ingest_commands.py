@@ -1,4 +1,4 @@
-"""Commands on the catalogue's content: ingest, split, exclude, relabel, locate."""
+"""Commands on the catalogue's content: ingest, split, exclude, merge-patients, relabel, locate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flows.console.session import check, prefect
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (ingest, split, exclude, relabel, locate):
+    for command in (ingest, split, exclude, merge_patients, relabel, locate):
         app.command()(command)
 
 
@@ -58,7 +58,7 @@ def print_quarantined(counts: dict[str, Any]) -> None:
     for reason, number in sorted(counts["reasons"].items()):
         print(f"  quarantined as {reason}: {number}")
     if counts["reasons"]:
-        print('  which, and why: wrist sql "select path, reason from quarantined_files order by quarantined_at desc"')
+        print('  which, and why: wrist sql "select path, reason from quarantined_files order by seq desc"')
 
 
 def split(
@@ -137,3 +137,27 @@ def exclude(
     done = exclusions.exclude(open_catalogue(existing=True), target, reason, provenance(), undo)
     word = "taken in again" if undo else "left out of later data-set versions"
     show(asdict(done), as_json, lambda: print(f"{done.target}: {counted(done.n_images, 'image')} {word}."))
+
+
+def merge_patients(
+    first: Annotated[str, typer.Argument(metavar="A", help="A patient (pt-…).")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same person's other patient (pt-…).")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the record.")],
+    as_json: Json = False,
+) -> None:
+    """Say that two patients are one person, as a PACS does when it merges them; kept in the record for ever.
+
+    Where they stand in two splits, later data-set versions leave the train (or validation) side out.
+    """
+    from dataclasses import asdict
+
+    from db import patient_identity
+    from db.engine import open_catalogue
+    from tasks.runtime.provenance import provenance
+
+    done = patient_identity.merge_patients(open_catalogue(existing=True), first, second, reason, provenance())
+    word = "are one person" if done.written else "were one person already"
+    if len(done.splits) > 1:
+        left = " and ".join(done.splits[1:])
+        word += f", in {' and '.join(done.splits)}: later data-set versions leave the {left} side out"
+    show(asdict(done), as_json, lambda: print(f"{first} and {second} {word}."))

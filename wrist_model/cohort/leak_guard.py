@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from wrist_model.errors import LeakError
-from wrist_model.records import Candidate, Member, Split
+from wrist_model.records import SPLIT_RANK, Candidate, Member, Split
 
 Pair = tuple[str, str]
 SAME_PIXELS = "identical_pixels"
 CONFLICT = "conflicting_label"
 UNLABELLED = "unlabelled"
 NEAR = "near_duplicate"
-_RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
+MERGED = "merged_patient"
 
 
 def decide(candidates: Sequence[Candidate], near: Iterable[Pair] = ()) -> tuple[Member, ...]:
@@ -27,28 +27,34 @@ def decide(candidates: Sequence[Candidate], near: Iterable[Pair] = ()) -> tuple[
 
     Of images with identical pixels one stays: the test copy, else validation, else train, then the lowest image_uid;
     a group whose labels disagree leaves whole. near: confirmed near-duplicate pairs (wrist_model.duplicates); where
-    one joins two splits, its train or validation side leaves, never the test side.
+    one joins two splits, its train or validation side leaves, never the test side. So do the patients of one person.
     """
     reasons: dict[str, str] = {}
+    place: dict[str, Split] = {}
+    for one in candidates:
+        if one.person is not None:
+            place[one.person] = min(place.get(one.person, one.split), one.split, key=SPLIT_RANK.__getitem__)
     by_pixels: dict[str, list[Candidate]] = defaultdict(list)
     for one in candidates:
         if one.excluded_reason is not None:
             reasons[one.image_uid] = one.excluded_reason
         elif one.label is None:
             reasons[one.image_uid] = UNLABELLED
+        elif one.person is not None and one.split != place[one.person]:
+            reasons[one.image_uid] = MERGED
         else:
             by_pixels[one.pixel_sha256].append(one)
     for group in by_pixels.values():
         if len({one.label for one in group}) > 1:
             reasons.update((one.image_uid, CONFLICT) for one in group)
             continue
-        group.sort(key=lambda one: (_RANK[one.split], one.image_uid))
+        group.sort(key=lambda one: (SPLIT_RANK[one.split], one.image_uid))
         reasons.update((one.image_uid, SAME_PIXELS) for one in group[1:])
     known = {one.image_uid: one for one in candidates}
     for pair in sorted(near):
         if any(uid not in known or uid in reasons for uid in pair):
             continue
-        first, second = sorted((known[uid] for uid in pair), key=lambda one: (_RANK[one.split], one.image_uid))
+        first, second = sorted((known[uid] for uid in pair), key=lambda one: (SPLIT_RANK[one.split], one.image_uid))
         if first.split != second.split:
             reasons[second.image_uid] = NEAR
     return tuple(
@@ -67,7 +73,7 @@ def decide(candidates: Sequence[Candidate], near: Iterable[Pair] = ()) -> tuple[
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that would stand in two splits. kind: patient, identical_pixels or near_duplicate."""
+    """Something that would stand in two splits. kind: patient, merged_patient, identical_pixels or near_duplicate."""
 
     kind: str
     images: tuple[str, ...]
@@ -105,15 +111,17 @@ def guard(members: Sequence[Member], candidates: Sequence[Candidate], near: Iter
     by_uid = {one.image_uid: one for one in candidates}
     inside = [one for one in members if one.included]
     held = {one.image_uid: one for one in inside}
+    persons = {one.image_uid: one.person for one in candidates if one.person is not None}
     leaks = [
         *_straddling("patient", inside, lambda one: one.patient_key),
+        *_straddling(MERGED, [one for one in inside if one.image_uid in persons], lambda one: persons[one.image_uid]),
         *_straddling(SAME_PIXELS, inside, lambda one: by_uid[one.image_uid].pixel_sha256),
     ]
-    kept_apart = [
-        finding
-        for finding in _straddling(SAME_PIXELS, members, lambda one: by_uid[one.image_uid].pixel_sha256)
-        if not set(finding.images) <= set(held)
+    linked = [
+        *_straddling(MERGED, [one for one in members if one.image_uid in persons], lambda one: persons[one.image_uid]),
+        *_straddling(SAME_PIXELS, members, lambda one: by_uid[one.image_uid].pixel_sha256),
     ]
+    kept_apart = [finding for finding in linked if not set(finding.images) <= set(held)]
     all_members = {one.image_uid: one for one in members}
     for pair in near:
         if any(uid not in all_members for uid in pair):
@@ -160,7 +168,7 @@ def _counts(inside: Sequence[Member]) -> Iterable[tuple[str, int, int, int, int]
 
 def _image_split_leak_rate(images: Sequence[Candidate], near: Sequence[Pair]) -> float | None:
     """Of all labelled images, copies included: what a split by image, with the same shares, would have leaked."""
-    shares = {split: sum(one.split == split for one in images) / max(1, len(images)) for split in _RANK}
+    shares = {split: sum(one.split == split for one in images) / max(1, len(images)) for split in SPLIT_RANK}
     place: dict[str, str] = {}
     for one in images:
         draw = int.from_bytes(hashlib.sha256(b"image" + one.image_uid.encode()).digest()[:8], "big") / 2**64

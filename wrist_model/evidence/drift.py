@@ -1,8 +1,11 @@
 """Drift of new studies from those that the champion was trained on: one two-sample test a feature, corrected.
 
 Numbers: Kolmogorov–Smirnov. Words: chi-squared, rare ones pooled. Corrected for many features by Holm (1979), so that
-the chance of any false alarm over the whole family stays at or under the rate. Beside it the population stability
-index, which says how large a shift is where the test says only that there is one. The unit is the study.
+the chance of any false alarm over the whole family stays at or under the rate of a look. Looks repeat, on studies that
+are mostly the same: the recipe's rate is spent evenly over the looks of a year, so that the chance of any false alarm
+in a year is at most the rate however the looks depend on each other, and false alarms are 1/rate years apart at least
+on average. Beside it the population stability index, less what chance alone gives it at that size: how large a shift is
+where the test says only that there is one. The unit is the study.
 """
 
 from __future__ import annotations
@@ -42,16 +45,22 @@ def check(
 
     A feature with fewer than 8 known values on a side, or with one value only, is reported without a test.
     """
+    rate = look_rate(recipe)
     found = [_one(name, reference[name], current[name]) for name in reference if name in current]
     adjusted = holm([one.p_value for one in found])
     return tuple(
         replace(
             one,
             p_adjusted=p,
-            alert=p is not None and p <= recipe.false_alarm_rate and (one.psi or 0.0) >= LEAST_PSI,
+            alert=p is not None and p <= rate and (one.psi or 0.0) >= LEAST_PSI,
         )
         for one, p in zip(found, adjusted, strict=True)
     )
+
+
+def look_rate(recipe: DriftRecipe) -> float:
+    """The chance of a false alarm that one look may have, in (0, 1): a year's rate divided by its looks."""
+    return recipe.false_alarm_rate / recipe.looks_a_year
 
 
 def _one(name: str, reference: Sequence[float | str | None], current: Sequence[float | str | None]) -> DriftCheck:
@@ -64,10 +73,12 @@ def _one(name: str, reference: Sequence[float | str | None], current: Sequence[f
         if words.shape[1] < 2:
             return DriftCheck(name, None, None, None, None, False, len(a), len(b))
         test = stats.chi2_contingency(words, correction=False)
-        return DriftCheck(name, float(test.statistic), float(test.pvalue), None, psi(*words), False, len(a), len(b))
-    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    test = stats.ks_2samp(x, y, method="asymp")
-    return DriftCheck(name, float(test.statistic), float(test.pvalue), None, psi(*_binned(x, y)), False, len(a), len(b))
+        shift = excess_psi(*words)
+    else:
+        x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+        test = stats.ks_2samp(x, y, method="asymp")
+        shift = excess_psi(*_binned(x, y))
+    return DriftCheck(name, float(test.statistic), float(test.pvalue), None, shift, False, len(a), len(b))
 
 
 def _counts(a: Sequence[str], b: Sequence[str]) -> Numbers:
@@ -97,6 +108,16 @@ def psi(reference: Numbers, current: Numbers) -> float:
     p = np.maximum(reference, 0.5) / np.maximum(reference, 0.5).sum()
     q = np.maximum(current, 0.5) / np.maximum(current, 0.5).sum()
     return float(((q - p) * np.log(q / p)).sum())
+
+
+def excess_psi(reference: Numbers, current: Numbers) -> float:
+    """`psi` less its mean without any drift, (cells − 1)(1/n + 1/m), and not below 0.
+
+    n, m: the two sides' counts. Without drift PSI is that multiple of a chi-squared (Yurdakul & Naranjo 2020, Journal
+    of Risk Model Validation 14:89): 0.2 on average for 50 studies, which a fixed bound of 0.1 or 0.25 calls a shift.
+    """
+    by_chance = (len(reference) - 1) * (1 / reference.sum() + 1 / current.sum())
+    return max(0.0, psi(reference, current) - float(by_chance))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

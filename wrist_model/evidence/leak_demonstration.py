@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -53,6 +54,35 @@ def deal(refs: Sequence[ImageRef], seed: int) -> LeakySplit:
     return LeakySplit(train, validation, test, siblings / len(test))
 
 
+def deal_by_patient(refs: Sequence[ImageRef], seed: int) -> LeakySplit:
+    """The control arm: the same copies, dealt by patient to parts of the same sizes as `deal` gives.
+
+    Patients are dealt in random order, each to the part that lacks most of its share; then each part is cut at random
+    to the smaller of its size and `deal`'s, so that neither arm trains on more. What differs is the leak alone. Raises
+    DataError below 10 images or 3 patients.
+    """
+    if len(refs) < 10 or len({ref.patient_key for ref in refs}) < 3:
+        raise DataError(
+            f"{len(refs)} images of {len({ref.patient_key for ref in refs})} patients are too few to deal by patient: "
+            "at least 10 images of 3 patients are needed."
+        )
+    rng = np.random.default_rng(seed)
+    of_patient: dict[str, list[ImageRef]] = {}
+    for ref in refs:
+        of_patient.setdefault(ref.patient_key, []).append(ref)
+    wanted = np.diff(np.r_[0, np.round(np.cumsum(SHARES) * len(refs)).astype(int)])
+    parts: list[list[ImageRef]] = [[], [], []]
+    keys = sorted(of_patient)
+    for place in rng.permutation(len(keys)):
+        lacking = [1 - len(part) / size for part, size in zip(parts, wanted, strict=True)]
+        parts[int(np.argmax(lacking))] += of_patient[keys[place]]
+    cut = [
+        tuple(part[one] for one in sorted(rng.permutation(len(part))[:size]))
+        for part, size in zip(parts, wanted, strict=True)
+    ]
+    return LeakySplit(cut[0], cut[1], cut[2], 0.0)
+
+
 def copied(
     refs: Sequence[ImageRef], recipe: Recipe, folder: Path, progress: Progress | None = None
 ) -> tuple[ImageRef, ...]:
@@ -80,10 +110,17 @@ def copied(
 
 
 def demonstrate(
-    refs: Sequence[ImageRef], recipe: Recipe, architecture: str, place: Path, progress: Progress | None = None
+    refs: Sequence[ImageRef],
+    recipe: Recipe,
+    architecture: str,
+    place: Path,
+    progress: Progress | None = None,
+    *,
+    by: Literal["image", "patient"] = "image",
 ) -> tuple[LeakDemonstration, ...]:
-    """Train one network the leaky way and score it the leaky way. refs: the images of the train split, labelled.
+    """Train one network and score it on copies dealt by image, the leaky way, or by patient, the control arm.
 
+    refs: the images of the train split, labelled. Copies, sizes, epochs and threshold are the same in both arms.
     Writes below `place` and removes it again. Raises DataError where a class is missing.
     """
     from wrist_model.scoring import inference
@@ -92,7 +129,7 @@ def demonstrate(
     shutil.rmtree(place, ignore_errors=True)
     try:
         everything = copied(refs, recipe, place / "pictures", progress)
-        dealt = deal(everything, recipe.training.seed)
+        dealt = (deal if by == "image" else deal_by_patient)(everything, recipe.training.seed)
         model = fit.train(
             dealt.train,
             [replace(ref, split="validation") for ref in dealt.validation],

@@ -12,8 +12,12 @@ from wrist_model.errors import DataError
 from wrist_model.evidence.subgroups import Subgroups, _study_subgroups
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Level, Metric, OperatingPoint, Split, StudyPrediction
-from wrist_model.statistics.confidence_intervals import Interval, draw, intervals
+from wrist_model.statistics import calibration_headline
+from wrist_model.statistics.clustered_proportion import proportion
+from wrist_model.statistics.confidence_intervals import Interval, draw
+from wrist_model.statistics.interval_rules import intervals
 from wrist_model.statistics.metrics import AT_THRESHOLD, FROM_SCORES, UNDEFINED, Table, refuse_hard_labels
+from wrist_model.statistics.predictive_values import at_prevalence
 
 SMALL = 10
 """Subgroups with fewer studies are marked too small to read."""
@@ -82,13 +86,36 @@ def _measured(
         if counts is None and table.n_patients > 1:
             counts = draw(table.n_patients, recipe.resamples, recipe.bootstrap_seed)
         cells = table.confusion() if point else None
-        spans = intervals(table, recipe.resamples, recipe.bootstrap_seed, names, counts)
+        spans = intervals(table, recipe.resamples, recipe.bootstrap_seed, names, counts, recipe.rules)
         for name in names:
             value, span = table.value(name), spans[name]
             said = [*notes, *([UNDEFINED[name]] if value is None else []), *([span.note] if span.note else [])]
             yield _metric(
                 split, level, subgroup, point, name, value, span, n_images, n_studies, table, cells, said, recipe
             )
+        for name, one in _second(table, point, recipe).items():
+            span, said = Interval(one.low, one.high, 0), [*notes, *([one.note] if one.note else [])]
+            yield _metric(
+                split, level, subgroup, point, name, one.value, span, n_images, n_studies, table, cells, said, recipe
+            )
+
+
+def _second(
+    table: Table, point: OperatingPoint | None, recipe: EvaluationRecipe
+) -> dict[str, calibration_headline.Estimate]:
+    """What the second rules add: calibration from the scores, predictive values at the recipe's prevalence."""
+    if recipe.rules == "first":
+        return {}
+    y, patients = table.labels, table.codes
+    if point is None:
+        return calibration_headline.headline(y, table.scores, patients)
+    if not recipe.prevalence or not 0 < y.sum() < len(y):
+        return {}
+    called = table.scores >= point.threshold
+    sensitivity = proportion(called[y == 1], patients[y == 1], 0.025)
+    specificity = proportion(~called[y == 0], patients[y == 0], 0.025)
+    found = at_prevalence(sensitivity, specificity, recipe.prevalence)
+    return {f"{name}_at_prevalence": one for name, one in found.items()}
 
 
 def _metric(

@@ -66,7 +66,9 @@ def recompute(
 
 
 def _bare(row: ImagePrediction) -> ImagePrediction:
-    return ImagePrediction(row.image_uid, row.study_uid, row.patient_key, row.split, row.label, row.raw_probability)
+    return ImagePrediction(
+        row.image_uid, row.study_uid, row.patient_key, row.split, row.label, row.raw_probability, logit=row.logit
+    )
 
 
 def _key(metric: Metric) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from PIL import Image
 
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
+from wrist_model.intake.storable import printable, refuse_unstorable
 from wrist_model.radiograph import composite_picture, decode, polarity
 from wrist_model.radiograph.decode import Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -54,10 +54,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Task:
-    """A file to examine. known_sha256: what was catalogued under its path, when its size or time differ now."""
+    """A file to examine. known_sha256: what was catalogued under its path, when its size or time differ now.
+
+    header: it hasn't changed; only its header is read, for the patient's pseudonym without issuer.
+    """
 
     item: Item
     known_sha256: str | None = None
+    header: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Examined:
     images: tuple[ImageRecord, ...] = ()
     quarantined: QuarantinedFile | None = None
     path: str = ""  # as the catalogue names it
+    patient: tuple[str, str] | None = None  # patient_key and pseudonym without issuer, of a header that was read again
     thumbnails: tuple[np.ndarray, ...] = field(default=(), repr=False)  # of the images, until they are looked at
 
 
@@ -114,7 +119,7 @@ def examine(task: Task, context: Context) -> Examined:
         if item.refused is not None:
             _stat(item, seen)
             raise Refused(*item.refused)
-        return _examine(item, task.known_sha256, seen, context)
+        return _examine(task, seen, context)
     except Refused as refused:
         return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
 
@@ -138,11 +143,6 @@ def stored_path(relative: str, context: Context) -> str:
     return context.key.path(relative) if context.private else printable(relative)
 
 
-def printable(relative: str) -> str:
-    """A path that isn't UTF-8 with its odd bytes written out: databases take no other."""
-    return relative.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _stat(item: Item, seen: _Seen) -> bool:
     """Fill in size and time; whether it is a regular file."""
     try:
@@ -154,15 +154,18 @@ def _stat(item: Item, seen: _Seen) -> bool:
     return S_ISREG(facts.st_mode)
 
 
-def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context) -> Examined:
+def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
+    item = task.item
     if not _stat(item, seen):
         _refuse_special(item)
     if seen.size is not None and seen.size > decode.MAX_FILE_BYTES:
         raise Refused("too_large", f"The file has {seen.size} bytes; expected at most {decode.MAX_FILE_BYTES}.")
     data = decode.read_whole(item.path)
     seen.sha256 = hashlib.sha256(data).hexdigest()
-    if known_sha256 is not None:
-        return Examined(UNCHANGED if seen.sha256 == known_sha256 else CHANGED, path=seen.path)
+    if task.known_sha256 is not None:
+        same = seen.sha256 == task.known_sha256
+        patient = _patient(data, context) if task.header and same else None
+        return Examined(UNCHANGED if same else CHANGED, path=seen.path, patient=patient)
     kind = decode.sniff(data[: decode.SNIFF_BYTES])
     if kind is None:
         if PurePosixPath(item.relative).suffix.lower() in SIDE_SUFFIXES:
@@ -171,7 +174,7 @@ def _examine(item: Item, known_sha256: str | None, seen: _Seen, context: Context
     if kind == "dicom":
         return _dicom(item, data, seen, context)
     if not context.private and printable(item.relative) != item.relative:
-        raise Refused("unusable_name", "The file's name is not UTF-8; rename it.")
+        raise Refused("unusable_name", "The file's name is not UTF-8, or longer than 1024 bytes; rename it.")
     picture = decode.decode_picture(data, kind, context.max_pixels)
     if context.private:
         keep(picture.pixels, picture.pixel_sha256, Path(context.pixels))
@@ -214,6 +217,19 @@ class _Facts:
     burned_in: bool | None = None
     maker: str | None = field(default=None, repr=False)
     extra: tuple[tuple[str, str], ...] = ()
+    patient_number: str | None = field(default=None, repr=False)
+
+
+def _patient(data: bytes, context: Context) -> tuple[str, str] | None:
+    """The two pseudonyms of a catalogued object's patient."""
+    from wrist_model.radiograph import dicom_frames, dicom_header
+
+    try:
+        header = dicom_header.read(dicom_frames.read(data))
+    except Refused:
+        return None
+    key, source = context.key, context.source
+    return key.patient(source, header.patient), key.patient(source, header.patient_number)
 
 
 def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
@@ -236,6 +252,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     known = _Facts(
         study=facts.study,
         patient=facts.patient,
+        patient_number=facts.patient_number,
         body_part=part,
         label=labels.pop() if labels else None,
         view=facts.view or item.view,
@@ -255,6 +272,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
 
 def _images(found: Sequence[tuple[ImageRecord, np.ndarray]], seen: _Seen) -> Examined:
     records, smalls = zip(*found, strict=True)
+    refuse_unstorable(records[0])
     return Examined(IMAGES, records, path=seen.path, thumbnails=smalls)
 
 
@@ -272,6 +290,7 @@ def _record(
         image_uid=key.image(source, facts.study, name),
         study_uid=key.study(source, facts.study),
         patient_key=key.patient(namespace, patient),
+        patient_pseudonym=key.patient(source, facts.patient_number) if facts.patient_number is not None else None,
         patient_known=facts.patient is not None,
         source=source,
         body_part=facts.body_part,
@@ -308,14 +327,6 @@ def perceptual_hash(small: np.ndarray) -> str:
     import imagehash
 
     return np.packbits(imagehash.phash(Image.fromarray(small)).hash).tobytes().hex()
-
-
-_PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
-
-
-def is_pseudonym(path: str) -> bool:
-    """Whether a catalogued path is a pseudonym; the pixels are then in the pixel store."""
-    return _PSEUDONYM.fullmatch(path) is not None
 
 
 def keep(pixels: np.ndarray, pixel_sha256: str, folder: Path) -> None:

@@ -84,8 +84,7 @@ def build(
     if len(free) == len(layers):
         return Network(architecture, whole, None, whole, None, layers)
     boundary = freeze_boundary.cut(whole, free[0])
-    for layer in layers[: len(layers) - len(free)]:
-        layer.trainable = False
+    freeze_boundary.freeze(layers[: len(layers) - len(free)])
     tensor = whole.get_layer(boundary).output
     return Network(architecture, whole, keras.Model(whole.inputs, tensor), keras.Model(tensor, out), boundary, layers)
 

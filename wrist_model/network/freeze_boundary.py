@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from wrist_model.errors import DataError
@@ -26,6 +27,20 @@ def cut(whole: Any, first_free: Any) -> str:
         if all(last_consumer[j] <= i for j in range(i)):
             return order[i]
     raise DataError(f"{whole.name} can't be cut before {first_free.name}.")
+
+
+def freeze(layers: Sequence[Any]) -> None:
+    """Make layers non-trainable, and their drop-connect none: they give the same in training as after it.
+
+    Non-trainable layers above the cut run in each step, in training mode: where the first free layer is a residual
+    add, EfficientNet's dropout before it is one of them.
+    """
+    import keras
+
+    for layer in layers:
+        layer.trainable = False
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
 
 
 def keep_statistics(free: tuple[Any, ...]) -> None:

@@ -20,7 +20,8 @@ AGE_CAP = 90
 class Header:
     """A header's identity (never shown) and facts without identity."""
 
-    patient: str = field(repr=False)
+    patient: str = field(repr=False)  # with its issuer, where there is one
+    patient_number: str = field(repr=False)  # without
     study: str = field(repr=False)
     accession: str = field(repr=False)
     maker: str = field(repr=False)
@@ -69,6 +70,7 @@ def _read(dataset: Dataset) -> Header:
     sex = text(dataset, "PatientSex").upper()
     return Header(
         patient=_issued(dataset, patient),
+        patient_number=patient,
         study=study,
         accession=text(dataset, "AccessionNumber"),
         maker="\\".join((text(dataset, "Manufacturer"), text(dataset, "ManufacturerModelName"))).strip("\\"),

@@ -26,21 +26,26 @@ class Calibration:
     intercept: float
     note: str | None = None
 
-    def apply(self, raw: Sequence[float] | Floats) -> Floats:
-        """float64 (n,) in (0, 1) from raw probabilities (n,) in [0, 1]."""
-        return special.expit(self.slope * _logit(np.asarray(raw, dtype=np.float64)) + self.intercept)
+    def apply(self, raw: Sequence[float] | Floats, logits: Sequence[float | None] | None = None) -> Floats:
+        """float64 (n,) in [0, 1] from raw probabilities (n,) in [0, 1], or from their logits where all are known."""
+        return special.expit(self.slope * logit(raw, logits) + self.intercept)
 
 
-def _logit(raw: Floats) -> Floats:
-    return special.logit(np.clip(raw, CLIP, 1 - CLIP))
+def logit(raw: Sequence[float] | Floats, logits: Sequence[float | None] | None) -> Floats:
+    """float64 (n,): the given logits where all are known, else those of the clipped probabilities raw (n,)."""
+    if logits is not None and len(logits) and None not in logits:
+        return np.asarray(logits, dtype=np.float64)
+    return special.logit(np.clip(np.asarray(raw, dtype=np.float64), CLIP, 1 - CLIP))
 
 
-def fit(raw: Sequence[float] | Floats, labels: Sequence[int]) -> Calibration:
+def fit(
+    raw: Sequence[float] | Floats, labels: Sequence[int], logits: Sequence[float | None] | None = None
+) -> Calibration:
     """Logistic regression of the label on logit(raw), without a penalty (Cox 1958; Platt 1999).
 
     Where a score separates the classes wholly the likelihood has no maximum, and Platt's targets (n₊+1)/(n₊+2) and
     1/(n₋+2) take the labels' place. Constant scores keep slope 1 and move the intercept to the prevalence.
-    Raises DataError for one class only, NaN or no rows.
+    logits: of raw, unrounded; used where every row has one. Raises DataError for one class only, NaN or no rows.
     """
     scores = np.asarray(raw, dtype=np.float64)
     y = checked_labels(labels, len(scores))
@@ -51,7 +56,7 @@ def fit(raw: Sequence[float] | Floats, labels: Sequence[int]) -> Calibration:
             f"Validation holds {n_pos} positive and {n_neg} negative cases: calibration and thresholds need both. "
             "Ingest more studies or give validation a larger share."
         )
-    x, targets, notes = _logit(scores), y.astype(np.float64), []
+    x, targets, notes = logit(scores, logits), y.astype(np.float64), []
     if np.ptp(x) < 1e-9:
         return Calibration(1.0, float(special.logit(n_pos / len(y)) - x[0]), "constant scores: slope kept at 1")
     if x[y == 1].min() >= x[y == 0].max() or x[y == 1].max() <= x[y == 0].min():

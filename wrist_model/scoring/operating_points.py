@@ -11,19 +11,22 @@ import numpy as np
 from wrist_model.errors import DataError
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Level, OperatingPoint, StudyPrediction
-from wrist_model.scoring import calibration
+from wrist_model.scoring import calibration, tolerance_point
 from wrist_model.scoring.serving_point import locked_serving_point
 from wrist_model.scoring.study_aggregation import by_study
 from wrist_model.statistics.metrics import refuse_hard_labels
 
 Row = TypeVar("Row", ImagePrediction, StudyPrediction)
+ASSURED = "sensitivity_assured"
 
 
 def lock(validation: Sequence[ImagePrediction], recipe: EvaluationRecipe) -> tuple[OperatingPoint, ...]:
     """Calibration and thresholds of both levels, from validation rows alone; one point a level serves.
 
     youden: the threshold of the largest sensitivity + specificity − 1 (Youden 1950), in the middle between the two
-    neighbouring probabilities. sensitivity: the highest threshold with sensitivity >= recipe.sensitivity_target.
+    neighbouring probabilities. sensitivity: the highest threshold with sensitivity >= recipe.sensitivity_target on
+    these rows; by the second rules midway to the next lower probability. sensitivity_assured, by the second rules and
+    where validation has enough positive patients: new patients' sensitivity reaches it with 95% confidence.
     Raises DataError for rows of another split, one class only, NaN or hard labels.
     """
     if other := sorted({str(row.split) for row in validation} - {"validation"}):
@@ -38,14 +41,20 @@ def lock(validation: Sequence[ImagePrediction], recipe: EvaluationRecipe) -> tup
         raw = np.array([row.raw_probability for row in rows], dtype=np.float64)
         labels = np.array([row.label for row in rows], dtype=np.int64)
         refuse_hard_labels(raw)
-        fitted = calibration.fit(raw, labels)  # type: ignore[arg-type]
-        probabilities = fitted.apply(raw)
-        for name, target, threshold in (
-            ("youden", None, _youden(probabilities, labels)),
-            ("sensitivity", recipe.sensitivity_target, _sensitive(probabilities, labels, recipe.sensitivity_target)),
-        ):
+        logits, target = [row.logit for row in rows], recipe.sensitivity_target
+        fitted = calibration.fit(raw, labels, logits)  # type: ignore[arg-type]
+        probabilities = fitted.apply(raw, logits)
+        found: list[tuple[str, float | None, float]] = [("youden", None, _youden(probabilities, labels))]
+        if recipe.rules == "first":
+            found.append(("sensitivity", target, _sensitive(probabilities, labels, target)))
+        else:
+            found.append(("sensitivity", target, tolerance_point.reaching(probabilities, labels, target)))
+            patients = np.array([row.patient_key for row in rows])
+            if recipe.serving == ASSURED or tolerance_point.possible(labels, patients, target):
+                found.append((ASSURED, target, tolerance_point.tolerated(probabilities, labels, patients, target)))
+        for name, wanted, threshold in found:
             serving = name == recipe.serving
-            points.append(OperatingPoint(level, name, threshold, target, fitted.slope, fitted.intercept, serving))
+            points.append(OperatingPoint(level, name, threshold, wanted, fitted.slope, fitted.intercept, serving))
     return tuple(points)
 
 
@@ -68,7 +77,8 @@ def apply(points: Sequence[OperatingPoint], rows: Sequence[Row]) -> tuple[Row, .
     if not rows:
         return ()
     point = locked_serving_point(points, "image" if isinstance(rows[0], ImagePrediction) else "study")
-    calibrated = calibration.Calibration(point.slope, point.intercept).apply([row.raw_probability for row in rows])
+    fitted = calibration.Calibration(point.slope, point.intercept)
+    calibrated = fitted.apply([row.raw_probability for row in rows], [row.logit for row in rows])
     return tuple(
         replace(
             row,

@@ -29,9 +29,19 @@ def by_study(images: Sequence[ImagePrediction]) -> tuple[StudyPrediction, ...]:
         if len({(row.patient_key, row.split, row.label) for row in rows}) > 1:
             raise DataError(f"{study_uid}: its images disagree on patient, split or label. Freeze the data set again.")
         mean = float(np.mean([row.raw_probability for row in rows]))
-        first = rows[0]
-        studies.append(StudyPrediction(study_uid, first.patient_key, first.split, first.label, len(rows), mean))
+        first, logit = rows[0], mean_logit([row.logit for row in rows])
+        studies.append(
+            StudyPrediction(study_uid, first.patient_key, first.split, first.label, len(rows), mean, logit=logit)
+        )
     return tuple(studies)
+
+
+def mean_logit(logits: Sequence[float | None]) -> float | None:
+    """The logit of the mean probability of these logits, exact where probabilities round to 0 or 1; None without."""
+    if None in logits:
+        return None
+    each = np.asarray(logits, dtype=np.float64)
+    return float(np.logaddexp.reduce(-np.logaddexp(0, -each)) - np.logaddexp.reduce(-np.logaddexp(0, each)))
 
 
 def complete(predictions: Sequence[ImagePrediction], expected: Sequence[ImageRef]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from wrist_model.errors import DataError
 from wrist_model.records import Comparison, ImagePrediction, StudyPrediction
+from wrist_model.statistics import paired_proportions, patient_permutation, roc_area
 from wrist_model.statistics.confidence_intervals import draw, levels
 from wrist_model.statistics.metrics import Floats, Table
 
@@ -24,14 +26,21 @@ def paired(
     reference: str,
     resamples: int = 2000,
     seed: int = 7,
+    rules: Literal["first", "second"] = "first",
 ) -> tuple[Comparison, ...]:
-    """The differences a − b with 95% intervals, on rows that `evaluation.apply` has given decisions.
+    """The differences a − b with 95% intervals, on rows that `operating_points.apply` has given decisions.
 
-    ROC AUC by DeLong where each patient has one row, by patient bootstrap otherwise; the metrics at the serving
-    threshold by patient bootstrap; `mcnemar` is on the decisions: the difference in accuracy and its p value.
+    rules "first": ROC AUC by DeLong where each patient has one row, by patient bootstrap otherwise; the metrics at the
+    serving threshold by patient bootstrap; `mcnemar` is on the decisions: the difference in accuracy and its p value.
+    "second": ROC AUC by DeLong's score form, its p value by an exchange of patients where a class has fewer than
+    `roc_area.FEWEST_OF_A_CLASS`; shares by Tango's limits, their p value by sign-flips of patients, so that difference
+    and p value weigh studies alike; the others by Student's t with the bootstrap's standard deviation over patients,
+    whose simulated coverage is nearer to what it says than percentiles' or BCa's (docs/evidence.md).
     Raises DataError unless both hold the same rows with the same labels.
     """
     a, b = aligned(a_rows, b_rows)
+    if rules == "second":
+        return _second(a, b, challenger, reference, resamples, seed)
     labels = np.array([row.label for row in a], dtype=np.int64)
     patients = [row.patient_key for row in a]
     scores = [np.array([row.probability for row in rows], dtype=np.float64) for rows in (a, b)]
@@ -51,6 +60,75 @@ def paired(
         p = float(2 * stats.norm.sf(abs(auc_a - auc_b) / spread)) if spread > 0 else 1.0
         found.append(Comparison(challenger, reference, "roc_auc", auc_a - auc_b, low, high, "delong", n_patients, p))
     names = [name for name in PAIRED if name != "roc_auc" or not found]
+    found += _bootstrapped(tables, names, challenger, reference, resamples, seed)
+    right = [np.array([row.predicted_label for row in rows], dtype=np.int64) == labels for rows in (a, b)]
+    p_value = mcnemar(right[0], right[1], patients)
+    gap = float(right[0].mean() - right[1].mean())
+    found.append(Comparison(challenger, reference, "accuracy", gap, None, None, "mcnemar", n_patients, p_value))
+    return tuple(found)
+
+
+def _second(
+    a: Sequence[StudyPrediction | ImagePrediction],
+    b: Sequence[StudyPrediction | ImagePrediction],
+    challenger: str,
+    reference: str,
+    resamples: int,
+    seed: int,
+) -> tuple[Comparison, ...]:
+    y = np.array([row.label for row in a], dtype=np.int64)
+    _, patients = np.unique([row.patient_key for row in a], return_inverse=True)
+    scores = np.array([[row.probability for row in rows] for rows in (a, b)], dtype=np.float64)
+    right = np.array([[row.predicted_label == row.label for row in rows] for rows in (a, b)])
+    n, found, both = int(patients.max()) + 1, [], 0 < y.sum() < len(y)
+    if both:
+        pair = roc_area.areas(y, scores, patients)
+        few = min(pair.positives, pair.negatives) < roc_area.FEWEST_OF_A_CLASS
+        exchanged = patient_permutation.area_exchange_p(y, scores, patients, resamples, seed) if few else None
+        p = roc_area.delong_p(pair) if exchanged is None else exchanged
+        method = "delong_score" if exchanged is None else "delong_score, p by patient exchange"
+        found.append(
+            Comparison(challenger, reference, "roc_auc", *roc_area.difference_interval(pair, 0.025), method, n, p)
+        )
+    for name, chosen in (("accuracy", y >= 0), ("sensitivity", y == 1), ("specificity", y == 0)):
+        if not chosen.any():
+            continue
+        share = paired_proportions.paired_difference(right[0, chosen], right[1, chosen], patients[chosen], 0.025)
+        p = patient_permutation.sign_flip_p(right[0, chosen].astype(float) - right[1, chosen], patients[chosen])
+        limits = share.difference, share.low, share.high
+        found.append(Comparison(challenger, reference, name, *limits, "tango_clustered", n, p))
+    tables = [Table(y, score, patients, rows[0].threshold) for score, rows in zip(scores, (a, b), strict=True)]
+    names = ("pr_auc", "cohen_kappa", "brier") if both else ("brier",)
+    return (*found, *_student(tables, names, challenger, reference, resamples, seed))
+
+
+def _student(
+    tables: Sequence[Table], names: Sequence[str], challenger: str, reference: str, resamples: int, seed: int
+) -> tuple[Comparison, ...]:
+    """Differences with Student's t limits and p values, the standard deviation over resamples of patients."""
+    n, found = tables[0].n_patients, []
+    points = [table.values(np.ones((1, n)), names) for table in tables]
+    drawn = [table.values(draw(n, resamples, seed), names) for table in tables] if n > 1 else []
+    for name in names:
+        gap = float(points[0][name][0] - points[1][name][0])
+        low, high, p_value = None, None, None
+        gaps = drawn[0][name] - drawn[1][name] if drawn else np.empty(0)
+        gaps = gaps[~np.isnan(gaps)]
+        if not np.isnan(gap) and len(gaps) >= max(2, resamples / 2):
+            spread = float(gaps.std(ddof=1))
+            half = float(stats.t.isf(0.025, n - 1)) * spread
+            low, high = gap - half, gap + half
+            p_value = float(2 * stats.t.sf(abs(gap) / spread, n - 1)) if spread > 0 else 1.0
+        value = None if np.isnan(gap) else gap
+        found.append(Comparison(challenger, reference, name, value, low, high, "patient_bootstrap_t", n, p_value))
+    return tuple(found)
+
+
+def _bootstrapped(
+    tables: Sequence[Table], names: Sequence[str], challenger: str, reference: str, resamples: int, seed: int
+) -> tuple[Comparison, ...]:
+    """Percentiles of the differences over the same resamples of patients, and twice the smaller tail at 0."""
+    n_patients, found = tables[0].n_patients, []
     points = [table.values(np.ones((1, n_patients)), names) for table in tables]
     drawn = [table.values(draw(n_patients, resamples, seed), names) for table in tables] if n_patients > 1 else None
     for name in names:
@@ -67,10 +145,6 @@ def paired(
         found.append(
             Comparison(challenger, reference, name, value, low, high, "patient_bootstrap", n_patients, p_value)
         )
-    right = [np.array([row.predicted_label for row in rows], dtype=np.int64) == labels for rows in (a, b)]
-    p_value = mcnemar(right[0], right[1], patients)
-    gap = float(right[0].mean() - right[1].mean())
-    found.append(Comparison(challenger, reference, "accuracy", gap, None, None, "mcnemar", n_patients, p_value))
     return tuple(found)
 
 

@@ -113,7 +113,7 @@ def _fingerprint(
 ) -> str:
     """SHA-256 of all that decides a run; a stored state with another one is not resumed."""
     rows = [(ref.image_uid, ref.pixel_sha256, ref.label) for ref in (*train, *validation)]
-    part = {"rows": rows, "n": len(train), "recipe": recipe.canonical_json, "weights": found.sha256}
+    part = {"rows": rows, "n": len(train), "recipe": recipe.network_json, "weights": found.sha256}
     return hashlib.sha256(json.dumps(part).encode()).hexdigest()
 
 

@@ -176,20 +176,20 @@ class Bench:
         keras.backend.clear_session()
         built = prepared(recipe, self.architecture, self.found, self.policy)
         fit = Fit(built, self.data.with_views(recipe.training.views_per_image), self.labels, recipe.training)
-        best, waited = (-1.0, math.inf), 0
+        best, lowest, waited = (-1.0, math.inf), math.inf, 0
         for epoch in range(1, recipe.training.epochs + 1):
-            fit.epoch(epoch)
+            val_loss = fit.epoch(epoch).val_loss
             try:
                 seen = _measured(self.validation, fit.seen.probabilities)
             except DataError as error:  # scores of 0 and 1 alone, or none: these values make the network diverge
                 raise optuna.TrialPruned(f"diverged in epoch {epoch}: {error}") from None
-            better = (seen[0], -seen[1]) > (best[0], -best[1])
-            best, waited = (seen, 0) if better else (best, waited + 1)
+            kept = val_loss < lowest or epoch == 1
+            best, lowest, waited = (seen, val_loss, 0) if kept else (best, lowest, waited + 1)
             trial.set_user_attr("log_loss", best[1])
             trial.set_user_attr("epochs", epoch)
             trial.set_user_attr("best", best[0])
             trial.set_user_attr("seconds", time.perf_counter() - begun)
-            trial.report(seen[0], epoch)
+            trial.report(best[0], epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
             if waited >= recipe.training.patience:

@@ -1,4 +1,5 @@
-"""What is decided is what is stored: one table of leases in the place of heartbeats and locks.
+"""What is decided is what is stored: one table of leases in the place of heartbeats and locks, patients' pseudonyms
+without an issuer, merged patients, and counts that nobody knows (`db.migrations.identity_and_counts`).
 
 Heartbeats and locks said who was at work at that moment; a run that was under way counts as ended from outside.
 """
@@ -7,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import op
+from alembic import context, op
+
+from db.migrations import identity_and_counts
 
 revision = "0003"
 down_revision = "0002"
@@ -38,10 +41,12 @@ def upgrade() -> None:
     _same_rights("work_lock", ("lease",))
     for table in BEFORE:
         op.get_bind().exec_driver_sql(f"DROP TABLE {table}")
+    identity_and_counts.upgrade(op.get_bind())
 
 
 def downgrade() -> None:
     """The tables before it are empty again: nobody is at work under the schema before."""
+    identity_and_counts.downgrade(op.get_bind(), context.config.attributes["wanted"])
     dialect = op.get_bind().dialect.name
     first = Path(__file__).with_name(f"0001_{dialect}.sql").read_text(encoding="utf-8")
     for statement in first.split("\n-- next\n"):

@@ -1,0 +1,48 @@
+"""An evaluation by the second rules, from locking to recomputing; by the first it is as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evidence_data import QUICK, scored
+
+from wrist_model.evidence import measure, recompute
+from wrist_model.scoring import operating_points, study_aggregation
+from wrist_model.statistics import paired_tests
+from wrist_model.statistics.calibration_headline import HEADLINE
+
+SECOND = replace(QUICK, rules="second", prevalence=0.15)
+VALIDATION, TEST = scored("validation", 90, 3), scored("test", 120, 4)
+POINTS = operating_points.lock(VALIDATION, SECOND)
+IMAGES = operating_points.apply(POINTS, TEST)
+STUDIES = operating_points.apply(POINTS, study_aggregation.by_study(TEST))
+
+
+def test_a_third_point_assures_the_sensitivity_on_new_patients_and_lies_lower() -> None:
+    of_study = {point.name: point.threshold for point in POINTS if point.level == "study"}
+    assert list(of_study) == ["youden", "sensitivity", "sensitivity_assured"]
+    assert of_study["sensitivity_assured"] < of_study["sensitivity"]
+    first = operating_points.lock(VALIDATION, QUICK)
+    assert [point.name for point in first] == ["youden", "sensitivity"] * 2
+
+
+def test_what_is_measured_by_the_second_rules_is_recomputed_by_them() -> None:
+    metrics = measure.measure(IMAGES, STUDIES, POINTS, SECOND, "test")
+    of_all = [one for one in metrics if (one.level, one.subgroup) == ("study", "all")]
+    names = {one.metric: one for one in of_all if one.operating_point in (None, "youden")}
+    assert set(HEADLINE) < set(names) and names["calibration_slope"].ci_low is not None
+    assert names["ece"].ci_low is None and "a calibrated model of this size" in (names["ece"].note or "")
+    assert names["ppv_at_prevalence"].value < names["ppv"].value  # type: ignore[operator]
+    assert recompute.recompute(IMAGES, STUDIES, POINTS, metrics, SECOND, "test", {}) == ()
+    other = recompute.recompute(IMAGES, STUDIES, POINTS, metrics, QUICK, "test", {})
+    assert any("calibration_slope" in one.where for one in other)
+
+
+def test_comparisons_by_the_second_rules_name_their_methods() -> None:
+    better = operating_points.apply(POINTS, study_aggregation.by_study(scored("test", 120, 4, 2.5)))
+    found = paired_tests.paired(better, STUDIES, challenger="a", reference="b", resamples=200, rules="second")
+    methods = {one.metric: one.method for one in found}
+    assert methods["roc_auc"] == "delong_score" and methods["sensitivity"] == "tango_clustered"
+    assert methods["brier"] == "patient_bootstrap_t" and "mcnemar" not in methods.values()
+    area = next(one for one in found if one.metric == "roc_auc")
+    assert area.ci_low < area.difference < area.ci_high and 0 <= area.p_value <= 1  # type: ignore[operator]
