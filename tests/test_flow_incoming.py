@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
 import shutil
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,15 +133,6 @@ def test_an_incoming_study_waits_until_no_image_has_come_for_a_while(site: Site)
     file.unlink()
 
 
-def test_two_scorings_at_once_score_no_study_twice(site: Site) -> None:
-    place = site.arrive("both", 5)
-    with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda _: score_new([place], None), range(2)))
-    assert sorted(len(one["studies"]) for one in done) == [0, 1]
-    (study,) = [row["study_uid"] for one in done for row in one["studies"]]
-    assert rows(study) == [(1, None)]
-
-
 def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: Site) -> None:
     place = site.arrive("lost", 6)
     file = site.incoming / "lost" / "6.png"
@@ -158,33 +145,3 @@ def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: S
     assert status == "failed" and reason.startswith("DataError: ")
     site.arrive("lost", 6)
     assert len(score_new([place], None)["studies"]) == 1
-
-
-def test_a_training_that_a_signal_ends_is_stored_as_that_and_goes_on(site: Site) -> None:
-    """As Ctrl-C: the interrupt reaches the main thread, wherever it is, after the first stored epoch."""
-    ended = threading.Event()
-
-    def interrupt() -> None:
-        while not ended.is_set():
-            if query("select count(*) from training_history").rows[0][0] > 1:
-                _thread.interrupt_main()
-                return
-            time.sleep(0.2)
-
-    begun = small(epochs=400, patience=400, seed=5)
-    watcher = threading.Thread(target=interrupt, daemon=True)
-    watcher.start()
-    try:
-        with pytest.raises(BaseException) as caught:
-            fit(site.dataset, begun, "efficientnetb0")
-    finally:
-        ended.set()
-        watcher.join()
-    assert isinstance(caught.value, KeyboardInterrupt)
-    with site.engine.connect() as connection:
-        sql = "select status, reason, resumable from training_event order by id desc limit 1"
-        assert tuple(connection.exec_driver_sql(sql).one()) == (
-            "failed",
-            "KeyboardInterrupt: stopped from the keyboard (Ctrl-C)",
-            1,
-        )
