@@ -14,6 +14,7 @@ from db import exclusions, ingest_runs, known_files
 from db import images as image_rows
 from db.engine import open_catalogue, writing
 from db.home import home, identity_key_file, pixel_folder
+from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.ingest import places
 from tasks.ingest_files import known_as, placed
