@@ -14,9 +14,6 @@ from db.schema.views import LABEL_NOW
 from wrist_model.errors import DataError
 from wrist_model.records import ImageRef, Split
 
-AGE_BANDS = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (1000, "65+"))
-"""(below this age in years, name of the band)."""
-
 _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
 
 _REF = """
@@ -69,11 +66,9 @@ def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
             file = Path(row.root or "") / (row.path or "")
         groups = {"source": str(row.source), "body_part": str(row.body_part)}
         groups["n_views"] = str(row.n_views) if row.n_views < 4 else "4+"
-        for name in ("view", "sex", "hardware", "inverted", "multi_view", "burned_in"):
+        for name in ("view", "sex", "age", "hardware", "inverted", "multi_view", "burned_in"):
             if (value := getattr(row, name)) is not None:
                 groups[name] = str(value)
-        if row.age is not None:
-            groups["age_band"] = next(band for limit, band in AGE_BANDS if row.age < limit)
         refs.append(
             ImageRef(
                 row.image_uid,

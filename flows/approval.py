@@ -16,9 +16,8 @@ from prefect.input.actions import read_flow_run_input
 from pydantic import Field
 
 from flows.host.crash_recovery import AGAIN, PAUSE
+from flows.parameters import LONGEST_DAYS
 from tasks.promote import record
-
-LONGEST_DAYS = 14.0
 
 
 class Approval(RunInput):

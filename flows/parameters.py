@@ -23,3 +23,4 @@ BodyPart = Annotated[str, AfterValidator(body_part), Field(json_schema_extra={"e
 Model = Annotated[str, Field(json_schema_extra={"enum": list(backbone.names())})]
 Models = list[Model] | None
 Jobs = Annotated[int, Field(ge=1, le=256)] | None
+LONGEST_DAYS = 14.0  # that a suspended run may wait for a person's answer

@@ -10,11 +10,11 @@ from prefect import flow
 from pydantic import Field
 
 from db.fencing import RETRAIN
-from flows.approval import LONGEST_DAYS, ask, is_answered
+from flows.approval import ask, is_answered
 from flows.evaluate import evaluate
 from flows.explain import explain
 from flows.ingest import ingest
-from flows.parameters import BodyPart, Jobs, Models
+from flows.parameters import LONGEST_DAYS, BodyPart, Jobs, Models
 from flows.report import report
 from flows.train import train
 from tasks.freeze import freeze

@@ -20,11 +20,7 @@ from tasks.compute import decode_pool
 from tasks.ingest_ledger import Ingested, Ledger
 from tasks.runtime.lease import kept
 from wrist_model.errors import DataError
-from wrist_model.intake.examine_file import (
-    Context,
-    Examined,
-    Task,
-)
+from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable import is_pseudonym, printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -32,10 +28,6 @@ from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
 from wrist_model.sources.item import Item
 from wrist_model.sources.plan import Labels, Plan, find, settle, within
-
-AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken", "conflicting_identity"})
-"""Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, or
-another file of its study may have."""
 
 BATCH = 128
 HOLD_SECONDS = 0.5
@@ -184,7 +176,7 @@ def _pending(
             continue
         same = _is_same(item, was)
         if was.reason_code is not None:
-            if same and was.reason_code not in AGAIN:
+            if same and was.reason_code not in known_files.LOOK_AGAIN:
                 ledger.reasons[was.reason_code] += 1
                 ledger.count(quarantined=1)
             else:

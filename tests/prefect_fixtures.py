@@ -22,7 +22,7 @@ WRIST = str(Path(sys.executable).parent / "wrist")
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server of a session-wide home; this process uses it. A test sets its own WRIST_HOME."""
-    from flows.console.session import prefect_api
+    from flows.host.server_choice import prefect_api
 
     said: list[str] = []
     with prefect_api(tmp_path_factory.mktemp("server") / "home", said.append) as url:

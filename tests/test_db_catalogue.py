@@ -162,7 +162,7 @@ def test_refs_carry_paths_splits_and_subgroups(catalogue: Engine) -> None:
     refs = image_refs.image_refs(catalogue, story.dataset_id, "test")
     assert [ref.image_uid for ref in refs] == [f"im-000{n}-{view}" for n in (5, 6, 7) for view in (0, 1)]
     assert refs[0].file == "/data/patient00005/study1_x/image1.png"
-    assert dict(refs[0].subgroups)["age_band"] == "40-64"
+    assert dict(refs[0].subgroups)["age"].isdigit()
     assert [ref.split for ref in image_refs.refs_of_unlabelled(catalogue)] == [None]
     assert datasets.new_labelled_studies(catalogue) == 0
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from wrist_model.errors import DataError
-from wrist_model.evidence.subgroups import Subgroups, _study_subgroups
+from wrist_model.evidence.subgroups import Subgroups, _study_subgroups, remarks
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Level, Metric, OperatingPoint, Split, StudyPrediction
 from wrist_model.statistics import calibration_headline
@@ -18,9 +18,6 @@ from wrist_model.statistics.confidence_intervals import Interval, draw
 from wrist_model.statistics.interval_rules import intervals
 from wrist_model.statistics.metrics import AT_THRESHOLD, FROM_SCORES, UNDEFINED, Table, refuse_hard_labels
 from wrist_model.statistics.predictive_values import at_prevalence
-
-SMALL = 10
-"""Subgroups with fewer studies are marked too small to read."""
 
 
 def measure(
@@ -76,7 +73,7 @@ def _measured(
     patients = [row.patient_key for row in rows]
     n_studies = len({row.study_uid for row in rows})
     n_images = sum(row.n_images if isinstance(row, StudyPrediction) else 1 for row in rows)
-    notes = [] if subgroup == "all" or n_studies >= SMALL else ["too small to read"]
+    notes = remarks(subgroup, n_studies)
     notes += [] if patients_known else ["the source names no patients: resampled by study, so possibly too narrow"]
     counts = None
     jobs: list[tuple[OperatingPoint | None, tuple[str, ...]]] = [(None, FROM_SCORES)]

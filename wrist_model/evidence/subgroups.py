@@ -11,12 +11,21 @@ PRESENT_ANYWHERE = ("hardware", "inverted", "multi_view")
 """Subgroups that hold for a study as soon as one of its images has them."""
 
 
+TOO_SMALL = 10
+"""Subgroups with fewer studies are marked too small to read."""
+
+
 def age_band(years: int) -> str:
-    """`0-17`, `18-39`, `40-59`, `60-74` or `75+`."""
-    for low, high in ((0, 17), (18, 39), (40, 59), (60, 74)):
+    """`0-17`, `18-39`, `40-64` or `65+`."""
+    for low, high in ((0, 17), (18, 39), (40, 64)):
         if years <= high:
             return f"{low}-{high}"
-    return "75+"
+    return "65+"
+
+
+def remarks(subgroup: str, n_studies: int) -> list[str]:
+    """What is stored beside the figures of a subgroup of so many studies."""
+    return [] if subgroup == "all" or n_studies >= TOO_SMALL else ["too small to read"]
 
 
 def _study_subgroups(images: Sequence[ImagePrediction], subgroups: Subgroups) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -18,12 +17,13 @@ from PIL import Image
 
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
+from wrist_model.intake.pixel_store import keep
 from wrist_model.intake.storable import printable, refuse_unstorable
 from wrist_model.radiograph import composite_picture, decode, polarity, suspicious
 from wrist_model.radiograph.picture import Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import ImageRecord, QuarantinedFile, pixel_file
+from wrist_model.records import ImageRecord, QuarantinedFile
 from wrist_model.sources.item import SIDE_SUFFIXES, Item, passes
 from wrist_model.sources.plan import CONFLICTING, Labels
 
@@ -334,19 +334,3 @@ def perceptual_hash(small: np.ndarray) -> str:
     import imagehash
 
     return np.packbits(imagehash.phash(Image.fromarray(small)).hash).tobytes().hex()
-
-
-def keep(pixels: np.ndarray, pixel_sha256: str, folder: Path) -> None:
-    """Put a frame into the pixel store, whole or not at all; one that is there stays."""
-    path = pixel_file(folder, pixel_sha256)
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".pixels-", suffix=".png", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            Image.fromarray(pixels).save(file, "PNG", compress_level=1)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

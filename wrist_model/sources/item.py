@@ -58,18 +58,6 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "folder"
 
 
-def label(text: str) -> int | None:
-    """`positive` or `abnormal`, `negative` or `normal`, `1`, `0` or empty. Raises ValueError for anything else."""
-    said = text.strip().lower()
-    if said in ("positive", "abnormal", "1", "1.0"):
-        return 1
-    if said in ("negative", "normal", "0", "0.0"):
-        return 0
-    if said in ("", "nan", "none", "null"):
-        return None
-    raise ValueError(said)
-
-
 def passes(body_part: str | None, wanted: str) -> bool:
     """Whether a file of this body part is wanted; one that states none passes."""
     return wanted == "ANY" or body_part in (None, "", "UNKNOWN") or str(body_part).strip().upper() == wanted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import csv_table
-from wrist_model.sources.item import label
+from wrist_model.sources.label_words import label
 
 _MURA = re.compile(r"(XR_[A-Z]+/patient[^/,\s]+/study[^/_,\s]+)(?:_(positive|negative))?(?:/[^/,\s]*)?/?$")
 _COLUMNS = ("study_uid", "study", "image_uid", "path")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wrist_model.sources import csv_table
-from wrist_model.sources.item import Item, label, passes, slug
+from wrist_model.sources.item import Item, passes, slug
+from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Place, Source
 
 _KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age")
