@@ -24,6 +24,7 @@ from db import (
     metrics,
     models,
     near_duplicates,
+    patient_identity,
     predictions,
     promotions,
     quarantine,
@@ -274,3 +275,11 @@ def tell(engine: Engine) -> Story:
     drift = DriftCheck("mean_intensity", 0.2, 0.01, 0.05, 0.3, True, 100, 50)
     drift_checks.add_drift_checks(engine, [drift], ensemble, BY)
     return Story(run, dataset_id, training, (resnet, efficientnet), ensemble, evaluation, other, prospective)
+
+
+def tell_all(engine: Engine) -> Story:
+    """`tell`, and what no earlier schema holds: a merged patient, a pseudonym without its issuer."""
+    story = tell(engine)
+    patient_identity.merge_patients(engine, "pt-0001", "pt-0002", "one person", BY)
+    patient_identity.remember_pseudonyms(engine, {"pt-0001": "pt-alone"}, BY)
+    return story

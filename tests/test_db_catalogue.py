@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from db_story import BY, FACTS, POINTS, RECIPE, RECIPE_SHA, ingest, member, predict, record, tell, train
+from db_story import BY, FACTS, POINTS, RECIPE, RECIPE_SHA, ingest, member, predict, record, tell, tell_all, train
 from sqlalchemy import Engine
 
 from db import (
@@ -23,7 +23,6 @@ from db import (
     leak_demonstrations,
     leases,
     models,
-    patient_identity,
     predictions,
     promotions,
     recipes,
@@ -46,9 +45,7 @@ def count(engine: Engine, table: str) -> int:
 
 
 def test_the_story_fills_every_audited_table(catalogue: Engine) -> None:
-    tell(catalogue)
-    patient_identity.merge_patients(catalogue, "pt-0001", "pt-0002", "one person", BY)  # no earlier schema holds these
-    patient_identity.remember_pseudonyms(catalogue, {"pt-0001": "pt-alone"}, BY)
+    tell_all(catalogue)
     assert [table for table in AUDITED if count(catalogue, table) == 0] == []
 
 
@@ -250,7 +247,7 @@ def test_an_evaluation_with_missing_predictions_cannot_finish(catalogue: Engine)
 
 @pytest.mark.parametrize("change", ["UPDATE {t} SET {c} = {c}", "DELETE FROM {t}"])
 def test_no_client_changes_an_audited_row(catalogue: Engine, change: str) -> None:
-    tell(catalogue)
+    tell_all(catalogue)
     for table in ("audit_entry", *AUDITED):
         column = "seq" if table == "audit_entry" else "id"
         with pytest.raises(WristError, match=f"{table} is append-only"), writing(catalogue) as connection:

@@ -15,17 +15,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from db import audit, datasets
+from db import models, promotions, trainings
+from db.audit.verify import verify
 from db.engine import open_catalogue, reading
-from db.verify import verify
-from tasks.context import facts
-from tasks.ingest import catalogue_files
+from db.image_refs import refs_of_studies
+from tasks.ingest_files import catalogue_files
+from tasks.runtime.provenance import facts
 from tasks.train import trained_before
-from wrist_model import evaluation, inference
+from tests.ingest_settings import settings
 from wrist_model import recipe as recipes
-from wrist_model.quiet import load_tensorflow
+from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import ImagePrediction, ImageRef, Provenance
+from wrist_model.records import ImagePrediction, ImageRef, Provenance, StoredRecipe
+from wrist_model.scoring import ensemble, inference, operating_points, study_aggregation
 
 HOMES = Path(__file__).parent / "homes"
 NEAR = 1e-4
@@ -73,7 +75,8 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_it_opens_and_every_row_is_there(old: Old) -> None:
     stored = [name for name in old.said["tables"] if name not in ("audit_entry", "heartbeat", "work_lock")]
     assert {name for name in stored if not old.said["tables"][name]} <= NEVER_MADE
-    assert old.counts(*stored) == {name: old.said["tables"][name] for name in stored}
+    upgraded = {"fact": 1}  # from which link on counts are of rows: what the upgrade notes
+    assert old.counts(*stored) == {name: old.said["tables"][name] + upgraded.get(name, 0) for name in stored}
 
 
 def test_verify_finds_nothing_in_it_and_its_anchor_holds(old: Old) -> None:
@@ -81,12 +84,13 @@ def test_verify_finds_nothing_in_it_and_its_anchor_holds(old: Old) -> None:
     verdict = verify(old.engine(), anchor=old.base / "anchor.json")
     assert verdict.findings == ()
     (open_run,) = [one["training_run_id"] for one in old.said["training_runs"] if one["status"] not in ENDED]
-    assert {one.where for one in verdict.warnings} <= {open_run}
+    asked = {one.where for one in verdict.warnings} - {open_run}
+    assert len(asked) == 1 and asked.pop().endswith("DICOM patient(s)")  # headers to be read once more for their numbers
     assert json.loads((old.base / "anchor.json").read_text())["links"][: len(before)] == before
 
 
 def test_its_champion_serves(old: Old) -> None:
-    champion = audit.champion(old.engine())
+    champion = promotions.champion(old.engine())
     assert champion is not None and champion.model_version_id == old.said["champion"]
     assert sorted(champion.members) == sorted((old.model(champion.model_version_id)["members"] or "").split(","))
 
@@ -123,9 +127,7 @@ def test_its_pictures_are_found_in_their_new_place(old: Old) -> None:
             engine=old.engine(),
             rule=SplitRecipe(),
             provenance=BY,
-            source=source,
-            body_part=part,
-            jobs=1,
+            **settings(source=source, body_part=part, jobs=1),
         )
         assert done.counts.new == done.counts.changed == 0 and done.counts.unchanged > 0
     assert old.counts("image", "study", "patient", "label") == images
@@ -141,12 +143,12 @@ def again(old: Old) -> dict[str, dict[str, float]]:
         for network in model["members"].split(",") if model["members"] else [model["model_version_id"]]:
             wanted.setdefault(network, set()).update(old.said["image_predictions"][one["evaluation_id"]])
     studies = {one["study_uid"] for one in old.said["images"].values()}
-    refs = datasets.refs_to_score(old.engine(), studies)
+    refs = refs_of_studies(old.engine(), studies)
     found = {}
     for network, uids in wanted.items():
         path = old.home / "models" / f"{old.model(network)['artifact_sha256']}.keras"
         mine = [ref for ref in refs if ref.image_uid in uids]
-        scores = inference.predict(path, mine, home=old.home)
+        scores = inference.predict(path, mine)
         found[network] = {ref.image_uid: float(score) for ref, score in zip(mine, scores, strict=True)}
     return found
 
@@ -154,18 +156,18 @@ def again(old: Old) -> dict[str, dict[str, float]]:
 def test_its_networks_score_as_they_did(old: Old, again: dict[str, dict[str, float]]) -> None:
     refs = {
         ref.image_uid: ref
-        for ref in datasets.refs_to_score(old.engine(), {one["study_uid"] for one in old.said["images"].values()})
+        for ref in refs_of_studies(old.engine(), {one["study_uid"] for one in old.said["images"].values()})
     }
     for one in old.said["evaluations"]:
         stored = old.said["image_predictions"][one["evaluation_id"]]
         model = old.model(one["model_version_id"])
         members = model["members"].split(",") if model["members"] else [model["model_version_id"]]
         raw = [_rows(refs, again[member], stored) for member in members]
-        rows = evaluation.ensemble(raw) if len(raw) > 1 else raw[0]
-        points = audit.operating_points(old.engine(), one["model_version_id"])
-        assert _pairs(evaluation.apply(points, rows), "image_uid") == _near(stored)
+        rows = ensemble.ensemble(raw) if len(raw) > 1 else raw[0]
+        points = models.operating_points(old.engine(), one["model_version_id"])
+        assert _pairs(operating_points.apply(points, rows), "image_uid") == _near(stored)
         studies = old.said["study_predictions"][one["evaluation_id"]]
-        assert _pairs(evaluation.apply(points, evaluation.by_study(rows)), "study_uid") == _near(studies)
+        assert _pairs(operating_points.apply(points, study_aggregation.by_study(rows)), "study_uid") == _near(studies)
 
 
 def _rows(refs: dict[str, ImageRef], scores: dict[str, float], wanted: dict[str, Any]) -> list[ImagePrediction]:
@@ -186,14 +188,12 @@ def _near(stored: dict[str, list[float]]) -> dict[str, Any]:
 def test_its_interrupted_training_is_taken_up(old: Old) -> None:
     (run,) = [one for one in old.said["training_runs"] if one["status"] not in ENDED]
     recipe = old.recipe("interrupted").only(("efficientnetb0",))  # as `--model` has it
-    start = audit.begin_training(
+    start = trainings.begin_training(
         old.engine(),
         dataset_id=run["dataset_id"],
         architecture=run["architecture"],
         seed=recipe.training.seed,
-        recipe_sha256=recipe.sha256,
-        recipe_json=recipe.canonical_json,
-        recipe_name=recipe.name,
+        recipe=StoredRecipe(recipe.sha256, recipe.name, recipe.canonical_json),
         weights_source=recipe.network.weights,
         facts=facts(),
         by=BY,
