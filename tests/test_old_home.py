@@ -85,7 +85,7 @@ def test_verify_finds_nothing_in_it_and_its_anchor_holds(old: Old) -> None:
     assert verdict.findings == ()
     (open_run,) = [one["training_run_id"] for one in old.said["training_runs"] if one["status"] not in ENDED]
     asked = {one.where for one in verdict.warnings} - {open_run}
-    assert len(asked) == 1 and asked.pop().endswith("DICOM patient(s)")  # headers to be read once more for their numbers
+    assert len(asked) == 1 and asked.pop().endswith("DICOM patient(s)")  # whose headers are to be read once more
     assert json.loads((old.base / "anchor.json").read_text())["links"][: len(before)] == before
 
 
