@@ -326,7 +326,11 @@ def _described(hint: Any) -> str:
 
 
 def _consistent(recipe: Recipe, where: str) -> Recipe:
-    """The recipe, if its fields agree with each other."""
+    """The recipe, if its fields agree. Some are simulated only (benchmarks/decisions.py)."""
+    gate = recipe.gate
+    floors = max(gate.floor_roc_auc, gate.floor_sensitivity, gate.floor_specificity)
+    if gate.rule != "bootstrap" or floors or recipe.training.replicates > 1 or recipe.drift.newest_studies:
+        raise RecipeError(f"{where}: gate.rule and floors, replicates, newest_studies have no effect yet; remove them.")
     split = recipe.split
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise RecipeError(f"{where}: split.train + split.validation + split.test must be 1.")
