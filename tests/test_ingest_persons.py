@@ -111,6 +111,7 @@ def before(home: Path) -> None:
     with past_the_guards(engine) as connection:
         connection.exec_driver_sql("DELETE FROM patient_pseudonym")
         connection.exec_driver_sql("DELETE FROM audit_entry WHERE table_name = 'patient_pseudonym'")
+        connection.exec_driver_sql("UPDATE image SET decode_rule = NULL, suspicious = NULL")
         connection.commit()
         for number, old in enumerate(
             connection.exec_driver_sql("SELECT seq FROM audit_entry ORDER BY seq").scalars(), 1
