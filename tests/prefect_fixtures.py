@@ -36,7 +36,8 @@ def ask(url: str, path: str, body: object = None) -> Any:
 
     with connected(url) as client:
         method: Any = "GET" if body is None else "POST"
-        return client.request(method, path, **({} if body is None else {"json": body})).json()  # type: ignore[arg-type]
+        reply = client.request(method, path, **({} if body is None else {"json": body}))  # type: ignore[arg-type]
+        return reply.json() if reply.content else None  # an event is taken without a word
 
 
 @dataclass
