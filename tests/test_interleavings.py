@@ -1,0 +1,269 @@
+"""Between any two transactions of a command anything may happen: no leak, no false record, no lost work.
+
+SEAMS names every place where a command's transactions part, and what happens there in the tests. A place without a row
+fails `test_every_seam_stands_in_the_table`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.engine import open_catalogue
+from tests import acts
+from tests.interleaving import Actor, At, Outcome, Seam, copied
+from tests.invariants import broken
+
+pytestmark = pytest.mark.soak  # about ten seconds a row, after two trainings
+DIE = "the process dies"
+
+
+@dataclass
+class Stage:
+    """A home with a champion, a challenger that is predicted but not measured, and files; two actors."""
+
+    home: Path
+    dataset_id: str
+    champion: str
+    challenger: str
+    champions_evaluation: str
+    challengers_evaluation: str
+    held: Actor
+    other: Actor
+
+    def act(self, name: str, base: Path) -> Callable[..., Any]:
+        """An act of the held actor, on a copy of the home."""
+        return {
+            "ingest": partial(acts.ingest, str(base / "copies" / "manifest.csv")),
+            "freeze": acts.freeze,
+            "train": partial(acts.train, self.dataset_id, 3),
+            "predict": partial(acts.predict, self.challenger, self.dataset_id, 3),
+            "measure": partial(acts.score, self.challengers_evaluation, 2),
+            "gate": partial(acts.gate, self.challengers_evaluation, 2),
+            "explain": partial(acts.explain, self.champions_evaluation),
+            "report": partial(acts.report, self.champions_evaluation),
+            "score new studies": acts.score_new,
+            "promote": partial(acts.promote, self.challenger),
+            "relabel": partial(acts.relabel, "p3-3.png"),
+        }[name]
+
+
+def meanwhile_acts(base: Path) -> dict[str, Callable[[], Any]]:
+    """What another process does at a seam."""
+    return {
+        "near copies come in": partial(acts.ingest, str(base / "copies" / "manifest.csv")),
+        "unlabelled studies come in": partial(acts.ingest, str(base / "incoming" / "manifest.csv")),
+        "a study is relabelled": partial(acts.relabel, "p0-0.png"),
+        "a study is left out": partial(acts.exclude, "p1-1.png"),
+        "new studies are scored": acts.score_new,
+        "a version is frozen": acts.freeze,
+        "another model is promoted": acts.promote_challenger,
+    }
+
+
+QUICK = ("ingest", "freeze", "train", "gate", "score new studies", "promote", "relabel")
+"""The acts whose every seam is tried each time; of the others the last place is, and all of them in the soak."""
+SEAMS: dict[str, dict[str, str]] = {
+    "ingest": {
+        "tasks/ingest.py:catalogue > db/catalogue_facts.py:_fact": "a version is frozen",
+        "tasks/ingest.py:catalogue > db/images.py:add_images": "a study is relabelled",
+        "tasks/ingest.py:catalogue > db/ingest_runs.py:begin_ingest": "a study is left out",
+        "tasks/ingest.py:catalogue > db/ingest_runs.py:finish_ingest": "unlabelled studies come in",
+        "tasks/ingest.py:catalogue > db/known_files.py:known_files": "a version is frozen",
+        "tasks/ingest.py:catalogue > db/known_files.py:roots": "a study is relabelled",
+        "tasks/ingest.py:catalogue > db/patient_identity.py:unread_paths": "a study is left out",
+        "tasks/ingest.py:catalogue > db/schema/revisions.py:stored_revision": "unlabelled studies come in",
+    },
+    "freeze": {
+        "tasks/freeze.py:freeze": "near copies come in",
+        "tasks/freeze.py:freeze > db/datasets.py:candidates": "a study is relabelled",
+        "tasks/freeze.py:freeze > db/near_duplicates.py:near_duplicates": "a study is left out",
+        "tasks/freeze.py:freeze > db/schema/revisions.py:stored_revision": "near copies come in",
+    },
+    "train": {
+        "tasks/train.py:fit > db/image_refs.py:image_refs": "near copies come in",
+        "tasks/train.py:fit > db/schema/revisions.py:stored_revision": "a study is relabelled",
+        "tasks/train.py:fit > db/trainings.py:add_epoch": "a version is frozen",
+        "tasks/train.py:fit > db/trainings.py:finish_training": "near copies come in",
+        "tasks/train.py:fit > tasks/train.py:_reuse_or_begin": "a study is relabelled",
+    },
+    "predict": {
+        "tasks/predict_dataset.py:predict > db/evaluations.py:begin_evaluation": "a study is relabelled",
+        "tasks/predict_dataset.py:predict > db/models.py:model": "another model is promoted",
+        "tasks/predict_dataset.py:predict > db/schema/revisions.py:stored_revision": "a version is frozen",
+    },
+    "measure": {
+        "tasks/measure.py:score > db/evaluations.py:_rows": "a study is relabelled",
+        "tasks/measure.py:score > db/metrics.py:are_measured": "another model is promoted",
+        "tasks/measure.py:score > db/metrics.py:metrics": "a study is relabelled",
+        "tasks/measure.py:score > db/models.py:operating_points": "another model is promoted",
+        "tasks/measure.py:score > db/schema/revisions.py:stored_revision": "a study is relabelled",
+    },
+    "gate": {
+        "tasks/gate.py:gate": "another model is promoted",
+        "tasks/gate.py:gate > db/evaluations.py:_rows": "a study is relabelled",
+        "tasks/gate.py:gate > db/evaluations.py:begin_evaluation": "a version is frozen",
+        "tasks/gate.py:gate > db/models.py:model": "another model is promoted",
+        "tasks/gate.py:gate > db/models.py:trained_patients": "a study is relabelled",
+        "tasks/gate.py:gate > db/predictions.py:_stored": "a version is frozen",
+        "tasks/gate.py:gate > db/promotions.py:champion": "another model is promoted",
+        "tasks/gate.py:gate > db/promotions.py:earlier_champions": "a study is relabelled",
+        "tasks/gate.py:gate > db/promotions.py:last_decision": "a version is frozen",
+        "tasks/gate.py:gate > db/schema/revisions.py:stored_revision": "another model is promoted",
+    },
+    "explain": {
+        "tasks/explain.py:explain > db/evaluations.py:_rows": "another model is promoted",
+        "tasks/explain.py:explain > db/explanations.py:add_explanations": "a study is left out",
+        "tasks/explain.py:explain > db/explanations.py:explanations": "another model is promoted",
+        "tasks/explain.py:explain > db/image_refs.py:image_refs": "a study is left out",
+        "tasks/explain.py:explain > db/models.py:model": "another model is promoted",
+        "tasks/explain.py:explain > db/predictions.py:_stored": "a study is left out",
+        "tasks/explain.py:explain > db/schema/revisions.py:stored_revision": "another model is promoted",
+    },
+    "report": {
+        "tasks/report.py:write": "another model is promoted",
+        "tasks/report.py:write > db/comparisons.py:comparisons": "a study is relabelled",
+        "tasks/report.py:write > db/datasets.py:_dataset": "a version is frozen",
+        "tasks/report.py:write > db/datasets.py:members": "another model is promoted",
+        "tasks/report.py:write > db/datasets.py:patients_known": "a study is relabelled",
+        "tasks/report.py:write > db/datasets.py:sources": "a version is frozen",
+        "tasks/report.py:write > db/evaluations.py:_rows": "another model is promoted",
+        "tasks/report.py:write > db/evaluations.py:holdout_looks": "a study is relabelled",
+        "tasks/report.py:write > db/explanations.py:explanations": "a version is frozen",
+        "tasks/report.py:write > db/image_refs.py:image_refs": "another model is promoted",
+        "tasks/report.py:write > db/images.py:suspicious_counts": "a study is relabelled",
+        "tasks/report.py:write > db/known_files.py:files_seen": "a version is frozen",
+        "tasks/report.py:write > db/leak_demonstrations.py:leak_demonstrations": "another model is promoted",
+        "tasks/report.py:write > db/metrics.py:metrics": "a study is relabelled",
+        "tasks/report.py:write > db/models.py:model": "a version is frozen",
+        "tasks/report.py:write > db/models.py:operating_points": "another model is promoted",
+        "tasks/report.py:write > db/predictions.py:_stored": "a study is relabelled",
+        "tasks/report.py:write > db/promotions.py:last_decision": "a version is frozen",
+        "tasks/report.py:write > db/quarantine.py:quarantine_counts": "another model is promoted",
+        "tasks/report.py:write > db/recipes.py:recipe": "a study is relabelled",
+        "tasks/report.py:write > db/schema/revisions.py:stored_revision": "a version is frozen",
+        "tasks/report.py:write > db/trainings.py:training_history": "another model is promoted",
+        "tasks/report.py:write > db/trainings.py:training_run": "a study is relabelled",
+        "tasks/report.py:write > db/tuning_trials.py:tuning_trials": "a version is frozen",
+    },
+    "score new studies": {
+        "tasks/predict.py:score_new > db/known_files.py:roots": "unlabelled studies come in",
+        "tasks/predict.py:score_new > db/leases.py:acquire": "new studies are scored",
+        "tasks/predict.py:score_new > db/leases.py:release": "another model is promoted",
+        "tasks/predict.py:score_new > db/schema/revisions.py:stored_revision": "unlabelled studies come in",
+        "tasks/predict.py:score_new > tasks/predict.py:_score_new": "new studies are scored",
+    },
+    "promote": {
+        "tasks/promote.py:by_hand": "another model is promoted",
+        "tasks/promote.py:by_hand > db/schema/revisions.py:stored_revision": "a version is frozen",
+    },
+    "relabel": {
+        "db/schema/revisions.py:stored_revision": "a version is frozen",
+        "tasks/relabel.py:relabel": "a study is relabelled",
+        "tasks/relabel.py:relabel > db/schema/revisions.py:stored_revision": "a version is frozen",
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    base = tmp_path_factory.mktemp("stage")
+    home = base / "home"
+    held, other = Actor(), Actor()
+
+    def done(work: Callable[..., Any], *arguments: Any) -> Any:
+        found = held.act({"WRIST_HOME": str(home)}, work, *arguments)
+        assert found.error is None, found.error
+        return found.value
+
+    done(acts.ingest, acts.first_files(base / "files"))
+    dataset_id = done(acts.freeze)
+    champion = done(acts.train, dataset_id, 1)
+    first = done(acts.predict, champion, dataset_id, 1)
+    done(acts.score, first, 1)
+    assert done(acts.gate, first, 1)["decision"] == "promoted"
+    challenger = done(acts.train, dataset_id, 2)
+    second = done(acts.predict, challenger, dataset_id, 2)
+    done(acts.score, second, 2)
+    yield Stage(home, dataset_id, champion, challenger, first, second, held, other)
+    held.stop()
+    other.stop()
+
+
+def files(base: Path) -> None:
+    acts.near_copies(base / "copies")
+    acts.incoming(base / "incoming")
+
+
+def test_every_seam_stands_in_the_table(stage: Stage, tmp_path: Path) -> None:
+    files(tmp_path)
+    found: dict[str, set[str]] = {}
+    for number, name in enumerate(SEAMS):
+        home = copied(stage.home, tmp_path / str(number))
+        outcome = stage.held.act({"WRIST_HOME": str(home)}, stage.act(name, tmp_path))
+        assert outcome.error is None, (name, outcome.error)
+        found[name] = {seam.place for seam in outcome.seams}
+    assert found == {name: set(places) for name, places in SEAMS.items()}
+
+
+def rows(acts_of: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(name, place, other) for name in acts_of for place, other in SEAMS[name].items()]
+
+
+TRIED = rows(QUICK) + [rows([name])[-1] for name in SEAMS if name not in QUICK]
+TRIED += [(name, rows([name])[-1][1], DIE) for name in SEAMS]
+
+
+@pytest.mark.parametrize(("name", "place", "other"), TRIED, ids=lambda text: text.replace(" > ", "-"))
+def test_nothing_leaks_and_nothing_is_lost_when_others_act_in_between(
+    stage: Stage, tmp_path: Path, name: str, place: str, other: str
+) -> None:
+    interleaved(stage, tmp_path, name, At(Seam(place, 1)), [other])
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_nothing_leaks_in_random_interleavings_of_two_to_four_actors(stage: Stage, tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    name = dice.choice(list(SEAMS))
+    seam = Seam(dice.choice(list(SEAMS[name])), dice.choice((1, 1, 1, 2, 3)))
+    others = dice.sample([*meanwhile_acts(tmp_path), DIE], dice.randint(1, 3))
+    interleaved(stage, tmp_path, name, At(seam), sorted(others, key=lambda other: other == DIE))
+
+
+def interleaved(stage: Stage, base: Path, name: str, at: At, others: list[str]) -> None:
+    """Hold an act at a seam, let others act, run it to its end and, if it failed or died, once more; then look."""
+    files(base)
+    home = copied(stage.home, base / "home")
+    environment = {"WRIST_HOME": str(home)}
+    done: list[Outcome] = []
+
+    def meanwhile(_seam: Seam) -> str:
+        for other in others:
+            if other == DIE:
+                return "die"
+            done.append(stage.other.act(environment, meanwhile_acts(base)[other]))
+        return "go on"
+
+    outcome = stage.held.act(environment, stage.act(name, base), hold=at, meanwhile=meanwhile)
+    assert outcome.killed == (DIE in others)
+    for one in done:
+        assert one.error is None or one.error.startswith(REFUSALS), one.error
+    assert outcome.error is None or outcome.error.startswith(REFUSALS), outcome.error
+    if outcome.killed or outcome.error is not None:
+        again = stage.held.act(environment, stage.act(name, base))
+        assert again.error is None or again.error.startswith(REFUSALS), again.error
+    engine = open_catalogue(home)
+    try:
+        assert broken(engine) == []
+    finally:
+        engine.dispose()
+
+
+REFUSALS = ("DataError: ", "LeaseHeld: ")
+"""What may be said instead of done: it names what to do, and nothing was stored."""
