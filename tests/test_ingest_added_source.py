@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from tasks.ingest_files import catalogue_files
 from tests import factories
+from tests.ingest_settings import settings
 from wrist_model import sources
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
@@ -36,7 +37,7 @@ def test_an_added_source_recognises_its_place_and_its_pictures_are_catalogued(
     monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(Path(__file__).parent / "sources")])
     assert find(toy).kind == "toy"
     done = catalogue_files(
-        [toy], home=home, engine=catalogue, rule=SplitRecipe(), provenance=Provenance("tester"), jobs=1
+        [toy], home=home, engine=catalogue, rule=SplitRecipe(), provenance=Provenance("tester"), **settings(jobs=1)
     )
     assert done.counts.new == 3
     with catalogue.connect() as connection:

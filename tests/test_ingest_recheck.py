@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from db import datasets
+from db import datasets, image_refs
 from db.engine import open_catalogue
 from db.maintenance.migrate import downgrade
 from tasks.ingest_files import catalogue_files
 from tasks.recheck import recheck
 from tests import dicom_files
+from tests.ingest_settings import settings
 from wrist_model.errors import CatalogueError
 from wrist_model.intake import examine_file
 from wrist_model.radiograph import decode
@@ -35,7 +36,7 @@ def engine(home):
 
 
 def ingested(home, engine, folder):
-    return catalogue_files([folder], home=home, engine=engine, rule=SplitRecipe(), provenance=BY, jobs=1)
+    return catalogue_files([folder], home=home, engine=engine, rule=SplitRecipe(), provenance=BY, **settings(jobs=1))
 
 
 def exif_png(path):
@@ -54,7 +55,12 @@ def old_catalogue(home, engine, tmp_path, monkeypatch):
         old.setattr("wrist_model.radiograph.decode._turned", lambda grey, *rest: grey)
         old.setattr("wrist_model.radiograph.decode.RULE", None)
         catalogue_files(
-            [folder], home=home, engine=engine, rule=SplitRecipe(), provenance=BY, jobs=1, examiner=in_this_process
+            [folder],
+            home=home,
+            engine=engine,
+            rule=SplitRecipe(),
+            provenance=BY,
+            **settings(jobs=1, examiner=in_this_process),
         )
     return folder
 
@@ -65,14 +71,14 @@ def in_this_process(tasks, context, jobs):
 
 
 def test_an_old_row_stays_readable_and_is_named_and_taken_as_a_new_one(old_catalogue, home, engine):
-    (old,) = datasets.refs_to_score(engine)
+    (old,) = image_refs.refs_of_unlabelled(engine)
     assert old.decode_rule is None
     assert decode.load_pixels(old).shape == (48, 40)
     (named,) = recheck([old_catalogue], home, engine, BY, SplitRecipe())
     assert (named.image_uid, named.was, named.now, named.taken_as) == (old.image_uid, "pixels", "pixels", None)
-    assert len(datasets.refs_to_score(engine)) == 1, "nothing was written"
+    assert len(image_refs.refs_of_unlabelled(engine)) == 1, "nothing was written"
     (taken,) = recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True)
-    refs = {ref.image_uid: ref for ref in datasets.refs_to_score(engine)}
+    refs = {ref.image_uid: ref for ref in image_refs.refs_of_unlabelled(engine)}
     assert decode.load_pixels(refs[taken.taken_as]).shape == (40, 48)
     assert refs[taken.taken_as].decode_rule == decode.RULE
     assert decode.load_pixels(refs[old.image_uid]).shape == (48, 40)
@@ -99,20 +105,23 @@ def test_a_refused_file_that_decodes_now_is_named_and_catalogued(home, engine, t
     assert (named.was, named.now) == ("damaged", "pixels")
 
 
-def test_one_study_of_two_patients_costs_a_file_and_not_the_folder(home, engine, tmp_path):
+def test_one_study_of_two_patients_costs_itself_and_not_the_folder(home, engine, tmp_path):
     first = dicom_files.dataset()
     other = dicom_files.dataset(PatientID="P2", StudyInstanceUID=first.StudyInstanceUID)
     for name, ds in (("a", first), ("b", other), ("c", dicom_files.dataset())):
         dicom_files.write(tmp_path / "dicom", name, ds)
     done = ingested(home, engine, tmp_path / "dicom")
-    assert (done.counts.new, dict(done.reasons)) == (2, {"conflicting_identity": 1})
+    assert (done.counts.new, dict(done.reasons)) == (1, {"conflicting_identity": 2})
 
 
 def test_a_picture_beside_dicom_is_read_from_the_pixel_store(home, engine, tmp_path):
     dicom_files.write(tmp_path / "mixed", "a", dicom_files.dataset())
     exif_png(tmp_path / "mixed" / "b.png")
     ingested(home, engine, tmp_path / "mixed")
-    assert sorted(decode.load_pixels(ref).shape for ref in datasets.refs_to_score(engine)) == [(40, 48), (40, 50)]
+    assert sorted(decode.load_pixels(ref).shape for ref in image_refs.refs_of_unlabelled(engine)) == [
+        (40, 48),
+        (40, 50),
+    ]
 
 
 def test_a_schema_without_rules_refuses_to_hold_them(old_catalogue, home, engine):
