@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from db_story import BY, tell
+from db_story import BY, tell, tell_all
 from db_tamper import past_the_guards
 from sqlalchemy import Engine, create_engine, text
 
@@ -119,8 +119,8 @@ def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home:
     run = ingest_runs.begin_ingest(catalogue, "under way", BY)
     with pytest.raises(LeaseHeld, match=f"The catalogue is in use: ingest {run} .process "):
         restore(file, home, database_url())
-    ingest_runs.finish_ingest(catalogue, run, IngestCounts(new=6000), 1.0)
-    assert query(f"SELECT n_new FROM ingest_runs WHERE ingest_run_id = '{run}'").rows == [(6000,)]
+    ingest_runs.finish_ingest(catalogue, run, IngestCounts(unchanged=6000), 1.0)
+    assert query(f"SELECT n_unchanged FROM ingest_runs WHERE ingest_run_id = '{run}'").rows == [(6000,)]
     assert restore(file, home, database_url())
     assert leases.holders(catalogue) == []
 
@@ -168,7 +168,7 @@ def test_the_reader_sees_the_views_alone_and_the_writer_adds_but_never_changes(
     owner = database_url()
     monkeypatch.setenv("WRIST_DATABASE_URL", owner.replace("//postgres:", "//flow:"))
     writer = open_catalogue(home)
-    tell(writer)
+    tell_all(writer)
     assert verify(writer).ok
     for sql in ("UPDATE metric SET value = 1", "DELETE FROM metric", "TRUNCATE metric", "DROP TABLE metric"):
         with pytest.raises(Exception, match=r"permission denied|must be owner"), writer.begin() as connection:
