@@ -20,7 +20,7 @@ from benchmarks.result import Result, in_a_fresh_process, spread
 from db.engine import open_catalogue
 from tasks.compute import decode_pool
 from tasks.ingest_files import Decoding, catalogue_files
-from tasks.ingest_ledger import Ingested
+from tasks.ingest_writer import Ingested
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
 from wrist_model.synthetic.cohort_plan import plan

@@ -185,7 +185,7 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
     What is read in it holds until it ends: writers of audited rows follow one another. So a task decides and writes in
     one such block: it hands the block's connection to the functions that read and write, and they join it.
     chained: rows of audited tables will be added. fenced: raises LeaseLost where what this context works on was taken
-    over (db.fencing), CatalogueError where the file was replaced.
+    over (db.leases), CatalogueError where the file was replaced.
     """
     if _is_connection(engine):
         if not engine.get_execution_options().get("wrist_writes"):
@@ -194,7 +194,7 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
             )
         yield engine
         return
-    from db import fencing
+    from db import leases
 
     with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection:
         connection.info.pop("wrist_leases", None)
@@ -206,11 +206,11 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
             refuse_replaced(connection)
             if fenced:
-                fencing.check(connection)
+                leases.check(connection)
             yield connection
-            if fenced and time.monotonic() - begun > fencing.RENEW_SECONDS:
-                fencing.refresh(connection)
-        fencing.settle(connection)
+            if fenced and time.monotonic() - begun > leases.RENEW_SECONDS:
+                leases.refresh(connection)
+        leases.settle(connection)
 
 
 def refuse_replaced(connection: Connection) -> None:

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from db import fencing
+from db import leases
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
+from db.ingest_counts import evaluation_counts
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
-from db.run_counts import evaluation_counts
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import (
@@ -96,7 +96,7 @@ def begin_evaluation(
                 if row.status == "finished":
                     return EvaluationStart(row.evaluation_id, True, True)
                 ended = fail_if_abandoned(connection, "evaluation", row.evaluation_id, by)
-                fencing.take(connection, resource("evaluation", row.evaluation_id), by.prefect_flow_run_id)
+                leases.take(connection, resource("evaluation", row.evaluation_id), by.prefect_flow_run_id)
                 if ended or row.status == "failed":
                     number = row_id(connection, "evaluation", "evaluation_id", row.evaluation_id)
                     counts = {"n_image_predictions": 0, "n_study_predictions": 0}
@@ -118,7 +118,7 @@ def begin_evaluation(
             "environment_id": environment(connection, facts, by),
         }
         append(connection, "evaluation", [row], by)
-        fencing.take(connection, resource("evaluation", str(row["evaluation_id"])), by.prefect_flow_run_id)
+        leases.take(connection, resource("evaluation", str(row["evaluation_id"])), by.prefect_flow_run_id)
     return EvaluationStart(str(row["evaluation_id"]), False, False)
 
 
@@ -138,12 +138,12 @@ def finish_evaluation(
     or test images or studies have no prediction."""
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
-        fencing.require(connection, resource("evaluation", evaluation_id))
+        leases.require(connection, resource("evaluation", evaluation_id))
         if status == "finished" and run.dataset_version_id is not None:
             _refuse_incomplete(connection, run)
         row = {"evaluation_id": run.id, "status": status, "reason": reason, **evaluation_counts(connection, run.id)}
         append(connection, "evaluation_event", [row], by)
-        fencing.give_back(connection, resource("evaluation", evaluation_id))
+        leases.give_back(connection, resource("evaluation", evaluation_id))
 
 
 def holdout_looks(engine: Catalogue, dataset_id: str) -> int:

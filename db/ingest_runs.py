@@ -7,11 +7,11 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from db import fencing
+from db import leases
 from db.audit.chain import append
 from db.engine import Catalogue, writing
+from db.ingest_counts import ingest_counts
 from db.lookups import environment, new_id, one, row_id
-from db.run_counts import ingest_counts
 from db.unended_runs import resource
 from wrist_model.records import IngestCounts, LineageFacts, Provenance
 
@@ -22,7 +22,7 @@ def begin_ingest(engine: Catalogue, source: str, by: Provenance, facts: LineageF
         environment_id = environment(connection, facts, by) if facts else None
         row = {"ingest_run_id": new_id("in"), "source": source, "environment_id": environment_id}
         append(connection, "ingest_run", [row], by)
-        fencing.take(connection, resource("ingest", str(row["ingest_run_id"])), by.prefect_flow_run_id)
+        leases.take(connection, resource("ingest", str(row["ingest_run_id"])), by.prefect_flow_run_id)
     return str(row["ingest_run_id"])
 
 
@@ -38,17 +38,17 @@ def finish_ingest(
     """Write how an ingest ended. n_new is counted from the images that it added, whatever `counts` says of it."""
     with writing(engine) as connection:
         run, by = ingest_run_row(connection, ingest_run_id, by)
-        fencing.require(connection, resource("ingest", ingest_run_id))
+        leases.require(connection, resource("ingest", ingest_run_id))
         numbers = {f"n_{name}": value for name, value in asdict(counts).items()}
         numbers["n_new"] = ingest_counts(connection, run)["n_new"]
         row = {"ingest_run_id": run, "status": status, "reason": reason, "seconds": seconds, **numbers}
         append(connection, "ingest_event", [row], by)
-        fencing.give_back(connection, resource("ingest", ingest_run_id))
+        leases.give_back(connection, resource("ingest", ingest_run_id))
 
 
 def ingest_run_row(connection: Connection, ingest_run_id: str, by: Provenance | None) -> tuple[int, Provenance]:
     number = row_id(connection, "ingest_run", "ingest_run_id", ingest_run_id)
-    fencing.require(connection, resource("ingest", ingest_run_id), or_free=True)
+    leases.require(connection, resource("ingest", ingest_run_id), or_free=True)
     if by is not None:
         return number, by
     start = one(

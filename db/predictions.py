@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from db import fencing
+from db import leases
 from db.audit.chain import append, append_rows
 from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
@@ -38,7 +38,7 @@ def add_predictions(
     both: list[Any] = [*images, *studies]
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
-        fencing.require(connection, resource("evaluation", evaluation_id))
+        leases.require(connection, resource("evaluation", evaluation_id))
         points = {
             (row.level, row.name): (row.id, row.threshold)
             for row in every(

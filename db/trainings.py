@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import fencing
+from db import leases
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.lookups import environment, every, new_id, one, row_id
@@ -27,7 +27,7 @@ class TrainingStart:
 
     training_run_id: str
     resumed: bool
-    lease: fencing.Lease
+    lease: leases.Lease
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def begin_training(
         )
         if found:
             ended = fail_if_abandoned(connection, "training", found.training_run_id, by)
-            lease = fencing.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
+            lease = leases.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
             if ended or found.status == "failed":
                 append(connection, "training_event", [_event(found.id, "resumed")], by)
             return TrainingStart(found.training_run_id, True, lease)
@@ -108,7 +108,7 @@ def begin_training(
             "weights_source": weights_source,
         }
         append(connection, "training_run", [row], by)
-        lease = fencing.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
+        lease = leases.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
     return TrainingStart(str(row["training_run_id"]), False, lease)
 
 
@@ -154,7 +154,7 @@ def training_run(engine: Catalogue, training_run_id: str) -> TrainingRun:
 def add_epoch(engine: Catalogue, training_run_id: str, epoch: Epoch, by: Provenance) -> None:
     """Write one epoch as it ends; an epoch that is there already stays as it is."""
     with writing(engine) as connection:
-        fencing.require(connection, resource("training", training_run_id))
+        leases.require(connection, resource("training", training_run_id))
         _add_epochs(connection, row_id(connection, "training_run", "training_run_id", training_run_id), [epoch], by)
 
 
@@ -165,7 +165,7 @@ def finish_training(engine: Catalogue, training_run_id: str, trained: TrainedMod
         found = one(connection, "SELECT model_version_id FROM model_version WHERE training_run_id = :run", run=run)
         if found:
             return str(found.model_version_id)
-        fencing.require(connection, resource("training", training_run_id))
+        leases.require(connection, resource("training", training_run_id))
         if trained.history:
             _add_epochs(connection, run, trained.history, by)
         event = _event(run, "finished")
@@ -184,7 +184,7 @@ def finish_training(engine: Catalogue, training_run_id: str, trained: TrainedMod
             "artifact_sha256": trained.artifact_sha256,
         }
         append(connection, "model_version", [row], by)
-        fencing.give_back(connection, resource("training", training_run_id))
+        leases.give_back(connection, resource("training", training_run_id))
     return str(row["model_version_id"])
 
 
@@ -194,10 +194,10 @@ def fail_training(
     """Write that a training failed, and why. resumable: `begin_training` may go on with it."""
     with writing(engine) as connection:
         run = row_id(connection, "training_run", "training_run_id", training_run_id)
-        fencing.require(connection, resource("training", training_run_id))
+        leases.require(connection, resource("training", training_run_id))
         event = {**_event(run, "failed"), "reason": reason, "resumable": int(resumable)}
         append(connection, "training_event", [event], by)
-        fencing.give_back(connection, resource("training", training_run_id))
+        leases.give_back(connection, resource("training", training_run_id))
 
 
 def training_history(engine: Catalogue, training_run_id: str) -> tuple[Epoch, ...]:

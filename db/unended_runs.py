@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from db import fencing
+from db import leases
 from db.audit.chain import append
 from db.engine import reading, writing
+from db.ingest_counts import evaluation_counts, ingest_counts
 from db.lookups import every, one
-from db.run_counts import evaluation_counts, ingest_counts
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -29,7 +29,7 @@ class Unended:
     kind: str
     run_id: str
     since: str
-    holder: fencing.Holder | None
+    holder: leases.Holder | None
 
     @property
     def lost(self) -> str | None:
@@ -68,7 +68,7 @@ def unended(engine: Engine) -> list[Unended]:
                 "WHERE e.status IS NULL OR e.status = 'resumed' ORDER BY r.id",
             )
             for row in rows:
-                holder = fencing.holder(connection, resource(kind, row.run_id))
+                holder = leases.holder(connection, resource(kind, row.run_id))
                 found.append(Unended(kind, row.run_id, row.since, holder))
     return found
 
@@ -93,7 +93,7 @@ def fail_if_abandoned(connection: Connection, kind: str, run_id: str, by: Proven
     """Write a run's end unless it has one or its holder is there; gives the reason that was written."""
     table, column, events = KINDS[kind]
     name = resource(kind, run_id)
-    holder = fencing.holder(connection, name, lock=True)
+    holder = leases.holder(connection, name, lock=True)
     if holder is not None and holder.lost is None:
         return None
     row = one(connection, f"SELECT id FROM {table} WHERE {column} = :run", run=run_id)
@@ -112,5 +112,5 @@ def fail_if_abandoned(connection: Connection, kind: str, run_id: str, by: Proven
     else:
         event |= {**ingest_counts(connection, row.id), "seconds": None}
     append(connection, events, [event], by)
-    fencing.expel(connection, name)
+    leases.expel(connection, name)
     return reason

@@ -7,7 +7,7 @@ from prefect import flow
 from flows.parameters import Models
 from tasks.compare import compare_networks
 from tasks.evaluation_choice import ensemble_of, models_to_evaluate
-from tasks.measure import score
+from tasks.evaluation_metrics import score
 from tasks.predict_dataset import predict
 from tasks.recipe import used_recipe
 from tasks.runtime.run_names import of_training

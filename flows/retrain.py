@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from db.fencing import RETRAIN
+from db.leases import RETRAIN
 from flows.approval import ask, is_answered
 from flows.evaluate import evaluate
 from flows.explain import explain

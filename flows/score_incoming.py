@@ -12,7 +12,7 @@ from db.engine import open_catalogue
 from db.home import home
 from flows.parameters import BodyPart, Jobs
 from flows.predict import predict
-from tasks import remembered_roots
+from tasks import sources_toml
 
 
 @flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
@@ -33,9 +33,9 @@ def score_incoming(
     """
     if promotions.champion(open_catalogue()) is None:
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
-    if not paths and not remembered_roots.read(home()):
+    if not paths and not sources_toml.read(home()):
         return Completed(name="Skipped", message="No root is remembered: nothing was scored.")
-    done = predict(paths, None, None, body_part, jobs, cluster, quiet_minutes=remembered_roots.quiet_minutes(home()))
+    done = predict(paths, None, None, body_part, jobs, cluster, quiet_minutes=sources_toml.quiet_minutes(home()))
     said = f"{len(done['studies'])} studies scored"
     if done["waiting"]:
         said += f"; {done['waiting']} wait: their last image came less than incoming.quiet_minutes ago"

@@ -11,9 +11,9 @@ from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import datasets, drift_checks, promotions
+from db.drift_features import StudyFacts, study_facts
 from db.engine import open_catalogue
 from db.image_refs import image_refs, refs_of_studies
-from db.study_facts import StudyFacts, study_facts
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance

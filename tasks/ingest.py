@@ -11,7 +11,7 @@ from prefect import get_run_logger, task
 from db import datasets
 from db.engine import open_catalogue
 from db.home import home
-from tasks import remembered_roots
+from tasks import sources_toml
 from tasks.compute import decode_pool
 from tasks.compute.dask_decode import examined as on_cluster
 from tasks.ingest_files import Decoding, Reading, catalogue_files
@@ -32,7 +32,7 @@ from wrist_model.recipe import Recipe, SplitRecipe
     retry_condition_fn=on_transient_errors,
 )
 def catalogue(
-    places: list[remembered_roots.Root],
+    places: list[sources_toml.Root],
     rule: SplitRecipe,
     jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -76,7 +76,7 @@ def catalogue(
 
 def places(
     paths: list[str] | None, labels: list[str] | None, source: str | None, body_part: str
-) -> list[remembered_roots.Root]:
+) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
 
     labels: one CSV for all paths, or one for each path ("" for none).
@@ -87,9 +87,9 @@ def places(
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            remembered_roots.Root(path, file or None, source, body_part) for path, file in zip(paths, each, strict=True)
+            sources_toml.Root(path, file or None, source, body_part) for path, file in zip(paths, each, strict=True)
         ]
-    remembered = list(remembered_roots.read(home()))
+    remembered = list(sources_toml.read(home()))
     if not remembered:
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
     return remembered

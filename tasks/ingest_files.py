@@ -11,23 +11,23 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-from db import catalogue_facts, ingest_runs, known_files, patient_identity
+from db import catalogue_settings, ingest_runs, known_files, patient_identity
 from db import labels as labelling
 from db.engine import writing
 from db.home import identity_key_file, pixel_folder
 from db.unended_runs import resource
 from tasks.compute import decode_pool
-from tasks.ingest_ledger import Ingested, Ledger
+from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
 from wrist_model.errors import DataError
 from wrist_model.intake.examine_file import Context, Examined, Task
-from wrist_model.intake.storable import is_pseudonym, printable
+from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
-from wrist_model.sources.item import Item
-from wrist_model.sources.plan import Labels, Plan, find, settle, within
+from wrist_model.sources.recognise_source import Labels, Plan, find, settle, within
+from wrist_model.sources.source_item import Item
 
 BATCH = 128
 HOLD_SECONDS = 0.5
@@ -73,8 +73,8 @@ def catalogue_files(
     """
     begun = time.monotonic()
     key = IdentityKey.load_or_make(identity_key_file(home))
-    catalogue_facts.remember_key(engine, key.fingerprint, provenance)
-    rule = SplitRecipe(**catalogue_facts.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]
+    catalogue_settings.remember_key(engine, key.fingerprint, provenance)
+    rule = SplitRecipe(**catalogue_settings.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]
     plans = placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
     for plan in plans:
         if next(iter(plan.items()), None) is None:

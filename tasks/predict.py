@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from db import evaluations, images, models, predictions
 from db.engine import open_catalogue, writing
-from db.fencing import SCORING
 from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
+from db.leases import SCORING
 from db.unended_runs import resource
 from tasks.ingest_files import studies_at
 from tasks.raw_scores import scores_of_whole_studies

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from prefect import task
 
-from db import catalogue_facts, recipes
+from db import catalogue_settings, recipes
 from db.engine import open_catalogue, writing
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import CatalogueError
@@ -39,7 +39,7 @@ def read_recipe(recipe: str, models: Sequence[str] | None = None) -> tuple[str, 
     """Writes the recipe's row where it is new; gives its hash and its name."""
     chosen = chosen_recipe(recipe, models)
     with writing(open_catalogue()) as connection:
-        rule = catalogue_facts.split_rule(connection)
+        rule = catalogue_settings.split_rule(connection)
         if rule is not None and rule != asdict(chosen.split):
             raise CatalogueError(
                 f"This catalogue splits its patients by {rule}; the recipe {chosen.name} says {asdict(chosen.split)}. "

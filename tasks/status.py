@@ -18,10 +18,10 @@ from db import (
     quarantine,
     trainings,
 )
-from db.engine import open_catalogue
+from db.engine import open_catalogue, reading
 from db.home import home
 from db.unended_runs import unended
-from tasks import remembered_roots
+from tasks import sources_toml
 
 _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
 
@@ -35,7 +35,7 @@ def state() -> dict[str, Any]:
         "studies": {_LABELS[label]: number for label, number in labels.studies_by_label(engine).items()},
         "files_seen": known_files.files_seen(engine),
         "quarantined": quarantine.quarantine_counts(engine),
-        "sources": [root.path for root in remembered_roots.read(home())],
+        "sources": [root.path for root in sources_toml.read(home())],
         "dataset": _dataset(engine),
         "champion": _champion(engine),
         "models": models.models_by_role(engine),
@@ -107,7 +107,8 @@ def _champion(engine: Engine) -> dict[str, Any] | None:
 
 def _running(engine: Engine) -> list[str]:
     """What somebody holds and is heard of, runs and the rest."""
-    return [one.resource for one in leases.holders(engine) if one.lost is None]
+    with reading(engine) as connection:
+        return [one.resource for one in leases.holders(connection) if one.lost is None]
 
 
 def _minute(at: str | None) -> str:

@@ -28,7 +28,7 @@ def recipe(seed: int = 1) -> Recipe:
 
 def ingest(manifest: str) -> dict[str, Any]:
     from tasks.ingest import catalogue
-    from tasks.remembered_roots import Root
+    from tasks.sources_toml import Root
 
     return catalogue.fn([Root(manifest, None, SOURCE, "ANY")], SplitRecipe(), 1)
 
@@ -52,7 +52,7 @@ def predict(model: str, dataset_id: str, seed: int = 1) -> str:
 
 
 def score(evaluation_id: str, seed: int = 1) -> None:
-    from tasks.measure import score as act
+    from tasks.evaluation_metrics import score as act
 
     act.fn(evaluation_id, recipe(seed))
 

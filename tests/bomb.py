@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from typing import Any
 
-from wrist_model.sources.item import Item
+from wrist_model.sources.source_item import Item
 
 
 class Bomb(Item):

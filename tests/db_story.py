@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from db import (
-    catalogue_facts,
+    catalogue_settings,
     comparisons,
     datasets,
     drift_checks,
@@ -122,8 +122,8 @@ def member(image: ImageRecord, **changes: object) -> Member:
 
 
 def ingest(engine: Engine) -> tuple[str, list[ImageRecord]]:
-    catalogue_facts.remember_key(engine, "fingerprint", BY)
-    catalogue_facts.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
+    catalogue_settings.remember_key(engine, "fingerprint", BY)
+    catalogue_settings.remember_split_rule(engine, {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}, BY)
     run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
     records = [record(n, split, view=view) for n, split in enumerate(SPLITS) for view in (0, 1)]
     add_images(engine, run, records)

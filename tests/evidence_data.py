@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wrist_model.evidence import measure
+from wrist_model.evidence import evaluation_metrics
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import Epoch, ImagePrediction, LineageFacts, Split
 from wrist_model.report.report_data import DatasetFacts, FlowStep, LeftOut, ModelReport, ReportData, SplitFacts
@@ -77,7 +77,9 @@ def report_data(home: Path, **changes: object) -> ReportData:
                 operating_points.apply(points, images),
                 operating_points.apply(points, study_aggregation.by_study(images)),
             )
-            metrics += measure.measure(*applied, points, QUICK, split, subgroups(images) if split == "test" else {})
+            metrics += evaluation_metrics.measure(
+                *applied, points, QUICK, split, subgroups(images) if split == "test" else {}
+            )
         history = tuple(
             Epoch(n, 0.8 / n**0.5, 0.6 + 0.03 * n, 0.85 / n**0.4, 0.58 + 0.028 * n, 1e-4, 9.5) for n in range(1, 10)
         )

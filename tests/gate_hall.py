@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sqlalchemy import Engine
 
-from db import catalogue_facts, datasets, evaluations, image_refs, ingest_runs, metrics, models, promotions
+from db import catalogue_settings, datasets, evaluations, image_refs, ingest_runs, metrics, models, promotions
 from db.engine import open_catalogue
 from db.images import add_images
 from db.predictions import add_predictions
@@ -31,7 +31,7 @@ class Hall:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.engine: Engine = open_catalogue(home)
-        catalogue_facts.remember_key(self.engine, "fingerprint", BY)
+        catalogue_settings.remember_key(self.engine, "fingerprint", BY)
         run = ingest_runs.begin_ingest(self.engine, "mura", BY, db_story.FACTS)
         self.records = [db_story.record(number, split) for number, split in enumerate(SPLITS)]
         add_images(self.engine, run, self.records)

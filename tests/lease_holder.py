@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Engine
+
+from db import leases
+from db.engine import reading, writing
+
 ROOT = Path(__file__).parent.parent
 CODE = """
 import ctypes, os, sys, threading
 from db import leases
-from db.engine import open_catalogue
+from db.engine import open_catalogue, writing
 def work():
-    leases.acquire(open_catalogue(), sys.argv[1])
+    with writing(open_catalogue()) as connection:
+        leases.take(connection, sys.argv[1])
     print("held", os.getpid(), flush=True)
     sys.stdin.read(1)
 if sys.argv[2] == "leave":
@@ -23,6 +29,26 @@ if sys.argv[2] == "leave":
     ctypes.CDLL(None).pthread_exit(None)
 work()
 """
+
+
+def acquire(engine: Engine, resource: str) -> leases.Lease:
+    with writing(engine) as connection:
+        return leases.take(connection, resource)
+
+
+def renew(engine: Engine, lease: leases.Lease) -> bool:
+    with writing(engine, chained=False, fenced=False) as connection:
+        return leases.renew(connection, lease)
+
+
+def release(engine: Engine, lease: leases.Lease) -> None:
+    with writing(engine, chained=False, fenced=False) as connection:
+        leases.give_back(connection, lease.resource)
+
+
+def holders(engine: Engine) -> list[leases.Holder]:
+    with reading(engine) as connection:
+        return leases.holders(connection)
 
 
 @dataclass

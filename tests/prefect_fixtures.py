@@ -92,7 +92,7 @@ def radiographs(folder: Path, count: int = 6) -> Path:
 def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`wrist up` as a process of its own, on a new home that remembers one manifest."""
     from flows.host.server import free_port
-    from tasks.remembered_roots import Root, remember
+    from tasks.sources_toml import Root, remember
 
     base = tmp_path_factory.mktemp("up")
     home, port = base / "home", free_port()

@@ -19,7 +19,7 @@ from PIL import Image
 from db.engine import open_catalogue
 from db.stage_costs import stage_costs
 from flows.host.server import environment
-from tasks import remembered_roots
+from tasks import sources_toml
 from tasks.runtime import artifacts, provenance
 from tasks.runtime.progress import progress
 from tasks.runtime.retry_policy import on_transient_errors
@@ -29,17 +29,17 @@ from wrist_model.errors import DataError, UsageError
 
 
 def test_roots_are_remembered_once_each_and_read_back_as_they_were(tmp_path: Path) -> None:
-    odd = remembered_roots.Root('/data/a "quoted"\\ folder', labels="/l.csv", source=None, body_part="ANY")
-    remembered_roots.remember(tmp_path, odd)
-    remembered_roots.remember(tmp_path, remembered_roots.Root("/data/b"))
-    remembered_roots.remember(tmp_path, remembered_roots.Root("/data/b", source="other"))
-    assert remembered_roots.read(tmp_path) == (odd, remembered_roots.Root("/data/b", source="other"))
+    odd = sources_toml.Root('/data/a "quoted"\\ folder', labels="/l.csv", source=None, body_part="ANY")
+    sources_toml.remember(tmp_path, odd)
+    sources_toml.remember(tmp_path, sources_toml.Root("/data/b"))
+    sources_toml.remember(tmp_path, sources_toml.Root("/data/b", source="other"))
+    assert sources_toml.read(tmp_path) == (odd, sources_toml.Root("/data/b", source="other"))
 
 
 def test_a_damaged_list_of_roots_is_named(tmp_path: Path) -> None:
     (tmp_path / "sources.toml").write_text("[[root]]\npth = 'x'\n")
     with pytest.raises(UsageError, match=r"sources\.toml"):
-        remembered_roots.read(tmp_path)
+        sources_toml.read(tmp_path)
 
 
 class State:

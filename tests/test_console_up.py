@@ -18,7 +18,7 @@ import pytest
 from lease_holder import hold
 from prefect_fixtures import WRIST, Up, radiographs, wait
 
-from flows.console import up
+from flows.console import up_command
 
 
 def console(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +43,7 @@ def test_a_server_too_busy_to_tell_the_schedule_does_not_end_up(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         nowhere = f"http://127.0.0.1:{busy.getsockname()[1]}/api"
-    up._tell(tmp_path, nowhere)
+    up_command._tell(tmp_path, nowhere)
     out = capsys.readouterr().out
     assert "Could not read the schedule just now" in out and "Runs go on while this command does" in out
 

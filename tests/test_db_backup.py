@@ -8,12 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import lease_holder
 import pytest
 from db_story import BY, tell, tell_all
 from db_tamper import past_the_guards
 from sqlalchemy import Engine, create_engine, text
 
-from db import ingest_runs, leases, stage_costs
+from db import ingest_runs, stage_costs
 from db.audit.verify import verify
 from db.engine import make_engine, open_catalogue
 from db.home import database_url
@@ -106,13 +107,13 @@ def test_a_restore_keeps_the_database_before_it_and_refuses_what_is_no_backup(
 
 def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home: Path, tmp_path: Path) -> None:
     if catalogue.dialect.name == "postgresql":  # into an empty database alone
-        lease = leases.acquire(catalogue, "retrain")
+        lease = lease_holder.acquire(catalogue, "retrain")
         empty = make_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}")
         upgrade(empty, home)
         empty.dispose()
         with pytest.raises(LeaseHeld, match="The catalogue is in use: retrain"):
             restore(tmp_path / "empty.sqlite", home, database_url())
-        assert leases.renew(catalogue, lease)
+        assert lease_holder.renew(catalogue, lease)
         return
     tell(catalogue)
     file = backup(catalogue, tmp_path / "backup.sqlite")
@@ -122,7 +123,7 @@ def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home:
     ingest_runs.finish_ingest(catalogue, run, IngestCounts(unchanged=6000), 1.0)
     assert query(f"SELECT n_unchanged FROM ingest_runs WHERE ingest_run_id = '{run}'").rows == [(6000,)]
     assert restore(file, home, database_url())
-    assert leases.holders(catalogue) == []
+    assert lease_holder.holders(catalogue) == []
 
 
 def test_who_had_the_catalogue_open_writes_into_the_restored_one_or_not_at_all(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import lease_holder
 import pytest
 from db_story import BY, FACTS, POINTS, RECIPE, RECIPE_SHA, ingest, member, predict, record, tell, tell_all, train
 from sqlalchemy import Engine
 
 from db import (
-    catalogue_facts,
+    catalogue_settings,
     comparisons,
     datasets,
     drift_checks,
@@ -89,13 +90,13 @@ def test_a_patient_keeps_its_first_split_and_a_study_its_first_label(catalogue: 
 
 
 def test_another_key_is_refused_and_the_first_split_rule_holds(catalogue: Engine) -> None:
-    assert catalogue_facts.split_rule(catalogue) is None
+    assert catalogue_settings.split_rule(catalogue) is None
     ingest(catalogue)
     with pytest.raises(CatalogueError, match="made with another"):
-        catalogue_facts.remember_key(catalogue, "other", BY)
+        catalogue_settings.remember_key(catalogue, "other", BY)
     rule = {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}
-    assert catalogue_facts.remember_split_rule(catalogue, {"seed": 1}, BY) == rule
-    assert catalogue_facts.split_rule(catalogue) == rule
+    assert catalogue_settings.remember_split_rule(catalogue, {"seed": 1}, BY) == rule
+    assert catalogue_settings.split_rule(catalogue) == rule
 
 
 def test_a_patient_in_two_splits_cannot_be_frozen(catalogue: Engine) -> None:
@@ -173,14 +174,14 @@ def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: E
     more = {"recipe": recipe, "weights_source": "none", "facts": FACTS, "by": BY}
     first = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert not first.resumed
-    leases.release(catalogue, first.lease)
+    lease_holder.release(catalogue, first.lease)
     second = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert second.resumed and first.training_run_id == second.training_run_id
-    leases.release(catalogue, second.lease)
+    lease_holder.release(catalogue, second.lease)
     assert [one.run_id for one in end_abandoned(catalogue, BY)] == [first.training_run_id]
     third = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert third.training_run_id == first.training_run_id and third.resumed
-    leases.release(catalogue, third.lease)
+    lease_holder.release(catalogue, third.lease)
     train(catalogue, story.dataset_id, "resnet50", 21)
     assert len(trainings.training_history(catalogue, first.training_run_id)) == 3
 
@@ -191,8 +192,8 @@ def test_test_rows_need_locked_operating_points_and_each_session_is_one_look(cat
     _, unlocked = train(catalogue, story.dataset_id, "resnet50", 99)
     with pytest.raises(CatalogueError, match="locked"):
         predict(catalogue, story.dataset_id, unlocked)
-    for one in leases.holders(catalogue):
-        leases.release(catalogue, leases.held(catalogue, one.resource))  # type: ignore[arg-type]
+    for one in lease_holder.holders(catalogue):
+        lease_holder.release(catalogue, leases.held(catalogue, one.resource))  # type: ignore[arg-type]
     models.add_operating_points(catalogue, unlocked, POINTS, BY)
     predict(catalogue, story.dataset_id, unlocked, replace(BY, prefect_flow_run_id="flow-2"))
     assert evaluations.holdout_looks(catalogue, story.dataset_id) == 2

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import lease_holder
 import psutil
 import pytest
 from db_story import BY, begin_training, tell
 from lease_holder import ROOT, Holding, hold
 from sqlalchemy import Engine
 
-from db import fencing, leases, machine, stage_costs, trainings
+from db import leases, process_identity, stage_costs, trainings
 from db.audit import chain
 from db.engine import reading, writing
 from db.lookups import every
@@ -109,13 +110,13 @@ def test_a_run_that_was_declared_dead_writes_nothing_more(catalogue: Engine) -> 
 def test_each_holder_has_a_higher_number_and_a_name_of_its_own(catalogue: Engine) -> None:
     owners, fences = set(), []
     for _ in range(3):
-        lease = leases.acquire(catalogue, "retrain")
+        lease = lease_holder.acquire(catalogue, "retrain")
         owners.add(lease.owner)
         fences.append(lease.fence)
         with pytest.raises(LeaseHeld):
-            leases.acquire(catalogue, "retrain")
-        leases.release(catalogue, lease)
-        assert not leases.renew(catalogue, lease)
+            lease_holder.acquire(catalogue, "retrain")
+        lease_holder.release(catalogue, lease)
+        assert not lease_holder.renew(catalogue, lease)
     assert fences == [1, 2, 3] and len(owners) == 3
 
 
@@ -126,7 +127,7 @@ def test_two_who_ask_at_once_do_not_both_get_it(catalogue: Engine) -> None:
     def ask() -> None:
         ready.wait()
         try:
-            got.append(leases.acquire(catalogue, "scoring queue"))
+            got.append(lease_holder.acquire(catalogue, "scoring queue"))
         except LeaseHeld as error:
             got.append(error)
 
@@ -151,36 +152,38 @@ def test_a_clock_that_is_set_takes_nothing_from_the_living(
         monkeypatch.setattr(linux, "BOOT_TIME", booted + step, raising=False)
         monkeypatch.setattr(linux, "boot_time", lambda: booted + step)
     with pytest.raises(LeaseHeld, match=f"process {holding.pid} "):
-        leases.acquire(catalogue, "retrain")
+        lease_holder.acquire(catalogue, "retrain")
 
 
 def test_a_clock_set_back_by_an_hour_keeps_nobody_waiting_for_the_dead(holding: Holding, catalogue: Engine) -> None:
     change(catalogue, "acquired_at = '2099-01-01T00:00:00.000000Z', renewed_at = '2099-01-01T00:00:00.000000Z'")
     holding.kill()
-    assert leases.acquire(catalogue, "retrain").fence == 2
+    assert lease_holder.acquire(catalogue, "retrain").fence == 2
 
 
 def test_another_machine_with_a_wrong_clock_keeps_its_run(catalogue: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     if catalogue.dialect.name == "sqlite":
-        monkeypatch.setattr(machine, "boot_id", lambda: "")  # where no other machine is, but one that can't be told
-    lease = leases.acquire(catalogue, "retrain")
+        monkeypatch.setattr(
+            process_identity, "boot_id", lambda: ""
+        )  # where no other machine is, but one that can't be told
+    lease = lease_holder.acquire(catalogue, "retrain")
     change(catalogue, "boot_id = 'there', host = 'there', renewed_at = '2001-01-01T00:00:00.000000Z'")
     with pytest.raises(LeaseHeld, match="on there"):
-        another(lambda: leases.acquire(catalogue, "retrain"))
-    assert leases.renew(catalogue, lease)
-    change(catalogue, f"renewed = renewed - {fencing.TTL_SECONDS + 1}")
-    assert another(lambda: leases.acquire(catalogue, "retrain")).fence == lease.fence + 1
+        another(lambda: lease_holder.acquire(catalogue, "retrain"))
+    assert lease_holder.renew(catalogue, lease)
+    change(catalogue, f"renewed = renewed - {leases.TTL_SECONDS + 1}")
+    assert another(lambda: lease_holder.acquire(catalogue, "retrain")).fence == lease.fence + 1
 
 
 def test_what_was_held_before_the_machine_started_anew_is_free(catalogue: Engine) -> None:
-    leases.acquire(catalogue, "retrain")
+    lease_holder.acquire(catalogue, "retrain")
     change(catalogue, "boot_id = 'the boot before'")
     if catalogue.dialect.name == "sqlite":  # a file has no user on another machine
-        assert "started anew" in str(leases.holders(catalogue)[0].lost)
-        assert another(lambda: leases.acquire(catalogue, "retrain")).fence == 2
+        assert "started anew" in str(lease_holder.holders(catalogue)[0].lost)
+        assert another(lambda: lease_holder.acquire(catalogue, "retrain")).fence == 2
     else:
         with pytest.raises(LeaseHeld):
-            another(lambda: leases.acquire(catalogue, "retrain"))
+            another(lambda: lease_holder.acquire(catalogue, "retrain"))
 
 
 def test_a_holder_in_another_pid_namespace_is_alive_until_it_is_silent(catalogue: Engine) -> None:
@@ -189,39 +192,39 @@ def test_a_holder_in_another_pid_namespace_is_alive_until_it_is_silent(catalogue
     with hold("retrain", ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc") if real else ()) as other:
         if not real:
             change(catalogue, "pid_namespace = 'pid:[1]', pid = 1")
-        (row,) = leases.holders(catalogue)
-        assert row.process.host == machine.this_process().host and row.process.pid < 10
+        (row,) = lease_holder.holders(catalogue)
+        assert row.process.host == process_identity.this_process().host and row.process.pid < 10
         with pytest.raises(LeaseHeld, match=f"process {row.process.pid} "):
-            leases.acquire(catalogue, "retrain")
+            lease_holder.acquire(catalogue, "retrain")
         other.kill()
         with pytest.raises(LeaseHeld):  # it can't be seen that it is gone
-            leases.acquire(catalogue, "retrain")
-        change(catalogue, f"renewed = renewed - {fencing.TTL_SECONDS}")
-        assert leases.acquire(catalogue, "retrain").fence == 2
+            lease_holder.acquire(catalogue, "retrain")
+        change(catalogue, f"renewed = renewed - {leases.TTL_SECONDS}")
+        assert lease_holder.acquire(catalogue, "retrain").fence == 2
 
 
 def test_a_proc_that_hides_processes_makes_nobody_dead(
     holding: Holding, catalogue: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (process,) = [one.process for one in leases.holders(catalogue)]
+    (process,) = [one.process for one in lease_holder.holders(catalogue)]
     (tmp_path / str(os.getpid()) / "ns").mkdir(parents=True)
     (tmp_path / "self").symlink_to(str(os.getpid()))
     if sys.platform == "linux":
         (tmp_path / "self" / "ns" / "pid").symlink_to(Path("/proc/self/ns/pid").readlink())
-    monkeypatch.setattr(machine, "PROC", tmp_path)
+    monkeypatch.setattr(process_identity, "PROC", tmp_path)
     if sys.platform == "linux":
-        assert machine.is_gone(process) is None
+        assert process_identity.is_gone(process) is None
     with pytest.raises(LeaseHeld, match=f"process {holding.pid} "):
-        leases.acquire(catalogue, "retrain")
-    monkeypatch.setattr(machine, "PROC", Path("/nowhere"))
+        lease_holder.acquire(catalogue, "retrain")
+    monkeypatch.setattr(process_identity, "PROC", Path("/nowhere"))
     with pytest.raises(LeaseHeld):
-        leases.acquire(catalogue, "retrain")
+        lease_holder.acquire(catalogue, "retrain")
 
 
 def test_a_killed_holder_that_nobody_reaped_is_replaced(holding: Holding, catalogue: Engine) -> None:
     holding.process.kill()  # and not waited for: a zombie
     wait(lambda: psutil.Process(holding.pid).status() == psutil.STATUS_ZOMBIE)
-    assert leases.acquire(catalogue, "retrain").fence == 2
+    assert lease_holder.acquire(catalogue, "retrain").fence == 2
 
 
 def test_a_process_whose_first_thread_ended_is_alive(catalogue: Engine) -> None:
@@ -229,51 +232,51 @@ def test_a_process_whose_first_thread_ended_is_alive(catalogue: Engine) -> None:
         if sys.platform == "linux":
             wait(lambda: psutil.Process(other.pid).status() == psutil.STATUS_ZOMBIE)
         with pytest.raises(LeaseHeld, match=f"process {other.pid} "):
-            leases.acquire(catalogue, "retrain")
+            lease_holder.acquire(catalogue, "retrain")
 
 
 def test_a_process_number_that_was_given_out_again_is_not_the_holder(catalogue: Engine) -> None:
-    leases.acquire(catalogue, "retrain")
+    lease_holder.acquire(catalogue, "retrain")
     change(catalogue, "begun = begun - 5")
-    assert another(lambda: leases.acquire(catalogue, "retrain")).fence == 2
+    assert another(lambda: lease_holder.acquire(catalogue, "retrain")).fence == 2
 
 
 def test_a_machine_that_slept_loses_nothing_and_a_hung_process_does(
     catalogue: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease = leases.acquire(catalogue, "retrain")
+    lease = lease_holder.acquire(catalogue, "retrain")
     change(catalogue, "renewed = renewed - 30000")  # a night; the process is there
     for _ in range(2):
         with pytest.raises(LeaseHeld) as caught:
-            another(lambda: leases.acquire(catalogue, "retrain"))
+            another(lambda: lease_holder.acquire(catalogue, "retrain"))
         assert caught.value.silent
-    assert leases.renew(catalogue, lease)  # it woke
+    assert lease_holder.renew(catalogue, lease)  # it woke
     with pytest.raises(LeaseHeld) as caught:
-        another(lambda: leases.acquire(catalogue, "retrain"))
+        another(lambda: lease_holder.acquire(catalogue, "retrain"))
     assert not caught.value.silent
     change(catalogue, "renewed = renewed - 30000")
     with pytest.raises(LeaseHeld):
-        another(lambda: leases.acquire(catalogue, "retrain"))
-    monkeypatch.setattr(fencing, "LOOK_AGAIN_SECONDS", 0.0)
-    assert another(lambda: leases.acquire(catalogue, "retrain")).fence == 2
+        another(lambda: lease_holder.acquire(catalogue, "retrain"))
+    monkeypatch.setattr(leases, "LOOK_AGAIN_SECONDS", 0.0)
+    assert another(lambda: lease_holder.acquire(catalogue, "retrain")).fence == 2
 
 
 def test_time_since_the_boot_is_the_machines_also_in_a_time_namespace() -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
-        assert abs(machine.seconds() - machine.seconds()) < 5
+        assert abs(process_identity.seconds() - process_identity.seconds()) < 5
         return
-    code = "from db import machine; print(machine.seconds(), machine.this_process().begun)"
+    code = "from db import process_identity as here; print(here.seconds(), here.this_process().begun)"
     command = ["unshare", "--time", "--boottime", "100000", "--fork", sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     at, begun = map(float, done.stdout.split())
-    assert 0 <= machine.seconds() - at < 60 and 0 <= at - begun < 60
+    assert 0 <= process_identity.seconds() - at < 60 and 0 <= at - begun < 60
 
 
 def test_while_the_catalogue_is_restored_nobody_else_writes(catalogue: Engine) -> None:
     with hold("catalogue") as other:
         for write in (
             lambda: stage_costs.add_stage_cost(catalogue, COST, BY),
-            lambda: leases.acquire(catalogue, "retrain"),
+            lambda: lease_holder.acquire(catalogue, "retrain"),
         ):
             with pytest.raises(LeaseHeld, match=f"being restored .process {other.pid} "):
                 write()

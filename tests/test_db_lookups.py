@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lease_holder
 import pytest
 from db_story import BY, FACTS, POINTS, RECIPE_SHA, member, record, train
 from sqlalchemy import Engine, event
@@ -62,8 +63,10 @@ class Catalogue:
             predictions.add_predictions(self.engine, self.evaluation, [image], [study], BY)
         metric = Metric("test", "study", "all", None, "roc_auc", 0.75, None, None, 1, 1, 1)
         metrics.add_metrics(self.engine, self.evaluation, [metric], BY)
-        for held in leases.holders(self.engine):  # nobody works on so much at once, and each write checks what is held
-            leases.release(self.engine, leases.held(self.engine, held.resource))  # type: ignore[arg-type]
+        for held in lease_holder.holders(
+            self.engine
+        ):  # nobody works on so much at once, and each write checks what is held
+            lease_holder.release(self.engine, leases.held(self.engine, held.resource))  # type: ignore[arg-type]
         self.steps = 0
         event.listen(self.engine, "checkout", self._watch)
 

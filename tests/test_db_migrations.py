@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lease_holder
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -177,7 +178,7 @@ def test_a_catalogue_with_heartbeats_and_locks_gets_leases_and_goes_back(catalog
         connection.exec_driver_sql("INSERT INTO work_lock VALUES ('retrain', 'me', '2026-01-01', '2026-01-01')")
     upgrade(catalogue, home)
     assert shape(catalogue) == head and verify(catalogue).findings == ()
-    assert leases.holders(catalogue) == []
+    assert lease_holder.holders(catalogue) == []
     leases.forget(catalogue, leases.held(catalogue, f"ingest {run}"))  # the process of that time is no more
     assert [one.run_id for one in end_abandoned(catalogue, BY)] == [run]
 

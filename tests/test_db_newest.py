@@ -19,8 +19,8 @@ from db import (
     stage_costs,
     trainings,
 )
+from db.drift_features import study_facts
 from db.images import add_images
-from db.study_facts import study_facts
 from wrist_model.evidence_records import DriftCheck, LeakDemonstration
 from wrist_model.records import StudyPrediction
 

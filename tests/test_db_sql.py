@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 
 from benchmarks import scale
 from db.home import database_url
-from db.query.read_only_sql import Rows, query, write
+from db.query.export_formats import write
+from db.query.read_only_sql import Rows, query
 from db.schema import views
 from wrist_model.errors import CatalogueError, UsageError
 

@@ -12,7 +12,7 @@ from sklearn import metrics as peer
 from sklearn.linear_model import LogisticRegression
 
 from wrist_model.errors import DataError
-from wrist_model.evidence import measure
+from wrist_model.evidence import evaluation_metrics
 from wrist_model.records import ImageRef
 from wrist_model.scoring import calibration, ensemble, operating_points, study_aggregation
 from wrist_model.statistics import paired_tests
@@ -122,7 +122,7 @@ def test_hard_labels_can_not_be_locked() -> None:
 
 
 def test_every_metric_is_measured_at_both_levels_with_its_counts() -> None:
-    found = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test")
+    found = evaluation_metrics.measure(IMAGES, STUDIES, POINTS, QUICK, "test")
     assert {(m.level, m.metric) for m in found} == {(level, m) for level in ("image", "study") for m in METRICS}
     studies = {(m.metric, m.operating_point): m for m in found if (m.level, m.subgroup) == ("study", "all")}
     sensitivity = studies["sensitivity", "youden"]
@@ -140,7 +140,7 @@ def test_every_metric_is_measured_at_both_levels_with_its_counts() -> None:
 
 
 def test_subgroups_have_their_own_n_and_small_ones_say_so() -> None:
-    found = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test", subgroups(TEST))
+    found = evaluation_metrics.measure(IMAGES, STUDIES, POINTS, QUICK, "test", subgroups(TEST))
     by_name = {
         m.subgroup: m for m in found if m.level == "study" and m.metric == "accuracy" and m.operating_point == "youden"
     }
@@ -153,7 +153,7 @@ def test_subgroups_have_their_own_n_and_small_ones_say_so() -> None:
 
 
 def test_unknown_patients_are_said_on_every_metric() -> None:
-    found = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test", patients_known=False)
+    found = evaluation_metrics.measure(IMAGES, STUDIES, POINTS, QUICK, "test", patients_known=False)
     assert all("names no patients" in (metric.note or "") for metric in found)
 
 
@@ -162,7 +162,7 @@ def test_one_class_in_the_test_split_leaves_auc_empty_with_the_reason() -> None:
     studies = tuple(row for row in STUDIES if row.label == 1)
     found = {
         m.metric: m
-        for m in measure.measure(rows, studies, POINTS, QUICK, "test")
+        for m in evaluation_metrics.measure(rows, studies, POINTS, QUICK, "test")
         if (m.level, m.subgroup) == ("study", "all")
     }
     assert (found["roc_auc"].value, found["roc_auc"].ci_low) == (None, None)
@@ -172,9 +172,9 @@ def test_one_class_in_the_test_split_leaves_auc_empty_with_the_reason() -> None:
 
 def test_rows_of_another_split_or_without_decision_are_not_measured() -> None:
     with pytest.raises(DataError, match="apply the points first"):
-        measure.measure(TEST, study_aggregation.by_study(TEST), POINTS, QUICK, "test")
+        evaluation_metrics.measure(TEST, study_aggregation.by_study(TEST), POINTS, QUICK, "test")
     with pytest.raises(DataError, match="must be of split validation"):
-        measure.measure(IMAGES, STUDIES, POINTS, QUICK, "validation")
+        evaluation_metrics.measure(IMAGES, STUDIES, POINTS, QUICK, "validation")
 
 
 def test_the_ensemble_is_the_mean_and_needs_the_same_images() -> None:

@@ -11,7 +11,7 @@ from evidence_data import QUICK, scored, subgroups
 from PIL import Image
 
 from wrist_model.errors import DataError
-from wrist_model.evidence import leak_demonstration, measure
+from wrist_model.evidence import evaluation_metrics, leak_demonstration
 from wrist_model.evidence.recompute import recompute
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Recipe
@@ -23,7 +23,7 @@ ROWS = scored("test", 60, 4, patients=40)
 IMAGES = operating_points.apply(POINTS, ROWS)
 STUDIES = operating_points.apply(POINTS, study_aggregation.by_study(ROWS))
 GROUPS = subgroups(ROWS)
-METRICS = measure.measure(IMAGES, STUDIES, POINTS, QUICK, "test", GROUPS)
+METRICS = evaluation_metrics.measure(IMAGES, STUDIES, POINTS, QUICK, "test", GROUPS)
 
 
 def test_nothing_differs_in_what_was_stored() -> None:

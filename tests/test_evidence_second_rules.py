@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evidence_data import QUICK, scored
 
-from wrist_model.evidence import measure, recompute
+from wrist_model.evidence import evaluation_metrics, recompute
 from wrist_model.scoring import operating_points, study_aggregation
 from wrist_model.statistics import paired_tests
 from wrist_model.statistics.calibration_headline import HEADLINE
@@ -27,7 +27,7 @@ def test_a_third_point_assures_the_sensitivity_on_new_patients_and_lies_lower() 
 
 
 def test_what_is_measured_by_the_second_rules_is_recomputed_by_them() -> None:
-    metrics = measure.measure(IMAGES, STUDIES, POINTS, SECOND, "test")
+    metrics = evaluation_metrics.measure(IMAGES, STUDIES, POINTS, SECOND, "test")
     of_all = [one for one in metrics if (one.level, one.subgroup) == ("study", "all")]
     names = {one.metric: one for one in of_all if one.operating_point in (None, "youden")}
     assert set(HEADLINE) < set(names) and names["calibration_slope"].ci_low is not None

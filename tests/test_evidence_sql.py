@@ -10,12 +10,12 @@ import pytest
 from db_story import BY, FACTS, STORED, member, record, train
 from evidence_data import QUICK
 
-from db import catalogue_facts, datasets, evaluations, image_refs, ingest_runs, models, predictions
+from db import catalogue_settings, datasets, evaluations, image_refs, ingest_runs, models, predictions
 from db import metrics as stored_metrics
 from db.engine import open_catalogue
 from db.images import add_images
 from db.query.read_only_sql import query
-from wrist_model.evidence import measure
+from wrist_model.evidence import evaluation_metrics
 from wrist_model.evidence.recompute import recompute
 from wrist_model.records import ImagePrediction, IngestCounts, Split
 from wrist_model.scoring import operating_points, study_aggregation
@@ -28,7 +28,7 @@ SPLITS: tuple[Split, ...] = ("validation", "test")
 def scored_catalogue(home: Path) -> str:
     """A catalogue with 30 validation and 40 test studies, scored, applied and measured; gives the evaluation's id."""
     engine = open_catalogue()
-    catalogue_facts.remember_key(engine, "fingerprint", BY)
+    catalogue_settings.remember_key(engine, "fingerprint", BY)
     run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
     images = [record(n, "validation" if n < 30 else "test", view=view) for n in range(70) for view in (0, 1)]
     images += [record(n, "train") for n in (70, 71)]
@@ -63,7 +63,7 @@ def scored_catalogue(home: Path) -> str:
         points = models.operating_points(engine, model_id)
         applied = operating_points.apply(points, rows), operating_points.apply(points, study_aggregation.by_study(rows))
         predictions.add_predictions(engine, start.evaluation_id, *applied, BY)
-        metrics = measure.measure(*applied, points, QUICK, split)
+        metrics = evaluation_metrics.measure(*applied, points, QUICK, split)
         stored_metrics.add_metrics(engine, start.evaluation_id, metrics, BY)
     evaluations.finish_evaluation(engine, start.evaluation_id, BY)
     engine.dispose()

@@ -21,7 +21,7 @@ from tasks.ingest_files import catalogue_files
 from tasks.predict import score_new
 from tasks.predict_dataset import predictions
 from tasks.promote import by_hand
-from tasks.remembered_roots import Root, quiet_minutes, remember
+from tasks.sources_toml import Root, quiet_minutes, remember
 from tasks.train import fit
 from wrist_model.errors import DataError, UsageError
 from wrist_model.recipe import Recipe, SplitRecipe, from_mapping

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import lease_holder
 import psutil
 import pytest
 from db_story import BY
@@ -17,7 +18,7 @@ from lease_holder import hold
 from sqlalchemy import Engine, create_engine
 
 from db import engine as room
-from db import fencing, leases, stage_costs
+from db import leases, stage_costs
 from db.engine import open_catalogue, writing
 from db.home import database_url
 from flows.host import server
@@ -43,7 +44,7 @@ def wait(look: Callable[[], bool]) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases that are renewed every fifth of a second, and databases that are waited for as shortly."""
-    monkeypatch.setattr(fencing, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.2)
     monkeypatch.setattr("tasks.runtime.lease.AGAIN_SECONDS", 0.2)
     monkeypatch.setattr(room, "BUSY_SECONDS", 0.2)
 
@@ -77,21 +78,21 @@ def test_a_second_retrain_is_refused_with_the_holders_name_and_a_killed_one_is_r
             pass
         other.kill()
         with held("retrain"):
-            assert f"process {other.pid} " not in leases.holders(catalogue)[0].words
-    assert leases.holders(catalogue) == []
+            assert f"process {other.pid} " not in lease_holder.holders(catalogue)[0].words
+    assert lease_holder.holders(catalogue) == []
 
 
 def test_it_is_given_back_when_the_work_fails(catalogue: Engine) -> None:
     with pytest.raises(ZeroDivisionError), held("retrain"):
         1 / 0  # noqa: B018
-    assert leases.holders(catalogue) == []
+    assert lease_holder.holders(catalogue) == []
 
 
 def test_who_waits_gets_it_when_it_is_free(catalogue: Engine) -> None:
     with hold("scoring queue") as other:
         threading.Timer(0.5, other.kill).start()
         with held("scoring queue", 60):
-            assert leases.holders(catalogue)[0].process.pid != other.pid
+            assert lease_holder.holders(catalogue)[0].process.pid != other.pid
 
 
 def test_a_database_that_is_locked_or_starts_anew_ends_no_retrain(quick: None, home: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_database_that_is_locked_or_starts_anew_ends_no_retrain(quick: None, h
 def test_a_retrain_that_could_not_renew_in_time_stops_with_a_plain_error(
     quick: None, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fencing, "TTL_SECONDS", 0.8)
+    monkeypatch.setattr(leases, "TTL_SECONDS", 0.8)
     engine = open_catalogue(home)
     with pytest.raises(LeaseLost, match="retrain could not be renewed"), held("retrain"), progress("work") as tell:
         away(engine, 3)
@@ -131,7 +132,7 @@ def test_a_retrain_that_was_taken_over_stops_at_its_next_step_and_at_its_next_wr
         while True:
             tell("work", 1, 2, "")
             time.sleep(0.05)
-    assert [one.resource for one in leases.holders(catalogue)] == ["retrain"], "the other one's stays"
+    assert [one.resource for one in lease_holder.holders(catalogue)] == ["retrain"], "the other one's stays"
     stage_costs.add_stage_cost(catalogue, COST, BY)
 
 
@@ -155,7 +156,7 @@ def test_the_parts_of_a_flow_are_fenced_by_what_the_flow_holds(
         with held("retrain"):
             part()
             with writing(engine, chained=False, fenced=False) as connection:
-                fencing.expel_all(connection)
+                leases.expel_all(connection)
             part()
 
     with pytest.raises(LeaseLost, match="retrain was taken over"):

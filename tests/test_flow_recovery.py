@@ -234,7 +234,7 @@ class _House:
 
     def killed_and_mended(self, kind: str, moment: float, number: int) -> float:
         """Seconds from the kill (or the restart) until every status is right and the next run may begin."""
-        from tasks.remembered_roots import Root, remember
+        from tasks.sources_toml import Root, remember
 
         manifest = radiographs(self.base / f"pictures {number}", 300)
         remember(self.home, Root(str(manifest), source=f"s{number}", body_part="ANY"))

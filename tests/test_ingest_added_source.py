@@ -14,7 +14,7 @@ from wrist_model import sources
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 from wrist_model.sources import source
-from wrist_model.sources.plan import find
+from wrist_model.sources.recognise_source import find
 
 
 @pytest.fixture

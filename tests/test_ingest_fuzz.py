@@ -16,7 +16,7 @@ from tests.bomb import Bomb, Loop
 from wrist_model.intake.examine_file import Context, Task, examine
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
-from wrist_model.sources.item import Item
+from wrist_model.sources.source_item import Item
 
 CODES = {
     "truncated",

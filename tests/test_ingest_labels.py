@@ -10,7 +10,7 @@ from PIL import Image
 
 from db.engine import open_catalogue
 from tasks.ingest_files import catalogue_files
-from tasks.locate import locate
+from tasks.locate_file import locate
 from tasks.relabel import relabel
 from tests import dicom_files
 from tests.ingest_settings import settings

@@ -11,7 +11,7 @@ from db import datasets, image_refs
 from db.engine import open_catalogue
 from db.maintenance.migrate import downgrade
 from tasks.ingest_files import catalogue_files
-from tasks.recheck import recheck
+from tasks.recheck_decoding import recheck
 from tests import dicom_files
 from tests.ingest_settings import settings
 from wrist_model.errors import CatalogueError

@@ -29,7 +29,7 @@ from wrist_model.intake.examine_file import Context, Task
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import IngestCounts, Provenance
-from wrist_model.sources.plan import find
+from wrist_model.sources.recognise_source import find
 
 
 def start(home, path):

@@ -9,7 +9,7 @@ import pytest
 from tests import dicom_files
 from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import walk
-from wrist_model.sources.plan import CONFLICTING, find, read_labels, settle
+from wrist_model.sources.recognise_source import CONFLICTING, find, read_labels, settle
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -71,7 +71,7 @@ QUICK = ("ingest", "freeze", "train", "gate", "score new studies", "promote", "r
 """The acts whose every seam is tried each time; of the others the last place is, and all of them in the soak."""
 SEAMS: dict[str, dict[str, str]] = {
     "ingest": {
-        "tasks/ingest.py:catalogue > db/catalogue_facts.py:_fact": "a version is frozen",
+        "tasks/ingest.py:catalogue > db/catalogue_settings.py:_fact": "a version is frozen",
         "tasks/ingest.py:catalogue > db/images.py:add_images": "a study is relabelled",
         "tasks/ingest.py:catalogue > db/ingest_runs.py:begin_ingest": "a study is left out",
         "tasks/ingest.py:catalogue > db/ingest_runs.py:finish_ingest": "unlabelled studies come in",
@@ -99,11 +99,11 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/predict_dataset.py:predict > db/schema/revisions.py:stored_revision": "a version is frozen",
     },
     "measure": {
-        "tasks/measure.py:score > db/evaluations.py:_rows": "a study is relabelled",
-        "tasks/measure.py:score > db/metrics.py:are_measured": "another model is promoted",
-        "tasks/measure.py:score > db/metrics.py:metrics": "a study is relabelled",
-        "tasks/measure.py:score > db/models.py:operating_points": "another model is promoted",
-        "tasks/measure.py:score > db/schema/revisions.py:stored_revision": "a study is relabelled",
+        "tasks/evaluation_metrics.py:score > db/evaluations.py:_rows": "a study is relabelled",
+        "tasks/evaluation_metrics.py:score > db/metrics.py:are_measured": "another model is promoted",
+        "tasks/evaluation_metrics.py:score > db/metrics.py:metrics": "a study is relabelled",
+        "tasks/evaluation_metrics.py:score > db/models.py:operating_points": "another model is promoted",
+        "tasks/evaluation_metrics.py:score > db/schema/revisions.py:stored_revision": "a study is relabelled",
     },
     "gate": {
         "tasks/gate.py:gate": "another model is promoted",
@@ -154,8 +154,8 @@ SEAMS: dict[str, dict[str, str]] = {
     },
     "score new studies": {
         "tasks/predict.py:score_new > db/known_files.py:roots": "unlabelled studies come in",
-        "tasks/predict.py:score_new > db/leases.py:acquire": "new studies are scored",
-        "tasks/predict.py:score_new > db/leases.py:release": "another model is promoted",
+        "tasks/predict.py:score_new > tasks/runtime/lease.py:take": "new studies are scored",
+        "tasks/predict.py:score_new > tasks/runtime/lease.py:kept": "another model is promoted",
         "tasks/predict.py:score_new > db/schema/revisions.py:stored_revision": "unlabelled studies come in",
         "tasks/predict.py:score_new > tasks/predict.py:_score_new": "new studies are scored",
     },

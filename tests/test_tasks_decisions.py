@@ -53,11 +53,11 @@ def test_a_recipe_edited_meanwhile_changes_nothing_of_what_has_begun(hall: Hall,
 
 
 def test_a_training_by_another_split_rule_is_refused_before_it_begins(hall: Hall, tmp_path: Path) -> None:
-    from db import catalogue_facts
+    from db import catalogue_settings
 
     rule = {"seed": 1712, "train": 0.7, "validation": 0.15, "test": 0.15}
-    assert catalogue_facts.remember_split_rule(hall.engine, rule, BY) == rule
-    assert catalogue_facts.remember_split_rule(hall.engine, {**rule, "seed": 3}, BY) == rule, "the first one holds"
+    assert catalogue_settings.remember_split_rule(hall.engine, rule, BY) == rule
+    assert catalogue_settings.remember_split_rule(hall.engine, {**rule, "seed": 3}, BY) == rule, "the first one holds"
     file = tmp_path / "other.toml"
     file.write_text("[split]\nseed = 3\n")
     with pytest.raises(CatalogueError, match="never moves"):

@@ -13,7 +13,7 @@ from db.home import work_folders
 from tests import evidence_data, train_data
 from wrist_model import recipe as recipes
 from wrist_model.errors import RecipeError, UsageError, WeightsError
-from wrist_model.evidence import measure
+from wrist_model.evidence import evaluation_metrics
 from wrist_model.explanation import grad_cam
 from wrist_model.network import backbone, backbones, pretrained_weights
 from wrist_model.records import Epoch, ImagePrediction, Split, network_file
@@ -76,7 +76,7 @@ def test_an_added_network_trains_evaluates_explains_and_is_reported(added: None,
     points = operating_points.lock(rows("validation"), recipe.evaluation)
     images = operating_points.apply(points, rows("test"))
     studies = operating_points.apply(points, study_aggregation.by_study(rows("test")))
-    metrics = measure.measure(images, studies, points, recipe.evaluation, "test")
+    metrics = evaluation_metrics.measure(images, studies, points, recipe.evaluation, "test")
     assert {metric.metric for metric in metrics if metric.value is not None} >= {"roc_auc", "sensitivity", "brier"}
 
     explainer = grad_cam.open_network(path, NAME)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db import fencing, leases
+from db import leases
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
 from db.engine import BUSY_SECONDS, explain, make_engine, plain_errors, reading, writing
-from db.fencing import CATALOGUE
 from db.home import restoring_file, sqlite_file
+from db.leases import CATALOGUE
 from db.maintenance.migrate import upgrade
 from db.schema.all_tables import AUDITED, METADATA
 from db.schema.revisions import HEAD, stored_revision
@@ -90,7 +90,8 @@ def _alone(file: Path | None, url: str) -> Iterator[None]:
     lease = leases.held(engine, CATALOGUE)
     try:
         if lease is None and _has_leases(engine):
-            lease = leases.acquire(engine, CATALOGUE)
+            with writing(engine) as connection:
+                lease = leases.take(connection, CATALOGUE)
     except LeaseHeld:
         raise
     except CatalogueError:  # it is damaged: that is why it is restored
@@ -99,8 +100,8 @@ def _alone(file: Path | None, url: str) -> Iterator[None]:
         yield
     finally:
         if lease is not None:
-            with suppress(CatalogueError):
-                leases.release(engine, lease)  # a restored catalogue knows nothing of it
+            with suppress(CatalogueError), writing(engine, chained=False, fenced=False) as connection:
+                leases.give_back(connection, CATALOGUE)  # a restored catalogue knows nothing of it
             leases.forget(engine, lease)
         engine.dispose()
 
@@ -131,8 +132,8 @@ def _into_sqlite(checked: Path, file: Path, url: str) -> bool:
     engine = make_engine(url)
     if leases.held(engine, CATALOGUE):
         with writing(engine, chained=False) as connection:
-            fencing.require(connection, CATALOGUE)
-            fencing.refresh(connection)
+            leases.require(connection, CATALOGUE)
+            leases.refresh(connection)
     engine.dispose()
     source, target = sqlite3.connect(checked), sqlite3.connect(file, timeout=BUSY_SECONDS)
     try:
@@ -170,7 +171,7 @@ def _checked_copy(source: Path, home: Path) -> Path:
         _unlink(copy)
         raise
     with writing(engine, fenced=False) as connection:
-        fencing.expel_all(connection)  # nobody works on what a backup says is under way
+        leases.expel_all(connection)  # nobody works on what a backup says is under way
     engine.dispose()
     _one_file(copy)
     return copy
@@ -229,9 +230,9 @@ def into_postgresql(checked: Path, home: Path, url: str) -> None:
                 "The PostgreSQL database holds a catalogue already; a restore never overwrites one. "
                 "Make an empty database and point WRIST_DATABASE_URL at it."
             )
-        lease = fencing.take(into, CATALOGUE)  # raises while somebody is at work
+        lease = leases.take(into, CATALOGUE)  # raises while somebody is at work
         _rows(source, into)
-        fencing.expel_all(into)
+        leases.expel_all(into)
     leases.forget(engine, lease)
     copy.dispose()
     engine.dispose()

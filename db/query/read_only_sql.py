@@ -6,26 +6,22 @@ read-only transaction, through a cursor that takes only queries.
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from db.engine import explain, open_catalogue
 from db.home import database_url, sqlite_file
 from db.home import home as default_home
-from db.query.json_text import json_text
 from db.schema.revisions import HEAD, refuse_newer
 from wrist_model.errors import CatalogueError, UsageError
 
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
 _LOOKS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list")
 
 
@@ -54,54 +50,6 @@ def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, ma
     if not file.exists() or _sqlite_revision(file) != HEAD:
         open_catalogue(home)
     return _sqlite(sql, file, limit_seconds, max_rows)
-
-
-def write(rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | None = None) -> str:
-    """The rows as CSV or JSON text (also written to `path`, when given), or as a Parquet file at `path`.
-
-    In JSON and Parquet each column has a name of its own: a second `x` is `x_2`. A Parquet column of
-    mixed types is text.
-    """
-    if format == "parquet":
-        if path is None:
-            raise UsageError("Parquet is not text: say where to write it, --output FILE.parquet.")
-        import pyarrow
-        import pyarrow.parquet
-
-        columns = [_parquet_column([row[n] for row in rows.rows]) for n in range(len(rows.columns))]
-        pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=_distinct(rows.columns)), path)
-        return str(path)
-    if format == "json":
-        names = _distinct(rows.columns)
-        made = json_text([dict(zip(names, row, strict=True)) for row in rows.rows], indent=1) + "\n"
-    else:
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(rows.columns)
-        writer.writerows(rows.rows)
-        made = stream.getvalue()
-    if path is not None:
-        path.write_text(made, encoding="utf-8")
-    return made
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names in their order; one that occurred before gets the first number that makes it new."""
-    found: list[str] = []
-    for name in names:
-        numbered = (f"{name}_{number}" for number in itertools.count(2))
-        found.append(name if name not in found else next(one for one in numbered if one not in (*found, *names)))
-    return found
-
-
-def _parquet_column(values: list[Any]) -> Any:
-    """One Arrow type, or text where the values have several."""
-    import pyarrow
-
-    try:
-        return pyarrow.array(values)
-    except (pyarrow.ArrowException, OverflowError):
-        return pyarrow.array([None if value is None else str(value) for value in values])
 
 
 def _open_read_only(file: Path) -> sqlite3.Connection:

@@ -9,16 +9,16 @@ from typing import Any
 import typer
 
 from flows.console import (
-    database,
+    database_commands,
     evidence_commands,
     ingest_commands,
     output,
     serving_commands,
-    sql,
-    status,
+    sql_command,
+    status_command,
     training_commands,
-    up,
-    verify,
+    up_command,
+    verify_command,
 )
 from wrist_model.errors import WristError
 
@@ -35,11 +35,11 @@ for module in (
     ingest_commands,
     evidence_commands,
     serving_commands,
-    sql,
-    status,
-    verify,
-    up,
-    database,
+    sql_command,
+    status_command,
+    verify_command,
+    up_command,
+    database_commands,
 ):
     module.add_to(app)
 

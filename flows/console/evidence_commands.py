@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from flows.console.flow_session import check, prefect
 from flows.console.options import Dataset, Json, Models, RecipeFile
 from flows.console.output import show
-from flows.console.session import check, prefect
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
 from flows.console.output import counted, show
-from flows.console.session import check, prefect
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,9 +42,9 @@ def ingest(
         from db.home import home
         from flows.ingest import ingest as ingest_flow
         from tasks.ingest import places
-        from tasks.remembered_roots import Root
-        from tasks.remembered_roots import remember as remember_root
-        from wrist_model.sources.plan import absolute
+        from tasks.sources_toml import Root
+        from tasks.sources_toml import remember as remember_root
+        from wrist_model.sources.recognise_source import absolute
 
         counts = ingest_flow(
             paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster
@@ -56,7 +56,7 @@ def ingest(
 
 
 def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: bool, as_json: bool) -> None:
-    from tasks.recheck import as_rows, recheck_places
+    from tasks.recheck_decoding import as_rows, recheck_places
 
     found = as_rows(recheck_places(paths, source, body_part, take))
 
@@ -128,7 +128,7 @@ def locate(
     as_json: Json = False,
 ) -> None:
     """The file behind a catalogued or quarantined id, found again by walking its folder."""
-    from tasks.locate import locate as locate_file
+    from tasks.locate_file import locate as locate_file
 
     found = str(locate_file(target, folder))
     show({"file": found}, as_json, lambda: print(found))

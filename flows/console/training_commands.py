@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Dataset, Jobs, Json, Labels, Models, Paths, RecipeFile, Source
 from flows.console.output import say, show
-from flows.console.session import check, prefect
 
 
 def add_to(app: typer.Typer) -> None:

@@ -37,7 +37,7 @@ def end_crashed_runs(url: str, without_process: dict[UUID, float]) -> list[str]:
     without a heartbeat: a server that was itself down has recorded none. One that holds a lease in the catalogue is at
     work, seen or not. The subflows of a crashed run end with it.
     """
-    from db.engine import open_catalogue
+    from db.engine import open_catalogue, reading
     from db.leases import holders
     from tasks.runtime.lease import recover
 
@@ -46,7 +46,9 @@ def end_crashed_runs(url: str, without_process: dict[UUID, float]) -> list[str]:
     with connected(url) as client:
         running = _under_way(client)
         at_work = _runs_with_a_process() if running else set()
-        at_work |= {str(one.prefect_flow_run_id) for one in holders(engine) if one.lost is None} if running else set()
+        if running:
+            with reading(engine) as connection:
+                at_work |= {str(one.prefect_flow_run_id) for one in holders(connection) if one.lost is None}
         now = time.monotonic()
         for run_id in set(without_process) - {run.id for run in running}:
             del without_process[run_id]

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from db import machine
+from db import process_identity
 from db.home import prefect_folder
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
@@ -122,10 +122,10 @@ def recorded(home: Path) -> str | None:
     """The URL of the server that this home recorded, if that very process lives and answers."""
     try:
         said = json.loads((prefect_folder(home) / RECORD).read_text())
-        url, process = str(said["url"]), machine.Process(**said["process"])
+        url, process = str(said["url"]), process_identity.Process(**said["process"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if machine.is_gone(process):
+    if process_identity.is_gone(process):
         return None
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -137,7 +137,7 @@ def recorded(home: Path) -> str | None:
 
 def record(home: Path, url: str, pid: int) -> None:
     """Remember which process serves this home, and where."""
-    said = {"url": url, "process": asdict(machine.process(pid))}
+    said = {"url": url, "process": asdict(process_identity.process(pid))}
     (prefect_folder(home) / RECORD).write_text(json.dumps(said))
 
 

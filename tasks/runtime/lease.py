@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 
-from db import fencing, leases, machine
-from db.engine import open_catalogue
+from db import leases, process_identity
+from db.engine import open_catalogue, writing
 from db.unended_runs import Ended, end_abandoned
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import CatalogueError, LeaseHeld, LeaseLost
@@ -37,7 +37,12 @@ def held(resource: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """
     engine = open_catalogue()
     flow_run = provenance().prefect_flow_run_id
-    patiently(lambda: leases.acquire(engine, resource, flow_run), wait_seconds)
+
+    def take() -> None:
+        with writing(engine) as connection:
+            leases.take(connection, resource, flow_run)
+
+    patiently(take, wait_seconds)
     with kept(engine, resource):
         yield
 
@@ -58,7 +63,8 @@ def kept(engine: Engine, resource: str) -> Iterator[None]:
         _keepers.reset(before)
         if leases.held(engine, resource) == lease:
             try:
-                leases.release(engine, lease)
+                with writing(engine, chained=False, fenced=False) as connection:
+                    leases.give_back(connection, resource)
             except CatalogueError as error:  # it ends by itself; what the work has to say comes first
                 _log.warning("%s could not be given back: %s", resource, error)
             leases.forget(engine, lease)
@@ -75,7 +81,7 @@ def patiently(take: Callable[[], Found], wait_seconds: float = 0.0) -> Found:
             return take()
         except LeaseHeld as error:
             waited = time.monotonic() - begun
-            longest = fencing.LOOK_AGAIN_SECONDS + AGAIN_SECONDS if error.silent else 0.0
+            longest = leases.LOOK_AGAIN_SECONDS + AGAIN_SECONDS if error.silent else 0.0
             if waited > max(wait_seconds, longest):
                 raise
             if not told:
@@ -108,23 +114,24 @@ class _Keeper(threading.Thread):
         super().__init__(daemon=True, name=f"lease of {lease.resource}")
         self.engine, self.lease = engine, lease
         self.lost: str | None = None
-        self.until = lease.at + fencing.TTL_SECONDS
+        self.until = lease.at + leases.TTL_SECONDS
         self.done = threading.Event()
 
     def run(self) -> None:
-        wait = fencing.RENEW_SECONDS
+        wait = leases.RENEW_SECONDS
         while not self.done.wait(wait):
-            asked = machine.seconds()
+            asked = process_identity.seconds()
             try:
-                if not leases.renew(self.engine, self.lease):
-                    self.lost = fencing.lost(self.lease.resource)
-                    return
-                self.until, wait = asked + fencing.TTL_SECONDS, fencing.RENEW_SECONDS
+                with writing(self.engine, chained=False, fenced=False) as connection:
+                    if not leases.renew(connection, self.lease):
+                        self.lost = leases.lost(self.lease.resource)
+                        return
+                self.until, wait = asked + leases.TTL_SECONDS, leases.RENEW_SECONDS
             except Exception as error:  # a locked database, a server that starts anew: again until it is too late
                 wait = AGAIN_SECONDS
-                if machine.seconds() > self.until:
+                if process_identity.seconds() > self.until:
                     self.lost = (
-                        f"{self.lease.resource} could not be renewed for {fencing.TTL_SECONDS:.0f} s ({error}): "
+                        f"{self.lease.resource} could not be renewed for {leases.TTL_SECONDS:.0f} s ({error}): "
                         "somebody else may have taken it, so this process stops here. Run the same command again."
                     )
                     return

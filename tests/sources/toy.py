@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wrist_model.sources.item import Item
 from wrist_model.sources.source import Place, Source
+from wrist_model.sources.source_item import Item
 
 
 def _recognise(path: Path) -> Place | None:

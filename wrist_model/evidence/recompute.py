@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from wrist_model.evidence import measure
+from wrist_model.evidence import evaluation_metrics
 from wrist_model.evidence.subgroups import Subgroups
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Metric, OperatingPoint, Split, StudyPrediction
@@ -51,7 +51,7 @@ def recompute(
     derived_studies = operating_points.apply(points, study_aggregation.by_study(scored))
     found += _rows("image", "image_uid", images, derived_images)
     found += _rows("study", "study_uid", studies, derived_studies)
-    again = measure.measure(
+    again = evaluation_metrics.measure(
         derived_images, derived_studies, points, recipe, split, subgroups, patients_known=patients_known
     )
     stored = {_key(metric): metric for metric in metrics if metric.split == split}

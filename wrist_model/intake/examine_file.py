@@ -18,14 +18,14 @@ from PIL import Image
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
 from wrist_model.intake.pixel_store import keep
-from wrist_model.intake.storable import printable, refuse_unstorable
+from wrist_model.intake.storable_text import printable, refuse_unstorable
 from wrist_model.radiograph import composite_picture, decode, polarity, suspicious
 from wrist_model.radiograph.picture import Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import ImageRecord, QuarantinedFile
-from wrist_model.sources.item import SIDE_SUFFIXES, Item, passes
-from wrist_model.sources.plan import CONFLICTING, Labels
+from wrist_model.sources.recognise_source import CONFLICTING, Labels
+from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, passes
 
 FILTERED, IGNORED, UNCHANGED, CHANGED, IMAGES, QUARANTINED = (
     "filtered",

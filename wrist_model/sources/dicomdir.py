@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from wrist_model.errors import Refused
 from wrist_model.radiograph import decode
-from wrist_model.sources.item import Item
+from wrist_model.sources.source_item import Item
 
 _NAME = re.compile(r"dicomdir(?:\.?;\d+|\.dcm|\.)?", re.IGNORECASE)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from wrist_model.radiograph import decode
 from wrist_model.sources import dicomdir, mura, walk
-from wrist_model.sources.item import Item, is_junk
 from wrist_model.sources.source import Place, Source
+from wrist_model.sources.source_item import Item, is_junk
 
 DICOM_SOURCE = "dicom"
 """The source name of DICOM objects where nobody gives one: patient numbers of one hospital stay one name space."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wrist_model.sources import csv_table
-from wrist_model.sources.item import Item, passes, slug
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Place, Source
+from wrist_model.sources.source_item import Item, passes, slug
 
 _KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age")
 _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|physician|doctor|comment|note|report")

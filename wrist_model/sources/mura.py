@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from wrist_model.errors import UsageError
 from wrist_model.sources import walk
-from wrist_model.sources.item import SIDE_SUFFIXES, Item, Official, is_junk, passes
 from wrist_model.sources.source import Place, Source
+from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, Official, is_junk, passes
 
 _PART = re.compile(r"XR_[A-Z]+")
 _PLACE = re.compile(r"(?:(train|valid)/)?XR_([A-Z]+)/(patient[^/]+)/(study[^/_]+)(?:_(positive|negative))?/([^/]+)")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wrist_model import sources
-from wrist_model.sources.item import Item
+from wrist_model.sources.source_item import Item
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from wrist_model.synthetic.frame import Frame
+from wrist_model.synthetic.coordinates import Frame
 
 
 @dataclass(frozen=True)

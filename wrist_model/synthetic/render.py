@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from wrist_model.synthetic import anatomy
+from wrist_model.synthetic.coordinates import Frame
 from wrist_model.synthetic.fracture import Break, Fracture, displaced
-from wrist_model.synthetic.frame import Frame
 
 LONGEST = 512  # pixels of the file's longest side, as in MURA
 REDUCTION = 2  # how much smaller the anatomy is drawn

@@ -38,12 +38,12 @@ def sql(
     as_json: Json = False,
 ) -> None:
     """Run read-only SQL on the catalogue."""
-    from db.query import read_only_sql as reader
+    from db.query import export_formats, read_only_sql
 
     say_if_new()
     ending = output.suffix.removeprefix(".").lower() if output else ""
     chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
-    rows = reader.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
+    rows = read_only_sql.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
     try:
         if chosen is Format.table:
             line = "─" if output is not None or can_print("─") else "-"
@@ -51,7 +51,7 @@ def sql(
             if output is not None:
                 output.write_text(text, encoding="utf-8")
         else:
-            text = reader.write(rows, chosen.value, output)  # type: ignore[arg-type]
+            text = export_formats.write(rows, chosen.value, output)  # type: ignore[arg-type]
     except OSError as error:
         raise UsageError(f"{output}: can't be written ({error.strerror or error}). Give another file.") from None
     if output is None:

@@ -21,12 +21,12 @@ from tasks.ingest_files import known_as, placed
 from tasks.runtime.lease import kept
 from tasks.runtime.provenance import provenance
 from wrist_model.intake.examine_file import Context, Examined, Task
-from wrist_model.intake.storable import is_pseudonym
+from wrist_model.intake.storable_text import is_pseudonym
 from wrist_model.radiograph.decode import RULE
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe, load
 from wrist_model.records import ImageRecord, IngestCounts, Provenance
-from wrist_model.sources.plan import Plan, settle
+from wrist_model.sources.recognise_source import Plan, settle
 
 
 @dataclass(frozen=True)

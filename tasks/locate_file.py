@@ -9,11 +9,11 @@ from db.engine import open_catalogue
 from db.home import home, identity_key_file
 from db.known_files import stored_file
 from wrist_model.errors import DataError, Refused, UsageError
-from wrist_model.intake.storable import is_pseudonym, printable
+from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.sources import walk
-from wrist_model.sources.plan import absolute
+from wrist_model.sources.recognise_source import absolute
 
 
 def locate(target: str, folder: Path) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import csv_table
-from wrist_model.sources.item import Item, slug
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Source, every
+from wrist_model.sources.source_item import Item, slug
 
 Labels = dict[str, int | None]
 CONFLICTING = -1

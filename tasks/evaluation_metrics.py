@@ -11,7 +11,7 @@ from db.predictions import image_predictions, study_predictions
 from tasks.metrics_table import metrics_table
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
-from wrist_model.evidence.measure import measure
+from wrist_model.evidence.evaluation_metrics import measure
 from wrist_model.recipe import Recipe
 from wrist_model.records import EVALUATED_SPLITS
 

@@ -15,7 +15,7 @@ from db.images import add_images
 from db.patient_identity import remember_pseudonyms
 from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
 from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
-from wrist_model.sources.plan import Labels
+from wrist_model.sources.recognise_source import Labels
 
 REPORT_SECONDS = 0.2
 """The shortest time between two reports of progress."""

@@ -63,10 +63,10 @@ def check(recipe: str, models: list[str] | None = None, paths: list[str] | None 
     roots: without paths, the remembered ones are needed.
     """
     from db.home import home
-    from tasks.remembered_roots import read
+    from tasks.sources_toml import read
     from wrist_model.errors import DataError, UsageError
     from wrist_model.recipe import load
-    from wrist_model.sources.plan import find
+    from wrist_model.sources.recognise_source import find
 
     load(recipe, models)
     if roots and not paths and not read(home()):
