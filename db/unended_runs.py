@@ -37,8 +37,8 @@ class Unended:
         return "its process left it without an end" if self.holder is None else self.holder.lost
 
     @property
-    def heard(self) -> str:
-        """When it was last heard of."""
+    def last_renewed(self) -> str:
+        """When it was last last_renewed of."""
         return self.since if self.holder is None else self.holder.renewed_at
 
 

@@ -42,16 +42,16 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
                 found += _compare(engine, evaluation_id, reference, recipe)
         with writing(engine) as connection:
             if _standing(connection, challenger) is None and _references(connection, challenger) == references:
-                told, looks = _store(connection, evaluation_id, references, missing, found, recipe, by)
+                decided, looks = _store(connection, evaluation_id, references, missing, found, recipe, by)
                 break
         get_run_logger().info("Gate: who serves changed meanwhile: %s is compared again.", challenger)
     else:
         get_run_logger().info("Gate: %s was decided before: %s.", challenger, known.decision)
         asked_here = known.decision == "undecided" and known.prefect_flow_run_id == by.prefect_flow_run_id is not None
         return _said(known.promotion_id, challenger, known.decision, known.reason, asked_here)
-    artifacts.gate(challenger, told["decision"], told["reason"], found, recipe.gate, looks)
-    get_run_logger().info("Gate: %s: %s: %s.", challenger, told["decision"], told["reason"])
-    return told
+    artifacts.gate(challenger, decided["decision"], decided["reason"], found, recipe.gate, looks)
+    get_run_logger().info("Gate: %s: %s: %s.", challenger, decided["decision"], decided["reason"])
+    return decided
 
 
 def _standing(engine: Catalogue, challenger: str) -> promotions.LastDecision | None:

@@ -51,7 +51,7 @@ def needs_a_person(engine: Engine) -> list[str]:
     found = []
     for run in unended(engine):
         if run.lost is not None:
-            renewed = _minute(run.heard)
+            renewed = _minute(run.last_renewed)
             said = f"was last heard of at {renewed} and has no end: run the same command again"
             found.append(f"{run.kind} {run.run_id} {said}")
     found += [

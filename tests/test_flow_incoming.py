@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +39,28 @@ def small(**training: Any) -> Recipe:
     training = {"epochs": 1, "batch_size": 16, "mode": "online"} | training
     evaluation = {"resamples": 100, "serve": "efficientnetb0"}
     return from_mapping({"name": "small", "network": network, "training": training, "evaluation": evaluation}, "small")
+
+
+ROOT = Path(__file__).parent.parent
+LONG = """name = "long"
+[network]
+architectures = ["efficientnetb0"]
+weights = "none"
+image_size = 32
+[training]
+mode = "online"
+epochs = 12
+patience = 12
+batch_size = 16
+seed = {seed}
+"""
+
+
+def until(true: Callable[[], bool], seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 @dataclass
@@ -145,3 +172,28 @@ def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: S
     assert status == "failed" and reason.startswith("DataError: ")
     site.arrive("lost", 6)
     assert len(score_new([place], None)["studies"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGINT, "KeyboardInterrupt: stopped from the keyboard (Ctrl-C)"),
+        (signal.SIGTERM, "TerminationSignal: stopped by signal 15"),
+    ],
+)
+def test_a_training_that_a_signal_ends_says_so_and_the_same_command_goes_on(
+    site: Site, tmp_path: Path, number: signal.Signals, said: str
+) -> None:
+    recipe = tmp_path / "long.toml"
+    recipe.write_text(LONG.format(seed=int(number)))
+    command = [sys.executable, "-m", "flows.console.cli", "train", "--dataset", site.dataset, "--recipe", str(recipe)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    run = f"select status, epochs_run from training_runs where seed = {number:d}"
+    until(lambda: query(run).rows not in ([], [("running", 0)]))
+    process.send_signal(number)
+    errors = process.communicate(timeout=120)[1]
+    assert query(run).rows[0][0] == "failed", errors
+    assert query("select reason from training_event order by id desc limit 1").rows == [(said,)]
+    assert process.returncode != 0
+    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == 0
+    assert query(run).rows == [("finished", 12)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -46,7 +47,11 @@ def recipe(weights: str, **training: object) -> Recipe:
 
 
 def backbone(folder: Path, architecture: str) -> Path:
-    """A backbone's random weights, as keras.applications saves them, in folder/<architecture>.keras."""
+    """A backbone's random weights, as keras.applications saves them, in folder/<architecture>.keras.
+
+    Its BatchNormalization has the statistics of some radiographs: without them activations shrink from layer to layer,
+    and a training of such features follows the rounding of its products, which differs by processor.
+    """
     import keras
 
     from wrist_model.network.backbone import row
@@ -55,5 +60,20 @@ def backbone(folder: Path, architecture: str) -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(int(hashlib.sha256(architecture.encode()).hexdigest()[:6], 16))
-        row(architecture).builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)).save(path)
+        network = row(architecture).builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+        _normalise(network)
+        network.save(path)
     return path
+
+
+def _normalise(network: Any) -> None:
+    import keras
+
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momentum = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    grey = np.stack([Image.fromarray(factories.radiograph(i, i % 2)).resize((SIZE, SIZE)) for i in range(8)])
+    network(np.repeat(grey[..., np.newaxis], 3, axis=-1).astype(np.float32), training=True)
+    for layer, value in zip(layers, momentum, strict=True):
+        layer.momentum = value

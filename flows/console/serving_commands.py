@@ -10,7 +10,7 @@ from flows.console.flow_session import check, prefect
 from flows.console.ingest_commands import print_quarantined
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Paths, Source
 from flows.console.output import counted, show
-from flows.console.sql_command import cell_text
+from flows.console.text_table import cell_text
 
 
 def add_to(app: typer.Typer) -> None:
