@@ -38,7 +38,7 @@ class Unended:
 
     @property
     def last_renewed(self) -> str:
-        """When it was last last_renewed of."""
+        """When its lease was last renewed."""
         return self.since if self.holder is None else self.holder.renewed_at
 
 
