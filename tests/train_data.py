@@ -36,7 +36,7 @@ def recipe(weights: str, **training: object) -> Recipe:
     base = {
         "epochs": 2,
         "batch_size": 6,
-        "learning_rate": 1e-4,
+        "learning_rate": 2e-5,
         "views_per_image": 2,
         "frozen_precision": "float32",
         "free_precision": "float32",
@@ -73,6 +73,8 @@ def _normalise(network: Any) -> None:
     momentum = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0
+        if layer.name.endswith(("_3_bn", "_project_bn")):  # the last one of a residual branch
+            layer.gamma.assign(0.2 * layer.gamma)
     grey = np.stack([Image.fromarray(factories.radiograph(i, i % 2)).resize((SIZE, SIZE)) for i in range(8)])
     network(np.repeat(grey[..., np.newaxis], 3, axis=-1).astype(np.float32), training=True)
     for layer, value in zip(layers, momentum, strict=True):
