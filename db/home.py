@@ -94,6 +94,11 @@ def prefect_folder(home: Path) -> Path:
     return home / "prefect"
 
 
+def temporary_folder(home: Path) -> Path:
+    """Temporary files of the workers and their runs."""
+    return prefect_folder(home) / "tmp"
+
+
 def identity_key_file(home: Path) -> Path:
     """The key of the pseudonyms, mode 0600."""
     return home / "identity.key"

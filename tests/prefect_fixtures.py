@@ -88,9 +88,17 @@ def radiographs(folder: Path, count: int = 6) -> Path:
     return folder / "manifest.csv"
 
 
+def hostile(shared: Path) -> dict[str, str]:
+    """Proxies that nobody answers at, and a shared temporary folder where Prefect's runner can't make its own."""
+    shared.mkdir()
+    (shared / "runner_storage").touch()  # as another user's folder, also for root
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    return {**proxies, "all_proxy": "socks5://127.0.0.1:9", "TMPDIR": str(shared)}
+
+
 @pytest.fixture(scope="session")
 def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`wrist up` as a process of its own, on a new home that remembers one manifest."""
+    """`wrist up` as a process of its own, on a new home that remembers one manifest, in hostile surroundings."""
     from flows.host.server import free_port
     from tasks.sources_toml import Root, remember
 
@@ -102,7 +110,7 @@ def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
     process = subprocess.Popen(
         [WRIST, "up", "--port", str(port)],
-        env={**environment, "WRIST_HOME": str(home)},
+        env={**environment, **hostile(base / "shared"), "WRIST_HOME": str(home)},
         cwd=base,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

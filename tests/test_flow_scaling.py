@@ -24,8 +24,9 @@ from PIL import Image
 from prefect_fixtures import WRIST, ask, radiographs, wait
 from whole_fixtures import Whole
 
+from flows.host.environment import environment
 from flows.host.prefect_api import answers
-from flows.host.server import environment, free_port
+from flows.host.server import free_port
 
 ROOT = Path(__file__).parent.parent
 

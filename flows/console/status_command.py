@@ -45,7 +45,8 @@ def _scheduled() -> tuple[list[dict[str, Any]], list[str]]:
     """
     from db.home import home
     from flows.host.deployments import deployments, waiting_for_an_answer
-    from flows.host.server import prefect_settings, recorded
+    from flows.host.environment import prefect_settings
+    from flows.host.server import recorded
     from wrist_model.errors import CatalogueError
 
     place = home()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from db.home import prefect_folder
 from flows.console.output import say, say_if_new
 
-POOL = "wrist"
+if TYPE_CHECKING:
+    from flows.host.workers import Workers
+
 CHECK_SECONDS = 2.0
 RECOVERY_SECONDS = 15.0
 POOL_SECONDS = 90
@@ -36,7 +36,8 @@ def up(
     """Prefect server with UI, the deployments of prefect.yaml, and a worker, until Ctrl-C."""
     from db.engine import open_catalogue
     from db.home import home
-    from flows.host.server import prefect_settings, running
+    from flows.host.environment import prefect_settings
+    from flows.host.server import running
 
     say_if_new()
     open_catalogue().dispose()
@@ -51,14 +52,17 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(home: Path, url: str, workers: int) -> None:
+def _serve(home: Path, url: str, count: int) -> None:
     from uuid import UUID
 
     from flows.host.crash_recovery import end_crashed_runs
-    from flows.host.server import running
+    from flows.host.server import Deaths, last_line, running
+    from flows.host.workers import workers
+    from wrist_model.errors import CatalogueError
 
+    log, server_deaths = prefect_folder(home) / "server.log", Deaths()
     without_process: dict[UUID, float] = {}
-    with _workers(home, url, workers) as pool:
+    with workers(home, url, count, say=say) as pool:
         _await_pool(url, pool)
         deploy(home, url)
         _tell(home, url)
@@ -68,6 +72,8 @@ def _serve(home: Path, url: str, workers: int) -> None:
                 time.sleep(CHECK_SECONDS)
                 pool.restart_ended()
                 if not _healthy(url):
+                    if server_deaths.too_many():
+                        raise CatalogueError(f"The Prefect server ends as soon as it answers. {last_line(log)}")
                     say("The Prefect server has ended; starting it again …")
                     with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
                         say("… it answers again.")
@@ -96,63 +102,12 @@ def _healthy(url: str) -> bool:
     return any(answers(url, 10) for _ in range(3))
 
 
-class Workers:
-    """Worker processes of this command; one that died is started again."""
-
-    def __init__(self, home: Path, url: str, count: int) -> None:
-        self.home, self.url, self.log = home, url, prefect_folder(home) / "worker.log"
-        self.processes = [self._start() for _ in range(count)]
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        from flows.host.server import environment
-
-        with self.log.open("ab") as sink:
-            return subprocess.Popen(
-                [sys.executable, "-m", "flows.host.child_process", "parent", str(os.getpid())]
-                + ["--", "worker", "start", "--pool", POOL, "--type", "process"],
-                env={**os.environ, **environment(self.home), "PREFECT_API_URL": self.url},
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,
-            )
-
-    def restart_ended(self) -> None:
-        """Start those again that have ended."""
-        for number, process in enumerate(self.processes):
-            if process.poll() is not None:
-                say(f"A worker ended (status {process.returncode}; {self.log} says why); starting another …")
-                self.processes[number] = self._start()
-
-    def stop(self) -> None:
-        """Ask all to end, and make those end that don't within 20 s."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-        end = time.monotonic() + 20
-        for process in self.processes:
-            try:
-                process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@contextmanager
-def _workers(home: Path, url: str, count: int) -> Iterator[Workers]:
-    pool = Workers(home, url, count)
-    try:
-        yield pool
-    finally:
-        pool.stop()
-
-
 def _await_pool(url: str, pool: Workers) -> None:
     """The first worker makes the work pool, with the right template for its type."""
     from prefect.exceptions import ObjectNotFound
 
     from flows.host.prefect_api import connected
+    from flows.host.workers import POOL
     from wrist_model.errors import CatalogueError
 
     end = time.monotonic() + POOL_SECONDS
@@ -169,12 +124,12 @@ def _await_pool(url: str, pool: Workers) -> None:
 
 def deploy(home: Path, url: str) -> None:
     """`prefect deploy --all` with Wrist's own prefect.yaml. Raises CatalogueError with Prefect's last line."""
-    from flows.host.server import ROOT, environment
+    from flows.host.environment import ROOT, process_environment
     from wrist_model.errors import CatalogueError
 
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        env={**os.environ, **environment(home), "PREFECT_API_URL": url},
+        env=process_environment(home, url),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

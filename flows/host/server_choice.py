@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.host.environment import prefect_settings
 from flows.host.prefect_api import answers, drain
-from flows.host.server import Say, prefect_settings, running
+from flows.host.server import Say, running
 from wrist_model.errors import CatalogueError
 
 

@@ -1,0 +1,88 @@
+"""What the Prefect processes of a home are started with, so that nothing around them decides what they do.
+
+A user's own Prefect settings, a proxy and the shared temporary folder are kept out; prefect.toml and the home decide.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from db.home import prefect_folder
+
+HOST = "127.0.0.1"
+LOOPBACK = (HOST, "localhost", "::1")
+ROOT = Path(__file__).parents[2]
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What every Prefect process of this home is given: no telemetry, its files under the home, prefect.toml.
+
+    A server on this machine is never asked through a proxy.
+    """
+    folder = prefect_folder(home)
+    excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + list(LOOPBACK)))
+    return {
+        **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PREFECT_HOME": str(folder),
+        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
+        "PREFECT_CLI_PROMPT": "false",
+        "DO_NOT_TRACK": "1",
+        "WRIST_HOME": str(home),
+    }
+
+
+def process_environment(home: Path, url: str | None = None) -> dict[str, str]:
+    """The whole environment of a process of this home that uses the API at url, or serves it."""
+    found = {**without_unusable_proxies(os.environ), **environment(home)}
+    if url is None:
+        found.pop("PREFECT_API_URL", None)
+        return found
+    return {**found, "PREFECT_API_URL": url}
+
+
+def without_unusable_proxies(given: Mapping[str, str]) -> dict[str, str]:
+    """Without proxies of a kind that httpx refuses (SOCKS without the package socksio): it would refuse to make any
+    client, also one for this machine."""
+    schemes = ["http://", "https://"]
+    if importlib.util.find_spec("socksio"):
+        schemes += ["socks5://", "socks5h://"]
+    return {
+        name: value
+        for name, value in given.items()
+        if name.lower() not in _PROXIES or "://" not in value or value.startswith(tuple(schemes))
+    }
+
+
+def _settings(table: dict[str, Any], prefix: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        label = f"{prefix}_{name.upper()}"
+        found |= _settings(value, label) if isinstance(value, dict) else {label: str(value)}
+    return found
+
+
+@contextmanager
+def prefect_settings(home: Path) -> Iterator[None]:
+    """Give this process the environment of the home's Prefect processes, before it imports Prefect; take it back."""
+    before = dict(os.environ)
+    _replace({**without_unusable_proxies(before), **environment(home)})
+    try:
+        yield
+    finally:
+        _replace(before)
+
+
+def _replace(wanted: Mapping[str, str]) -> None:
+    for name in set(os.environ) - set(wanted):
+        del os.environ[name]
+    os.environ.update(wanted)
