@@ -89,11 +89,16 @@ def radiographs(folder: Path, count: int = 6) -> Path:
 
 
 def hostile(shared: Path) -> dict[str, str]:
-    """Proxies that nobody answers at, and a shared temporary folder where Prefect's runner can't make its own."""
+    """Proxies that nobody answers at, a shared temporary folder where Prefect's runner can't make its own, and
+    somebody's settings for another Prefect server."""
     shared.mkdir()
     (shared / "runner_storage").touch()  # as another user's folder, also for root
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy"), "http://127.0.0.1:9")
-    return {**proxies, "all_proxy": "socks5://127.0.0.1:9", "TMPDIR": str(shared)}
+    theirs = {"URL": "http://127.0.0.1:9/api", "KEY": "theirs", "AUTH_STRING": "some:body"}
+    settings = {f"PREFECT_API_{name}": value for name, value in theirs.items()}
+    settings |= {"PREFECT_PROFILE": "none-such", "PREFECT_SERVER_API_AUTH_STRING": "some:body"}
+    settings |= {"PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////none/prefect.db"}
+    return {**proxies, **settings, "all_proxy": "socks5://127.0.0.1:9", "TMPDIR": str(shared)}
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,7 @@ def _await_pool(url: str, pool: Workers) -> None:
     """The first worker makes the work pool, with the right template for its type."""
     from prefect.exceptions import ObjectNotFound
 
-    from flows.host.prefect_api import connected
+    from flows.host.prefect_api import NotLetIn, connected
     from flows.host.workers import POOL
     from wrist_model.errors import CatalogueError
 
@@ -116,6 +116,8 @@ def _await_pool(url: str, pool: Workers) -> None:
             with connected(url) as client:
                 client.read_work_pool(POOL)
             return
+        except NotLetIn:
+            raise
         except (ObjectNotFound, CatalogueError):  # no pool yet, or a server too busy to answer in time
             pool.restart_ended()
             time.sleep(0.5)

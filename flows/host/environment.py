@@ -1,6 +1,6 @@
 """What the Prefect processes of a home are started with, so that nothing around them decides what they do.
 
-A user's own Prefect settings, a proxy and the shared temporary folder are kept out; prefect.toml and the home decide.
+A user's own Prefect settings and unusable proxies are kept out; prefect.toml and the home decide.
 """
 
 from __future__ import annotations
@@ -42,12 +42,25 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def process_environment(home: Path, url: str | None = None) -> dict[str, str]:
-    """The whole environment of a process of this home that uses the API at url, or serves it."""
-    found = {**without_unusable_proxies(os.environ), **environment(home)}
-    if url is None:
-        found.pop("PREFECT_API_URL", None)
-        return found
-    return {**found, "PREFECT_API_URL": url}
+    """The whole environment of a process that uses this home's API at url, or (None) serves it.
+
+    Of Prefect's settings around it, in variables or in a folder's files, it gets none: a key is for the server that it
+    was given for. How logs look is the exception.
+    """
+    found = {
+        name: value
+        for name, value in without_unusable_proxies(os.environ).items()
+        if not name.startswith("PREFECT_") or name.startswith(("PREFECT__", "PREFECT_LOGGING_"))
+    }
+    found |= environment(home) | {"PREFECT_API_KEY": "", "PREFECT_CLIENT_CUSTOM_HEADERS": "{}"}
+    return found if url is None else {**found, "PREFECT_API_URL": url}
+
+
+def foreign_environment(home: Path, theirs: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of this home that uses another server. theirs: all of Prefect's settings that name
+    it and say how to reach it."""
+    found = {name: value for name, value in without_unusable_proxies(os.environ).items() if name != "PREFECT_PROFILE"}
+    return {**found, **theirs, **environment(home)}
 
 
 def without_unusable_proxies(given: Mapping[str, str]) -> dict[str, str]:
@@ -74,8 +87,15 @@ def _settings(table: dict[str, Any], prefix: str) -> dict[str, str]:
 @contextmanager
 def prefect_settings(home: Path) -> Iterator[None]:
     """Give this process the environment of the home's Prefect processes, before it imports Prefect; take it back."""
+    with exactly(process_environment(home)):
+        yield
+
+
+@contextmanager
+def exactly(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Give this process these variables and no others; take them back."""
     before = dict(os.environ)
-    _replace({**without_unusable_proxies(before), **environment(home)})
+    _replace(wanted)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from typing import IO
 from db import process_identity
 from db.home import prefect_folder
 from flows.host.environment import HOST, process_environment
-from flows.host.prefect_api import answers
+from flows.host.prefect_api import Kind, answers, look
 from wrist_model.errors import CatalogueError, UsageError
 
 PORT = 4200
@@ -56,9 +56,28 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
                     require_free(port)
                 say("No Prefect server answers; starting one (about 10 s; 25 s on a new home) …")
                 url = _start(home, port or free_port())
-            elif port is not None:
-                say("Another command has this home's server running: joining it, where it listens.")
+            else:
+                _require_ours(url, say)
+                if port is not None:
+                    say("Another command has this home's server running: joining it, where it listens.")
         yield url
+
+
+def _require_ours(url: str, say: Say) -> None:
+    """Raises CatalogueError when the home's running server doesn't let this home in; says when it is an older one."""
+    import prefect
+
+    answer = look(url)
+    if answer.kind is Kind.REFUSES:
+        raise CatalogueError(
+            f"The Prefect server of this home, at {url}, refuses this home's password: it was started with another "
+            "one. Stop `wrist up` and the commands that use it, and start again."
+        )
+    if answer.kind is Kind.PREFECT and answer.version != prefect.__version__:
+        say(
+            f"This home's server runs Prefect {answer.version}, and this command Prefect {prefect.__version__}: "
+            "stop `wrist up` and start it again."
+        )
 
 
 def _share(users: IO[str]) -> None:
