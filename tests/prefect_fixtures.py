@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def ask(url: str, path: str, body: object = None) -> Any:
-    """A call of the server's REST API, a POST where there is a body; the parsed answer."""
+def ask(url: str, path: str, body: object = None, home: Path | None = None) -> Any:
+    """A call of the server's REST API, a POST where there is a body; the parsed answer. home: whose password to use;
+    None: this process's."""
+    from flows.host.environment import prefect_settings
     from flows.host.prefect_api import connected
 
-    with connected(url) as client:
+    with prefect_settings(home) if home else nullcontext(), connected(url) as client:
         method: Any = "GET" if body is None else "POST"
         reply = client.request(method, path, **({} if body is None else {"json": body}))  # type: ignore[arg-type]
         return reply.json() if reply.content else None  # an event is taken without a word
@@ -51,7 +54,7 @@ class Up:
     first_lines: list[str]
 
     def ask(self, path: str, body: object = None) -> Any:
-        return ask(self.url, path, body)
+        return ask(self.url, path, body, self.home)
 
     def deployment(self, name: str) -> dict[str, Any]:
         found = self.ask("/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
@@ -117,6 +120,7 @@ def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         [WRIST, "up", "--port", str(port)],
         env={**environment, **hostile(base / "shared"), "WRIST_HOME": str(home)},
         cwd=base,
+        umask=0,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

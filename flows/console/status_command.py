@@ -50,11 +50,9 @@ def _scheduled() -> tuple[list[dict[str, Any]], list[str]]:
     from wrist_model.errors import CatalogueError
 
     place = home()
-    with prefect_settings(place):
-        url = recorded(place)
-        if url is None:
-            return [], []
-        try:
-            return deployments(url), waiting_for_an_answer(url)
-        except CatalogueError:
-            return [], []
+    try:
+        with prefect_settings(place):
+            url = recorded(place)
+            return (deployments(url), waiting_for_an_answer(url)) if url is not None else ([], [])
+    except CatalogueError:
+        return [], []

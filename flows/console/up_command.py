@@ -9,19 +9,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from db.home import prefect_folder
 from flows.console.output import say, say_if_new
 
-if TYPE_CHECKING:
-    from flows.host.workers import Workers
-
 CHECK_SECONDS = 2.0
 RECOVERY_SECONDS = 15.0
-POOL_SECONDS = 90
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,9 +34,11 @@ def up(
     from db.home import home
     from flows.host.environment import prefect_settings
     from flows.host.server import running
+    from tasks.home_rights import share_databases
 
     say_if_new()
     open_catalogue().dispose()
+    share_databases(home())
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
         signal.signal(number, _stop)
     here = home()
@@ -55,6 +53,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _serve(home: Path, url: str, count: int) -> None:
     from uuid import UUID
 
+    from flows.host import work_pool
     from flows.host.crash_recovery import end_crashed_runs
     from flows.host.server import Deaths, last_line, running
     from flows.host.workers import workers
@@ -62,8 +61,8 @@ def _serve(home: Path, url: str, count: int) -> None:
 
     log, server_deaths = prefect_folder(home) / "server.log", Deaths()
     without_process: dict[UUID, float] = {}
+    work_pool.make(url)
     with workers(home, url, count, say=say) as pool:
-        _await_pool(url, pool)
         deploy(home, url)
         _tell(home, url)
         checked = 0.0
@@ -102,28 +101,6 @@ def _healthy(url: str) -> bool:
     return any(answers(url, 10) for _ in range(3))
 
 
-def _await_pool(url: str, pool: Workers) -> None:
-    """The first worker makes the work pool, with the right template for its type."""
-    from prefect.exceptions import ObjectNotFound
-
-    from flows.host.prefect_api import NotLetIn, connected
-    from flows.host.workers import POOL
-    from wrist_model.errors import CatalogueError
-
-    end = time.monotonic() + POOL_SECONDS
-    while time.monotonic() < end:
-        try:
-            with connected(url) as client:
-                client.read_work_pool(POOL)
-            return
-        except NotLetIn:
-            raise
-        except (ObjectNotFound, CatalogueError):  # no pool yet, or a server too busy to answer in time
-            pool.restart_ended()
-            time.sleep(0.5)
-    raise CatalogueError(f"No worker made the work pool {POOL!r} within {POOL_SECONDS} s; {pool.log} says why.")
-
-
 def deploy(home: Path, url: str) -> None:
     """`prefect deploy --all` with Wrist's own prefect.yaml. Raises CatalogueError with Prefect's last line."""
     from flows.host.environment import ROOT, process_environment
@@ -145,7 +122,15 @@ def deploy(home: Path, url: str) -> None:
 
 
 def _tell(home: Path, url: str) -> None:
+    from db.home import prefect_password_file
+    from flows.host import password
+
     print(f"UI:       {url.removesuffix('/api')}")
+    if password.is_told(home):
+        print(f"Password: in {prefect_password_file(home)}")
+    else:
+        print(f"Password: {password.load_or_make(home)}  (shown this once; kept in {prefect_password_file(home)})")
+        password.tell(home)
     for line in _or_why_not("read the schedule", lambda: _schedule(url)):
         print(f"{'':<10}{line}")
     print(f"Home:     {home}")

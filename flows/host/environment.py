@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from db.home import prefect_folder
+from flows.host import password
 
 HOST = "127.0.0.1"
-LOOPBACK = (HOST, "localhost", "::1")
+NAMES = (HOST, "localhost")
+LOOPBACK = (*NAMES, "::1")
 ROOT = Path(__file__).parents[2]
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -42,7 +44,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def process_environment(home: Path, url: str | None = None) -> dict[str, str]:
-    """The whole environment of a process that uses this home's API at url, or (None) serves it.
+    """The whole environment of a process that uses this home's API at url, with its password; None: not known yet.
 
     Of Prefect's settings around it, in variables or in a folder's files, it gets none: a key is for the server that it
     was given for. How logs look is the exception.
@@ -53,7 +55,20 @@ def process_environment(home: Path, url: str | None = None) -> dict[str, str]:
         if not name.startswith("PREFECT_") or name.startswith(("PREFECT__", "PREFECT_LOGGING_"))
     }
     found |= environment(home) | {"PREFECT_API_KEY": "", "PREFECT_CLIENT_CUSTOM_HEADERS": "{}"}
+    secret = password.known(home)
+    if secret is not None:
+        found |= {"PREFECT_API_AUTH_STRING": secret}
     return found if url is None else {**found, "PREFECT_API_URL": url}
+
+
+def server_environment(home: Path, port: int) -> dict[str, str]:
+    """What the home's server is started with: its password, and pages of its own address alone that may ask it."""
+    return {
+        **process_environment(home),
+        "PREFECT_SERVER_API_AUTH_STRING": password.load_or_make(home),
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in NAMES),
+        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+    }
 
 
 def foreign_environment(home: Path, theirs: Mapping[str, str]) -> dict[str, str]:

@@ -19,10 +19,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from db import process_identity
 from db.home import prefect_folder
-from flows.host.environment import HOST, process_environment
+from flows.host import password
+from flows.host.environment import HOST, exactly, process_environment, server_environment
 from flows.host.prefect_api import Kind, answers, look
+from tasks.home_rights import share_databases
 from wrist_model.errors import CatalogueError, UsageError
 
 PORT = 4200
@@ -50,6 +54,7 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
         _share(users)
         with (folder / "start.lock").open("a") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
+            password.load_or_make(home)
             url = recorded(home)
             if url is None:
                 if port is not None:
@@ -60,7 +65,8 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
                 _require_ours(url, say)
                 if port is not None:
                     say("Another command has this home's server running: joining it, where it listens.")
-        yield url
+        with exactly(process_environment(home, url)):
+            yield url
 
 
 def _require_ours(url: str, say: Say) -> None:
@@ -100,7 +106,8 @@ def recorded(home: Path) -> str | None:
         url, process = str(said["url"]), process_identity.Process(**said["process"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if process_identity.is_gone(process):
+    gone = process_identity.is_gone(process)
+    if gone or (gone is False and not _listens(process.pid, int(url.removesuffix("/api").rpartition(":")[2]))):
         return None
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -108,6 +115,20 @@ def recorded(home: Path) -> str | None:
             return url
         time.sleep(0.2)
     return None
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether this very process listens on the port: who else does isn't told the home's password.
+
+    Of another user's process that can't be seen; in a home that a group shares it is taken for granted.
+    """
+    try:
+        found = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
 
 
 def record(home: Path, url: str, pid: int) -> None:
@@ -118,13 +139,14 @@ def record(home: Path, url: str, pid: int) -> None:
 
 def _start(home: Path, port: int) -> str:
     folder = prefect_folder(home)
+    share_databases(home)
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.host.child_process", "users", str(folder / "users.lock")]
-            + ["--", "server", "start", "--host", HOST, "--port", str(port)],
-            env={**process_environment(home), "PREFECT_SERVER_UI_API_URL": url},
+            + ["--", "serve", str(port)],
+            env=server_environment(home, port),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -135,7 +157,7 @@ def _start(home: Path, port: int) -> str:
     while time.monotonic() < end:
         if process.poll() is not None:
             raise CatalogueError(f"The Prefect server stopped while starting. {last_line(log)}")
-        if answers(url, 1.0):
+        if _listens(process.pid, port) and answers(url, 1.0):
             record(home, url, process.pid)
             return url
         time.sleep(0.2)

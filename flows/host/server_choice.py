@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.host.environment import exactly, foreign_environment, prefect_settings, process_environment
+from flows.host.environment import exactly, foreign_environment, prefect_settings
 from flows.host.prefect_api import Kind, drain, look, shown
 from flows.host.server import Say, recorded, running
 from wrist_model.errors import CatalogueError, UsageError
@@ -47,7 +47,7 @@ def prefect_api(home: Path, say: Say) -> Iterator[str]:
                     with _used(named.url):
                         yield named.url
                     return
-        with running(home, say=say) as url, exactly(process_environment(home, url)), _used(url):
+        with running(home, say=say) as url, _used(url):
             yield url
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from db.home import prefect_folder, temporary_folder
 from flows.host.environment import process_environment
 from flows.host.server import Deaths, Say, last_line
+from flows.host.work_pool import POOL, TYPE
 from wrist_model.errors import CatalogueError
 
-POOL = "wrist"
-TYPE = "process"
 LONGEST_FOLDER = 70  # bytes: Python binds Unix sockets in it, whose paths may have 107
 _WORKER = ("worker", "start", "--pool", POOL, "--type", TYPE)
 
