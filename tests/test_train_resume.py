@@ -106,7 +106,7 @@ def campaign(uninterrupted: tuple[Path, dict[str, object]], home: Path, kills: i
 def test_a_killed_training_ends_as_an_uninterrupted_one(
     uninterrupted: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
-    assert campaign(uninterrupted, tmp_path, kills=3, seed=1) == 3
+    assert campaign(uninterrupted, tmp_path, kills=2, seed=1) == 2
 
 
 @pytest.mark.soak
