@@ -94,6 +94,16 @@ def prefect_folder(home: Path) -> Path:
     return home / "prefect"
 
 
+def prefect_password_file(home: Path) -> Path:
+    """The password of the home's Prefect server, mode 0600."""
+    return prefect_folder(home) / "password"
+
+
+def temporary_folder(home: Path) -> Path:
+    """Temporary files of the workers and their runs."""
+    return prefect_folder(home) / "tmp"
+
+
 def identity_key_file(home: Path) -> Path:
     """The key of the pseudonyms, mode 0600."""
     return home / "identity.key"
@@ -112,3 +122,22 @@ def browse_folder(home: Path) -> Path:
 def restoring_file(home: Path) -> Path:
     """The copy of a backup that `wrist db restore` checks before it takes the catalogue's place."""
     return home / "restoring.sqlite"
+
+
+def own_places(home: Path) -> tuple[Path, ...]:
+    """The files and folders in the home that Wrist keeps itself; whatever else lies there is somebody's data."""
+    catalogue = catalogue_file(home)
+    return (
+        *(catalogue.with_name(catalogue.name + end) for end in ("", "-wal", "-shm", "-journal")),
+        restoring_file(home),
+        identity_key_file(home),
+        sources_file(home),
+        *(Path(folder) for folder in vars(work_folders(home)).values()),
+        pixel_folder(home),
+        explanation_folder(home),
+        latest_report_file(home).parent,
+        tuned_recipe_file(home, "any").parent,
+        leak_folder(home, "any").parent,
+        prefect_folder(home),
+        browse_folder(home),
+    )

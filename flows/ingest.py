@@ -9,6 +9,7 @@ from prefect.events import emit_event
 from pydantic import Field
 
 from flows.parameters import BodyPart, Jobs
+from tasks import named_files
 from tasks.ingest import catalogue, enough_labels, places
 from tasks.recipe import chosen_recipe
 
@@ -31,15 +32,16 @@ def ingest(
     As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
 
     Args:
-        paths: Files or folders; none: the roots in sources.toml.
-        labels: A labels CSV for all paths, or one for each.
+        paths: Files or folders, of a deployment's run below a remembered root; none: the roots in sources.toml.
+        labels: A labels CSV for all paths, or one for each; as paths.
         source: Name space of the identifiers; none: by the place.
         body_part: WRIST or ANY.
         recipe: Its [split] says where patients stand, in a catalogue that has no rule yet.
         jobs: Processes that decode; none: all cores.
         max_megapixels: Larger pictures are refused undecoded.
-        cluster: A Dask scheduler whose workers decode.
+        cluster: A Dask scheduler whose workers decode; not in a deployment's run.
     """
+    named_files.of_a_deployment(paths, labels, recipe, cluster)
     chosen = chosen_recipe(recipe)
     found = places(paths, labels, source, body_part)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)

@@ -17,6 +17,7 @@ from flows.ingest import ingest
 from flows.parameters import LONGEST_DAYS, BodyPart, Jobs, Models
 from flows.report import report
 from flows.train import train
+from tasks import named_files
 from tasks.freeze import freeze
 from tasks.gate import gate
 from tasks.recipe import used_recipe
@@ -44,8 +45,8 @@ def retrain(
     Gives ingest (counts), dataset_id, model_versions, evaluations, decision and report (a path).
 
     Args:
-        paths: Files or folders; none: the roots in sources.toml.
-        labels: A labels CSV for all paths, or one for each.
+        paths: Files or folders, of a deployment's run below a remembered root; none: the roots in sources.toml.
+        labels: A labels CSV for all paths, or one for each; as paths.
         source: Name space of the identifiers; none: by the place.
         body_part: WRIST or ANY.
         recipe: A name in recipes/, or the path of a TOML file.
@@ -53,6 +54,7 @@ def retrain(
         jobs: Processes that decode; none: all cores.
         answer_days: How long a suspended run waits for a person's answer.
     """
+    named_files.of_a_deployment(paths, labels, recipe)
     answered = is_answered()  # then all before the question is done and only read back: without the lock and its costs
     chosen = used_recipe(recipe, models)
     part = partial(stage_costs.stage, NAME, measured=not answered)

@@ -12,7 +12,7 @@ from db.engine import open_catalogue
 from db.home import home
 from flows.parameters import BodyPart, Jobs
 from flows.predict import predict
-from tasks import sources_toml
+from tasks import named_files, sources_toml
 
 
 @flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
@@ -26,11 +26,12 @@ def score_incoming(
     came `[incoming] quiet_minutes` of sources.toml ago. Nothing to do is no failure.
 
     Args:
-        paths: Folders; none: the roots in sources.toml.
+        paths: Folders, of a deployment's run below a remembered root; none: the roots in sources.toml.
         body_part: WRIST or ANY.
         jobs: Processes that decode; none: all cores.
-        cluster: A Dask scheduler whose workers decode and compute, tcp://host:8786.
+        cluster: A Dask scheduler whose workers decode and compute, tcp://host:8786; not in a deployment's run.
     """
+    named_files.of_a_deployment(paths, cluster=cluster)
     if promotions.champion(open_catalogue()) is None:
         return Completed(name="Skipped", message="No model serves yet: nothing was scored.")
     if not paths and not sources_toml.read(home()):

@@ -8,6 +8,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows.parameters import Models
+from tasks import named_files
 from tasks.freeze import freeze
 from tasks.recipe import used_recipe
 from tasks.runtime.run_names import of_training
@@ -32,6 +33,7 @@ def tune(
     """
     from tasks.tune import search
 
+    named_files.of_a_deployment(recipe=recipe)
     chosen = used_recipe(recipe, models)
     dataset_id = dataset_id or freeze()
     return {name: search(dataset_id, chosen, name, trials, processes) for name in chosen.network.architectures}

@@ -8,6 +8,7 @@ from prefect import State, flow
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
+from tasks import named_files
 from tasks.drift import EVENT, check_drift
 from tasks.recipe import chosen_recipe
 
@@ -21,6 +22,7 @@ def watch_drift(
     Args:
         recipe: Its [drift] says how sure to be, and of how many studies.
     """
+    named_files.of_a_deployment(recipe=recipe)
     found = check_drift(chosen_recipe(recipe))
     if not found["alerts"]:
         return Completed(message=found["said"], data=found)

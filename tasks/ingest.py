@@ -15,6 +15,7 @@ from tasks import sources_toml
 from tasks.compute import decode_pool
 from tasks.compute.dask_decode import examined as on_cluster
 from tasks.ingest_files import Decoding, Reading, catalogue_files
+from tasks.named_files import require_data
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import DELAYS, on_transient_errors
@@ -81,6 +82,10 @@ def places(
 
     labels: one CSV for all paths, or one for each path ("" for none).
     """
+    for file in filter(None, labels or ()):
+        require_data(file, "--labels")
+    for path in paths or ():
+        require_data(path, "PATH")
     if paths:
         each = labels or [""]
         if len(each) not in (1, len(paths)):

@@ -11,6 +11,7 @@ from db import images
 from db import labels as labelling
 from db.engine import open_catalogue, writing
 from db.home import home, identity_key_file
+from tasks.named_files import require_data
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import DataError
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -23,6 +24,7 @@ def relabel(file: Path) -> dict[str, int]:
 
     Raises DataError when nothing on the list is catalogued, or when the list contradicts itself.
     """
+    require_data(file, "FILE")
     listed = label_corrections.read(file)
     engine = open_catalogue(existing=True)
     key = IdentityKey.load_or_make(identity_key_file(home()))

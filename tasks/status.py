@@ -21,7 +21,7 @@ from db import (
 from db.engine import open_catalogue, reading
 from db.home import home
 from db.unended_runs import unended
-from tasks import sources_toml
+from tasks import home_rights, sources_toml
 
 _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
 
@@ -29,7 +29,7 @@ _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
 def state() -> dict[str, Any]:
     """Plain values for `--json`, and `text`: title → lines. Reads the catalogue alone, needs no server."""
     engine = open_catalogue()
-    needs = needs_a_person(engine)
+    needs = home_rights.wider_than_meant(home()) + needs_a_person(engine)
     found: dict[str, Any] = {
         "home": str(home()),
         "studies": {_LABELS[label]: number for label, number in labels.studies_by_label(engine).items()},

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def ask(url: str, path: str, body: object = None) -> Any:
-    """A call of the server's REST API, a POST where there is a body; the parsed answer."""
+def ask(url: str, path: str, body: object = None, home: Path | None = None) -> Any:
+    """A call of the server's REST API, a POST where there is a body; the parsed answer. home: whose password to use;
+    None: this process's."""
+    from flows.host.environment import prefect_settings
     from flows.host.prefect_api import connected
 
-    with connected(url) as client:
+    with prefect_settings(home) if home else nullcontext(), connected(url) as client:
         method: Any = "GET" if body is None else "POST"
         reply = client.request(method, path, **({} if body is None else {"json": body}))  # type: ignore[arg-type]
         return reply.json() if reply.content else None  # an event is taken without a word
@@ -51,7 +54,7 @@ class Up:
     first_lines: list[str]
 
     def ask(self, path: str, body: object = None) -> Any:
-        return ask(self.url, path, body)
+        return ask(self.url, path, body, self.home)
 
     def deployment(self, name: str) -> dict[str, Any]:
         found = self.ask("/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
@@ -88,9 +91,22 @@ def radiographs(folder: Path, count: int = 6) -> Path:
     return folder / "manifest.csv"
 
 
+def hostile(shared: Path) -> dict[str, str]:
+    """Proxies that nobody answers at, a shared temporary folder where Prefect's runner can't make its own, and
+    somebody's settings for another Prefect server."""
+    shared.mkdir()
+    (shared / "runner_storage").touch()  # as another user's folder, also for root
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    theirs = {"URL": "http://127.0.0.1:9/api", "KEY": "theirs", "AUTH_STRING": "some:body"}
+    settings = {f"PREFECT_API_{name}": value for name, value in theirs.items()}
+    settings |= {"PREFECT_PROFILE": "none-such", "PREFECT_SERVER_API_AUTH_STRING": "some:body"}
+    settings |= {"PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////none/prefect.db"}
+    return {**proxies, **settings, "all_proxy": "socks5://127.0.0.1:9", "TMPDIR": str(shared)}
+
+
 @pytest.fixture(scope="session")
 def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`wrist up` as a process of its own, on a new home that remembers one manifest."""
+    """`wrist up` as a process of its own, on a new home that remembers one manifest, in hostile surroundings."""
     from flows.host.server import free_port
     from tasks.sources_toml import Root, remember
 
@@ -102,8 +118,9 @@ def wrist_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
     process = subprocess.Popen(
         [WRIST, "up", "--port", str(port)],
-        env={**environment, "WRIST_HOME": str(home)},
+        env={**environment, **hostile(base / "shared"), "WRIST_HOME": str(home)},
         cwd=base,
+        umask=0,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,7 +18,7 @@ from PIL import Image
 
 from db.engine import open_catalogue
 from db.stage_costs import stage_costs
-from flows.host.server import environment
+from flows.host.environment import environment
 from tasks import sources_toml
 from tasks.runtime import artifacts, provenance
 from tasks.runtime.progress import progress

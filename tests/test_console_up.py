@@ -19,6 +19,7 @@ from lease_holder import hold
 from prefect_fixtures import WRIST, Up, radiographs, wait
 
 from flows.console import up_command
+from tasks import sources_toml
 
 
 def console(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -125,8 +126,14 @@ def test_no_process_writes_into_the_users_own_folder(wrist_up: Up) -> None:
     assert (wrist_up.home / "prefect" / "prefect.db").exists()
 
 
-def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up, tmp_path: Path) -> None:
-    recipe = tmp_path / "few.toml"
+def of_the_home(up: Up, name: str) -> Path:
+    """A recipe where a deployment's run may name it."""
+    (up.home / "recipes").mkdir(exist_ok=True)
+    return up.home / "recipes" / name
+
+
+def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up) -> None:
+    recipe = of_the_home(wrist_up, "few.toml")
     recipe.write_text("[drift]\nnew_labelled_studies = 5\n")
     ingest, retrain = wrist_up.deployment("ingest")["id"], wrist_up.deployment("retrain")["id"]
     asked = wrist_up.ask(f"/deployments/{ingest}/create_flow_run", {"parameters": {"recipe": str(recipe)}})["id"]
@@ -213,7 +220,8 @@ gallery = 2
 def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
     wrist_up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest, recipe = radiographs(tmp_path / "many", 90), tmp_path / "asks.toml"
+    manifest, recipe = radiographs(tmp_path / "many", 90), of_the_home(wrist_up, "asks.toml")
+    sources_toml.remember(wrist_up.home, sources_toml.Root(str(manifest), body_part="ANY"))
     recipe.write_text(RECIPE)
     deployment = wrist_up.deployment("retrain")
     parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe)}
@@ -253,7 +261,8 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
 
 @pytest.mark.soak
 def test_a_retrain_that_nobody_answers_ends_and_its_model_stays_challenger(wrist_up: Up, tmp_path: Path) -> None:
-    manifest, recipe = radiographs(tmp_path / "again", 90), tmp_path / "asks.toml"
+    manifest, recipe = radiographs(tmp_path / "again", 90), of_the_home(wrist_up, "asks.toml")
+    sources_toml.remember(wrist_up.home, sources_toml.Root(str(manifest), body_part="ANY"))
     recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 1\nseed = 3"))
     parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe), "answer_days": 6 / 86400}
     deployment = wrist_up.deployment("retrain")

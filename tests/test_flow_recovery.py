@@ -21,6 +21,7 @@ from db import ingest_runs
 from db.engine import open_catalogue
 from db.unended_runs import resource, unended
 from tasks.runtime.lease import kept, recover
+from tasks.sources_toml import Root, remember
 from wrist_model.errors import CatalogueError
 from wrist_model.records import IngestCounts, Provenance
 
@@ -189,9 +190,10 @@ def test_under_up_a_retrain_killed_four_times_does_nothing_twice(tmp_path: Path)
 
     draw = random.Random(4)
     house = _House(tmp_path, free_port())
-    (tmp_path / "tiny.toml").write_text(RECIPE)
-    manifest = radiographs(tmp_path / "pictures", 90)
-    asked = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(tmp_path / "tiny.toml")}
+    recipe, manifest = house.recipe.with_name("tiny.toml"), radiographs(tmp_path / "pictures", 90)
+    recipe.write_text(RECIPE)
+    remember(house.home, Root(str(manifest), body_part="ANY"))
+    asked = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe)}
     found = house.ask("/deployments/filter", {"deployments": {"name": {"any_": ["retrain"]}}})
     path = f"/deployments/{found[0]['id']}/create_flow_run"
     try:
@@ -222,20 +224,18 @@ class _House:
     def __init__(self, base: Path, port: int) -> None:
         self.base, self.home, self.port, self.files = base, base / "home", port, 0
         self.url = f"http://127.0.0.1:{port}/api"
-        self.home.mkdir()
-        self.recipe = base / "calm.toml"  # so many new labels start no retrain in between
+        self.recipe = self.home / "recipes" / "calm.toml"  # so many new labels start no retrain in between
+        self.recipe.parent.mkdir(parents=True)
         self.recipe.write_text("[drift]\nnew_labelled_studies = 1000000\n")
         self.process = _up(self.home, port)
         found = self.ask("/deployments/filter", {"deployments": {"name": {"any_": ["ingest"]}}})
         self.deployment = f"/deployments/{found[0]['id']}"
 
     def ask(self, path: str, body: object = None) -> Any:
-        return ask(self.url, path, body)
+        return ask(self.url, path, body, self.home)
 
     def killed_and_mended(self, kind: str, moment: float, number: int) -> float:
         """Seconds from the kill (or the restart) until every status is right and the next run may begin."""
-        from tasks.sources_toml import Root, remember
-
         manifest = radiographs(self.base / f"pictures {number}", 300)
         remember(self.home, Root(str(manifest), source=f"s{number}", body_part="ANY"))
         self.files += 300

@@ -24,8 +24,10 @@ from PIL import Image
 from prefect_fixtures import WRIST, ask, radiographs, wait
 from whole_fixtures import Whole
 
+from flows.host.environment import environment
 from flows.host.prefect_api import answers
-from flows.host.server import environment, free_port
+from flows.host.server import free_port
+from tasks.sources_toml import Root, remember
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +37,9 @@ def test_the_compose_file_names_what_the_guide_says() -> None:
     assert set(services) == {"postgres", "server", "deploy", "worker"}
     assert services["worker"]["deploy"]["replicas"] == 2
     assert "postgresql+psycopg" in services["worker"]["environment"]["WRIST_DATABASE_URL"]
+
+
+POOL = ("work-pool", "create", "wrist", "--type", "process", "--base-job-template", "work-pool.json")
 
 
 def most_at_once(url: str, manifests: Sequence[Path]) -> int:
@@ -207,11 +212,13 @@ if SYSTEM_POSTGRESQL:
         processes = [start("server", *words, PREFECT_SERVER_DATABASE_CONNECTION_URL=database)]
         try:
             wait(lambda: answers(url, 1), 120)
-            for words in (("work-pool", "create", "wrist", "--type", "process"), ("--no-prompt", "deploy", "--all")):
+            for words in (POOL, ("--no-prompt", "deploy", "--all")):
                 subprocess.run([prefect, *words], env=here, cwd=ROOT, check=True, capture_output=True)
             worker = ("worker", "start", "--pool", "wrist", "--type", "process", "--name")
             processes += [start(name, *worker, name) for name in ("one", "two")]
             manifests = [radiographs(tmp_path / f"pictures-{name}", 300) for name in ("one", "two")]
+            for manifest in manifests:
+                remember(home, Root(str(manifest)))
             assert most_at_once(url, manifests) == 1
             with psycopg.connect(here["WRIST_DATABASE_URL"].replace("+psycopg", "")) as connection:
                 count = connection.execute("select count(*), count(distinct image_uid) from images").fetchone()

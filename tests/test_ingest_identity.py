@@ -48,6 +48,7 @@ def test_the_secret_is_in_no_repr_and_survives_pickling():
 
 def test_a_damaged_key_file_is_an_error_that_says_how_to_mend_it(tmp_path):
     (tmp_path / "identity.key").write_text("not hex")
+    (tmp_path / "identity.key").chmod(0o600)
     with pytest.raises(CatalogueError, match="Put back the copy"):
         IdentityKey.load_or_make(tmp_path / "identity.key")
 

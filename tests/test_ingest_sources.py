@@ -166,7 +166,7 @@ def test_bad_rows_are_refused_one_by_one(tmp_path):
     [
         ("file,label\na,1\n", "utf-8", "no column 'path'"),
         ("path\na\n", "utf-8", "no column 'label'"),
-        ("path,label,label\na,1,1\n", "utf-8", "'label' stands twice"),
+        ("path,label,label\na,1,1\n", "utf-8", "column 3 has the name of an earlier one"),
         ("path,label\nä,1\n", "latin-1", "not UTF-8"),
         ("", "utf-8", "empty"),
         ('path,label\n"a,1\n', "utf-8", "not a CSV"),

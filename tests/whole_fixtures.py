@@ -71,7 +71,8 @@ VIEWS += ("comparisons", "promotions", "explanations")
 
 def environment(home: Path, url: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "WRIST"))}
-    return {**kept, "WRIST_HOME": str(home), "PREFECT_API_URL": url}
+    there = {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"]}
+    return {**kept, **there, "WRIST_HOME": str(home)}
 
 
 def run(home: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from db.home import home
 from flows.console import (
     database_commands,
     evidence_commands,
@@ -20,6 +22,7 @@ from flows.console import (
     up_command,
     verify_command,
 )
+from tasks import home_rights
 from wrist_model.errors import WristError
 
 app = typer.Typer(
@@ -65,12 +68,14 @@ def _options(
 def main() -> None:
     """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
     output.print_anything()
+    here = home()
+    home_rights.protect(here)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:  # accepted anywhere
         arguments = ["--debug", *(word for word in arguments if word != "--debug")]
     try:
-        ended = app(arguments, standalone_mode=False)
+        ended = _run(arguments, here)
         sys.exit(ended if isinstance(ended, int) else 0)
     except typer.Abort:
         _fail("Stopped.", 1)
@@ -92,6 +97,13 @@ def main() -> None:
             raise
         text = " ".join(str(error).split())
         _fail(f"{type(error).__name__}: {text[:400]} (wrist --debug … shows where)", 1)
+
+
+def _run(arguments: list[str], here: Path) -> Any:
+    try:
+        return app(arguments, standalone_mode=False)
+    finally:
+        home_rights.share_databases(here)
 
 
 def _usage(error: Any) -> str:

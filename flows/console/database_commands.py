@@ -64,7 +64,9 @@ def backup(file: Annotated[Path, typer.Argument(help="The SQLite file to write."
     """A consistent copy of the database, whichever it is, while runs go on writing."""
     from db.engine import open_catalogue
     from db.maintenance.backup import backup as back_up
+    from tasks.named_files import require_output
 
+    require_output(file, "FILE", database=True)
     made = back_up(open_catalogue(existing=True), file.absolute())
     print(f"{made}: whole. Copy identity.key, models/, reports/, explanations/ and pixels/ beside it.")
 

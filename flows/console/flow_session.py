@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from flows.console import output
 from flows.console.output import ROOT, say
+from flows.host.server import recorded
 from flows.host.server_choice import prefect_api
 
 
@@ -28,7 +30,8 @@ def prefect() -> Iterator[None]:
 
         for ended in recover(open_catalogue()):
             say(f"{ended.kind} {ended.run_id} had stopped: {ended.reason}; going on from what it had done.")
-        say(f"Watch it at {url.removesuffix('/api')}; later `wrist up` shows the same history.")
+        kept = "; later `wrist up` shows the same history" if url == recorded(home()) else ""
+        say(f"Watch it at {url.removesuffix('/api')}{kept}.")
         yield
 
 
@@ -57,21 +60,33 @@ def _quiet() -> None:
                 handler.addFilter(_Ours())
 
 
-def check(recipe: str, models: list[str] | None = None, paths: list[str] | None = None, *, roots: bool = False) -> None:
-    """What can be known before a server is started: the recipe, the networks' names, the paths.
+def check(
+    recipe: str,
+    models: list[str] | None = None,
+    paths: list[str] | None = None,
+    *,
+    labels: list[str] | None = None,
+    roots: bool = False,
+) -> None:
+    """What can be known before a server is started: the recipe, the networks' names, the paths, the labels.
 
     roots: without paths, the remembered ones are needed.
     """
     from db.home import home
+    from tasks.named_files import require_data
     from tasks.sources_toml import read
     from wrist_model.errors import DataError, UsageError
     from wrist_model.recipe import load
-    from wrist_model.sources.recognise_source import find
+    from wrist_model.sources.recognise_source import find, read_labels
 
     load(recipe, models)
     if roots and not paths and not read(home()):
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
+    for file in filter(None, labels or ()):
+        require_data(file, "--labels")
+        read_labels(Path(file))
     for path in paths or ():
+        require_data(path, "PATH")
         plan = find(path)
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{path}: no files there. Give a folder that holds images, or a list of them.")

@@ -41,6 +41,10 @@ def sql(
     """Run read-only SQL on the catalogue."""
     from db.query import export_formats, read_only_sql
 
+    if output is not None:
+        from tasks.named_files import require_output
+
+        require_output(output, "--output")
     say_if_new()
     ending = output.suffix.removeprefix(".").lower() if output else ""
     chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)

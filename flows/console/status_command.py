@@ -45,15 +45,14 @@ def _scheduled() -> tuple[list[dict[str, Any]], list[str]]:
     """
     from db.home import home
     from flows.host.deployments import deployments, waiting_for_an_answer
-    from flows.host.server import prefect_settings, recorded
+    from flows.host.environment import prefect_settings
+    from flows.host.server import recorded
     from wrist_model.errors import CatalogueError
 
     place = home()
-    with prefect_settings(place):
-        url = recorded(place)
-        if url is None:
-            return [], []
-        try:
-            return deployments(url), waiting_for_an_answer(url)
-        except CatalogueError:
-            return [], []
+    try:
+        with prefect_settings(place):
+            url = recorded(place)
+            return (deployments(url), waiting_for_an_answer(url)) if url is not None else ([], [])
+    except CatalogueError:
+        return [], []

@@ -28,7 +28,7 @@ def retrain(
     as_json: Json = False,
 ) -> None:
     """The whole job: ingest, freeze, train both, evaluate, gate, report. Run again, it goes on where it was."""
-    check(recipe, model, paths, roots=True)
+    check(recipe, model, paths, labels=labels, roots=True)
     with prefect():
         from flows.retrain import retrain as retrain_flow
 

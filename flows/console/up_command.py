@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -18,10 +16,8 @@ import typer
 from db.home import prefect_folder
 from flows.console.output import say, say_if_new
 
-POOL = "wrist"
 CHECK_SECONDS = 2.0
 RECOVERY_SECONDS = 15.0
-POOL_SECONDS = 90
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,10 +32,13 @@ def up(
     """Prefect server with UI, the deployments of prefect.yaml, and a worker, until Ctrl-C."""
     from db.engine import open_catalogue
     from db.home import home
-    from flows.host.server import prefect_settings, running
+    from flows.host.environment import prefect_settings
+    from flows.host.server import running
+    from tasks.home_rights import share_databases
 
     say_if_new()
     open_catalogue().dispose()
+    share_databases(home())
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
         signal.signal(number, _stop)
     here = home()
@@ -51,15 +50,19 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(home: Path, url: str, workers: int) -> None:
+def _serve(home: Path, url: str, count: int) -> None:
     from uuid import UUID
 
+    from flows.host import work_pool
     from flows.host.crash_recovery import end_crashed_runs
-    from flows.host.server import running
+    from flows.host.server import Deaths, last_line, running
+    from flows.host.workers import workers
+    from wrist_model.errors import CatalogueError
 
+    log, server_deaths = prefect_folder(home) / "server.log", Deaths()
     without_process: dict[UUID, float] = {}
-    with _workers(home, url, workers) as pool:
-        _await_pool(url, pool)
+    work_pool.make(url)
+    with workers(home, url, count, say=say) as pool:
         deploy(home, url)
         _tell(home, url)
         checked = 0.0
@@ -68,6 +71,8 @@ def _serve(home: Path, url: str, workers: int) -> None:
                 time.sleep(CHECK_SECONDS)
                 pool.restart_ended()
                 if not _healthy(url):
+                    if server_deaths.too_many():
+                        raise CatalogueError(f"The Prefect server ends as soon as it answers. {last_line(log)}")
                     say("The Prefect server has ended; starting it again …")
                     with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
                         say("… it answers again.")
@@ -96,85 +101,14 @@ def _healthy(url: str) -> bool:
     return any(answers(url, 10) for _ in range(3))
 
 
-class Workers:
-    """Worker processes of this command; one that died is started again."""
-
-    def __init__(self, home: Path, url: str, count: int) -> None:
-        self.home, self.url, self.log = home, url, prefect_folder(home) / "worker.log"
-        self.processes = [self._start() for _ in range(count)]
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        from flows.host.server import environment
-
-        with self.log.open("ab") as sink:
-            return subprocess.Popen(
-                [sys.executable, "-m", "flows.host.child_process", "parent", str(os.getpid())]
-                + ["--", "worker", "start", "--pool", POOL, "--type", "process"],
-                env={**os.environ, **environment(self.home), "PREFECT_API_URL": self.url},
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,
-            )
-
-    def restart_ended(self) -> None:
-        """Start those again that have ended."""
-        for number, process in enumerate(self.processes):
-            if process.poll() is not None:
-                say(f"A worker ended (status {process.returncode}; {self.log} says why); starting another …")
-                self.processes[number] = self._start()
-
-    def stop(self) -> None:
-        """Ask all to end, and make those end that don't within 20 s."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-        end = time.monotonic() + 20
-        for process in self.processes:
-            try:
-                process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@contextmanager
-def _workers(home: Path, url: str, count: int) -> Iterator[Workers]:
-    pool = Workers(home, url, count)
-    try:
-        yield pool
-    finally:
-        pool.stop()
-
-
-def _await_pool(url: str, pool: Workers) -> None:
-    """The first worker makes the work pool, with the right template for its type."""
-    from prefect.exceptions import ObjectNotFound
-
-    from flows.host.prefect_api import connected
-    from wrist_model.errors import CatalogueError
-
-    end = time.monotonic() + POOL_SECONDS
-    while time.monotonic() < end:
-        try:
-            with connected(url) as client:
-                client.read_work_pool(POOL)
-            return
-        except (ObjectNotFound, CatalogueError):  # no pool yet, or a server too busy to answer in time
-            pool.restart_ended()
-            time.sleep(0.5)
-    raise CatalogueError(f"No worker made the work pool {POOL!r} within {POOL_SECONDS} s; {pool.log} says why.")
-
-
 def deploy(home: Path, url: str) -> None:
     """`prefect deploy --all` with Wrist's own prefect.yaml. Raises CatalogueError with Prefect's last line."""
-    from flows.host.server import ROOT, environment
+    from flows.host.environment import ROOT, process_environment
     from wrist_model.errors import CatalogueError
 
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        env={**os.environ, **environment(home), "PREFECT_API_URL": url},
+        env=process_environment(home, url),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -188,7 +122,15 @@ def deploy(home: Path, url: str) -> None:
 
 
 def _tell(home: Path, url: str) -> None:
+    from db.home import prefect_password_file
+    from flows.host import password
+
     print(f"UI:       {url.removesuffix('/api')}")
+    if password.is_told(home):
+        print(f"Password: in {prefect_password_file(home)}")
+    else:
+        print(f"Password: {password.load_or_make(home)}  (shown this once; kept in {prefect_password_file(home)})")
+        password.tell(home)
     for line in _or_why_not("read the schedule", lambda: _schedule(url)):
         print(f"{'':<10}{line}")
     print(f"Home:     {home}")

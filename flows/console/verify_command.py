@@ -26,7 +26,10 @@ def verify(
 
     from db.audit.verify import verify as verify_catalogue
     from db.engine import open_catalogue
+    from tasks.named_files import require_output
 
+    if anchor is not None:
+        require_output(anchor, "--anchor", database=True)
     progress = _line if sys.stderr.isatty() else None
     verdict = verify_catalogue(open_catalogue(existing=True), anchor=anchor, progress=progress)
 

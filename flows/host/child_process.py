@@ -1,6 +1,6 @@
 """A Prefect process that ends by itself when the processes that need it have ended, also by kill -9.
 
-python -m flows.host.child_process users FILE -- server start --port 4200     until nobody holds a lock on FILE
+python -m flows.host.child_process users FILE -- serve 4200                   until nobody holds a lock on FILE
 python -m flows.host.child_process parent PID -- worker start --pool wrist    until the process that started it ends
 """
 
@@ -15,15 +15,20 @@ import threading
 import time
 from collections.abc import Callable
 
+from flows.host.serve import serve
+
 CHECK_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 
 
 def main() -> None:
-    """Run `prefect` with the words after `--`; a thread ends it when it is no longer needed."""
+    """Serve, or run `prefect` with the words after `--`; a thread ends it when it is no longer needed."""
     (kind, value), words = sys.argv[1:3], sys.argv[4:]
     unneeded = _nobody_uses(value) if kind == "users" else _orphaned(int(value))
     threading.Thread(target=_end_when, args=(unneeded,), daemon=True, name="end when unneeded").start()
+    if words[0] == "serve":
+        serve(int(words[1]))
+        return
     sys.argv = ["prefect", *words]
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 

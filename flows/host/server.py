@@ -9,70 +9,30 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import socket
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+import psutil
 
 from db import process_identity
 from db.home import prefect_folder
-from flows.host.prefect_api import answers
+from flows.host import password
+from flows.host.environment import HOST, exactly, process_environment, server_environment
+from flows.host.prefect_api import Kind, answers, look
+from tasks.home_rights import share_databases
 from wrist_model.errors import CatalogueError, UsageError
 
-HOST = "127.0.0.1"
 PORT = 4200
-ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
 RECORD = "server.json"
 Say = Callable[[str], None]
-
-
-def environment(home: Path) -> dict[str, str]:
-    """What every Prefect process of this home is started with: no telemetry, its files under the home, prefect.toml.
-
-    A server on this machine is never asked through a proxy.
-    """
-    folder = prefect_folder(home)
-    excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
-    no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + [HOST, "localhost"]))
-    return {
-        **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
-        "NO_PROXY": no_proxy,
-        "no_proxy": no_proxy,
-        "PREFECT_HOME": str(folder),
-        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
-        "PREFECT_CLI_PROMPT": "false",
-        "DO_NOT_TRACK": "1",
-        "WRIST_HOME": str(home),
-    }
-
-
-def _settings(table: dict[str, Any], prefix: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in table.items():
-        label = f"{prefix}_{name.upper()}"
-        found |= _settings(value, label) if isinstance(value, dict) else {label: str(value)}
-    return found
-
-
-@contextmanager
-def prefect_settings(home: Path) -> Iterator[None]:
-    """Give this process the environment of the home's Prefect processes, before it imports Prefect; take it back."""
-    before = dict(os.environ)
-    os.environ.update(environment(home))
-    try:
-        yield
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)
 
 
 @contextmanager
@@ -94,15 +54,36 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
         _share(users)
         with (folder / "start.lock").open("a") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
+            password.load_or_make(home)
             url = recorded(home)
             if url is None:
                 if port is not None:
                     require_free(port)
                 say("No Prefect server answers; starting one (about 10 s; 25 s on a new home) …")
                 url = _start(home, port or free_port())
-            elif port is not None:
-                say("Another command has this home's server running: joining it, where it listens.")
-        yield url
+            else:
+                _require_ours(url, say)
+                if port is not None:
+                    say("Another command has this home's server running: joining it, where it listens.")
+        with exactly(process_environment(home, url)):
+            yield url
+
+
+def _require_ours(url: str, say: Say) -> None:
+    """Raises CatalogueError when the home's running server doesn't let this home in; says when it is an older one."""
+    import prefect
+
+    answer = look(url)
+    if answer.kind is Kind.REFUSES:
+        raise CatalogueError(
+            f"The Prefect server of this home, at {url}, refuses this home's password: it was started with another "
+            "one. Stop `wrist up` and the commands that use it, and start again."
+        )
+    if answer.kind is Kind.PREFECT and answer.version != prefect.__version__:
+        say(
+            f"This home's server runs Prefect {answer.version}, and this command Prefect {prefect.__version__}: "
+            "stop `wrist up` and start it again."
+        )
 
 
 def _share(users: IO[str]) -> None:
@@ -125,7 +106,8 @@ def recorded(home: Path) -> str | None:
         url, process = str(said["url"]), process_identity.Process(**said["process"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if process_identity.is_gone(process):
+    gone = process_identity.is_gone(process)
+    if gone or (gone is False and not _listens(process.pid, int(url.removesuffix("/api").rpartition(":")[2]))):
         return None
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -133,6 +115,20 @@ def recorded(home: Path) -> str | None:
             return url
         time.sleep(0.2)
     return None
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether this very process listens on the port: who else does isn't told the home's password.
+
+    Of another user's process that can't be seen; in a home that a group shares it is taken for granted.
+    """
+    try:
+        found = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
 
 
 def record(home: Path, url: str, pid: int) -> None:
@@ -143,14 +139,14 @@ def record(home: Path, url: str, pid: int) -> None:
 
 def _start(home: Path, port: int) -> str:
     folder = prefect_folder(home)
+    share_databases(home)
     url = f"http://{HOST}:{port}/api"
     log = folder / "server.log"
-    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.host.child_process", "users", str(folder / "users.lock")]
-            + ["--", "server", "start", "--host", HOST, "--port", str(port)],
-            env={**inherited, **environment(home), "PREFECT_SERVER_UI_API_URL": url},
+            + ["--", "serve", str(port)],
+            env=server_environment(home, port),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -160,13 +156,40 @@ def _start(home: Path, port: int) -> str:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise CatalogueError(f"The Prefect server stopped while starting; {log} says why.")
-        if answers(url, 1.0):
+            raise CatalogueError(f"The Prefect server stopped while starting. {last_line(log)}")
+        if _listens(process.pid, port) and answers(url, 1.0):
             record(home, url, process.pid)
             return url
         time.sleep(0.2)
     process.kill()
-    raise CatalogueError(f"The Prefect server did not answer within {START_SECONDS} s; {log} says why.")
+    raise CatalogueError(f"The Prefect server did not answer within {START_SECONDS} s. {last_line(log)}")
+
+
+class Deaths:
+    """How often in a row something that is started again has ended as soon as it had started."""
+
+    MOST = 4
+    SOON_SECONDS = 20.0
+
+    def __init__(self) -> None:
+        self._started, self._count = time.monotonic(), 0
+
+    def too_many(self) -> bool:
+        """Count one more death, and take it for started again now; whether what kills it seems to stay."""
+        soon = time.monotonic() - self._started < self.SOON_SECONDS
+        self._started, self._count = time.monotonic(), self._count + 1 if soon else 1
+        return self._count >= self.MOST
+
+
+def last_line(log: Path) -> str:
+    """The last thing that this log says, and where it stands."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    except OSError as error:
+        return f"{log} can't be read: {error.strerror}."
+    return f"{log} ends with: {lines[-1][:400]}" if lines else f"{log} says nothing."
 
 
 def free_port() -> int:

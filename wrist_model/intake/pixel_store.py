@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from wrist_model import secret_file
 from wrist_model.records import pixel_file
 
 
@@ -19,6 +20,8 @@ def keep(pixels: np.ndarray, pixel_sha256: str, folder: Path) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".pixels-", suffix=".png", dir=path.parent)
+    if secret_file.is_shared(path.parent):
+        os.fchmod(descriptor, 0o660)  # the group that shares the home reads what it finds
     try:
         with os.fdopen(descriptor, "wb") as file:
             Image.fromarray(pixels).save(file, "PNG", compress_level=1)

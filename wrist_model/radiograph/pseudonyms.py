@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wrist_model import secret_file
 from wrist_model.errors import CatalogueError
 
 KEY_BYTES = 32
@@ -29,14 +28,13 @@ class IdentityKey:
     def load_or_make(cls, path: Path) -> IdentityKey:
         """The key in a file, made (mode 0600) on first use. Two processes at once end with one key.
 
-        Raises CatalogueError when the file is not a key or its folder can't be written.
+        Raises CatalogueError when the file is not a key, when others may read it, or its folder can't be written.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                _make(path)
-            text = path.read_text(encoding="ascii").strip()
-            secret = bytes.fromhex(text)
+                secret_file.make(path, secrets.token_hex(KEY_BYTES))
+            secret = bytes.fromhex(secret_file.read(path))
         except OSError as error:
             raise CatalogueError(f"{path}: can't read or make the identity key: {error.strerror}.") from None
         except ValueError:
@@ -78,19 +76,3 @@ class IdentityKey:
             len(data).to_bytes(8, "big") + data for data in (part.encode("utf-8", "surrogateescape") for part in parts)
         )
         return hmac.digest(self.secret, message, hashlib.sha256).hex()[:32]
-
-
-def _make(path: Path) -> None:
-    """Write a new key whole and with mode 0600 from the start; whoever links first wins."""
-    descriptor, name = tempfile.mkstemp(prefix=".identity-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
-    finally:
-        Path(name).unlink(missing_ok=True)

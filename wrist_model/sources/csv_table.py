@@ -32,12 +32,12 @@ def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     if not table:
         raise DataError(f"{path}: the file is empty; expected a header line and rows.")
     names = [name.strip().lower() for name in table[0]]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
+    twice = [number for number, name in enumerate(names, start=1) if name and name in names[: number - 1]]
     if twice:
-        raise DataError(f"{path}: the column {twice[0]!r} stands twice; keep one.")
+        raise DataError(f"{path}: column {twice[0]} has the name of an earlier one; keep one.")
     missing = [name for name in required if name not in names]
-    if missing:
-        raise DataError(f"{path}: no column {missing[0]!r}; found {', '.join(filter(None, names))[:200]}.")
+    if missing:  # what is there isn't told: it may be no table at all, but somebody's secret
+        raise DataError(f"{path}: no column {missing[0]!r} among the {len(names)} of its first line.")
     return [dict(zip(names, row + [""] * (len(names) - len(row)), strict=False)) for row in table[1:]]
 
 

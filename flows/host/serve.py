@@ -1,0 +1,29 @@
+"""Prefect's server for a home, on 127.0.0.1: what `prefect server start` runs, behind a check of whom it is asked as.
+
+A page of another site that a browser on this machine shows could have its own name point at 127.0.0.1 (DNS rebinding):
+requests under any name but this machine's are refused.
+"""
+
+from __future__ import annotations
+
+from flows.host.environment import HOST, NAMES
+
+
+def serve(port: int) -> None:
+    """Serve API and UI until a signal ends it; its settings come from the environment."""
+    import uvicorn
+    from fastapi.middleware.trustedhost import TrustedHostMiddleware
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    server = get_current_settings().server
+    uvicorn.run(
+        TrustedHostMiddleware(create_app(final=True), allowed_hosts=list(NAMES), www_redirect=False),
+        host=HOST,
+        port=port,
+        timeout_keep_alive=server.api.keepalive_timeout,
+        ws_ping_interval=server.api.websocket_ping_interval,
+        ws_ping_timeout=server.api.websocket_ping_timeout,
+        log_level=server.logging_level.lower(),
+        proxy_headers=False,
+    )
