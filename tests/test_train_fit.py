@@ -122,11 +122,11 @@ def test_losses_are_those_of_plain_keras_and_stored_features_change_nothing(
     pictures[0][0] = replace(pictures[0][0], label=1)  # uneven classes
     recipe = train_data.recipe(backbones, mode="online")
     online = fit(pictures, recipe, architecture, home)
-    assert losses(online) == pytest.approx(plain_keras(pictures, recipe, architecture, backbones), rel=1e-5)
+    assert losses(online) == pytest.approx(plain_keras(pictures, recipe, architecture, backbones), rel=1e-4)
 
     stored = fit(pictures, train_data.recipe(backbones), architecture, home)
-    assert losses(stored) == pytest.approx(losses(online), rel=1e-5)
-    assert scores(stored, pictures[1], home) == pytest.approx(scores(online, pictures[1], home), rel=1e-4)
+    assert losses(stored) == pytest.approx(losses(online), rel=1e-4)
+    assert scores(stored, pictures[1], home) == pytest.approx(scores(online, pictures[1], home), rel=1e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize(
