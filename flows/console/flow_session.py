@@ -57,17 +57,27 @@ def _quiet() -> None:
                 handler.addFilter(_Ours())
 
 
-def check(recipe: str, models: list[str] | None = None, paths: list[str] | None = None, *, roots: bool = False) -> None:
-    """What can be known before a server is started: the recipe, the networks' names, the paths.
+def check(
+    recipe: str,
+    models: list[str] | None = None,
+    paths: list[str] | None = None,
+    *,
+    roots: bool = False,
+    networks: bool = True,
+) -> None:
+    """What can be known before a server is started: the recipe, the networks' names, the paths, Keras's settings.
 
-    roots: without paths, the remembered ones are needed.
+    roots: without paths, the remembered ones are needed. networks: some will be trained or run.
     """
     from db.home import home
     from tasks.sources_toml import read
     from wrist_model.errors import DataError, UsageError
+    from wrist_model.network import keras_settings
     from wrist_model.recipe import load
     from wrist_model.sources.recognise_source import find
 
+    if networks:
+        keras_settings.refuse_environment()
     load(recipe, models)
     if roots and not paths and not read(home()):
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")

@@ -37,7 +37,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
-    check("report", paths=paths, roots=True)
+    check("report", paths=paths, roots=True, networks=False)
     if recheck or take:
         _recheck(paths, source, body_part, take, as_json)
         return

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from prefect.runtime import flow_run
 
+from wrist_model.network import keras_settings
 from wrist_model.records import LineageFacts, Provenance
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pydicom", "pillow", "prefect", "sqlalchemy", "wrist")
@@ -62,6 +63,7 @@ def facts() -> LineageFacts:
             ("system", f"{platform.system()} {platform.release()}"),
             ("processor", platform.machine()),
             ("cores", str(os.cpu_count())),
+            *keras_settings.stored(),
         ),
     )
 
