@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from db import home as places
-from db.schema.revisions import HEAD, stored_revision
+from db.database_errors import BUSY_SECONDS, explain, state
+from db.schema.revisions import HEAD, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError, WristError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Catalogue: TypeAlias = "Engine | Connection"
 """Where a function of db reads and writes: in a transaction of its own, or in the open one that it is handed."""
-BUSY_SECONDS = 60
 
 _lock = threading.Lock()
 _engines: dict[str, Engine] = {}
@@ -35,7 +35,8 @@ _pools_before_fork: list[Any] = []
 
 
 def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engine:
-    """The catalogue, made or migrated to this code's schema where needed, under a lock.
+    """The catalogue, made or migrated to this code's schema where needed, under a lock. On PostgreSQL, which others may
+    use, it is made, but migrated by `wrist db upgrade` alone.
 
     All calls of a process for one database share one engine and its connections, from any thread and after a fork.
     existing: it has to be there already, for commands that only read: in a wrong folder they would find an empty one.
@@ -58,9 +59,17 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
         if engine.url.database and _identity(engine.url.database) != _opened.get(engine.url.database):
             engine.dispose()  # its connections are to a file that was deleted or replaced since
         with plain_errors(engine):
-            if stored_revision(engine) != HEAD:
+            found = stored_revision(engine)
+            if found != HEAD:
                 from db.maintenance.migrate import upgrade
 
+                refuse_newer(found)
+                if found is not None and engine.dialect.name == "postgresql":
+                    raise CatalogueError(
+                        f"{where(engine)}: its schema is {found}, this Wrist's is {HEAD}. Others may use it, so it is "
+                        "upgraded when you say so: stop `wrist up` everywhere, `wrist db backup FILE` with the Wrist "
+                        "before, then `wrist db upgrade`."
+                    )
                 upgrade(engine, home)
     return engine
 
@@ -101,7 +110,8 @@ def is_there(home: Path | None = None) -> bool:
 def make_engine(url: str) -> Engine:
     """An engine of its own, for a backup or a database being built; the catalogue's own is `open_catalogue`'s.
 
-    SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync.
+    SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync. PostgreSQL: READ COMMITTED whatever the server's
+    default is, since a writer has to see what was committed before it got the lock that writers take in turn.
     """
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import ArgumentError
@@ -110,7 +120,13 @@ def make_engine(url: str) -> Engine:
         raise CatalogueError("WRIST_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
     try:
         if not url.startswith("sqlite"):
-            return create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args={"connect_timeout": 10})
+            return create_engine(
+                url,
+                pool_pre_ping=True,
+                max_overflow=-1,
+                isolation_level="READ COMMITTED",
+                connect_args={"connect_timeout": 10},
+            )
         engine = create_engine(
             url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
         )  # max_overflow −1: as many connections as threads ask for at once; five are kept
@@ -244,12 +260,14 @@ def plain_errors(engine: Engine) -> Iterator[None]:
     except WristError:
         raise
     except DBAPIError as error:
-        if getattr(error, "connection_invalidated", False) or error.orig is not None:
-            raise explain(str(error.orig), where(engine)) from error
+        if error.connection_invalidated or error.orig is not None:
+            raise explain(
+                str(error.orig), where(engine), state(error.orig) or ("57P01" if error.connection_invalidated else None)
+            ) from error
         raise
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("psycopg", "sqlite3"):
-            raise explain(str(error), where(engine)) from error
+            raise explain(str(error), where(engine), state(error)) from error
         raise
 
 
@@ -258,26 +276,3 @@ def where(engine: Engine) -> str:
     if engine.dialect.name == "sqlite":
         return str(engine.url.database)
     return f"PostgreSQL database {engine.url.database} on {engine.url.host or 'this machine'}"
-
-
-def explain(message: str, place: str) -> CatalogueError:
-    """A database's message as one sentence with a way out."""
-    first = message.strip().splitlines()[0] if message.strip() else "no message"
-    low = first.lower()
-    for sign, advice in (
-        ("disk is full", "The disk is full: nothing of this step was stored. Free some space and run it again."),
-        ("no space left", "The disk is full: nothing of this step was stored. Free some space and run it again."),
-        ("readonly", "It can't be written: check the permissions of the file and its folder."),
-        ("read-only", "It can't be written: check the permissions of the database and of its user."),
-        ("unable to open", "It can't be opened: check that its folder exists and can be written."),
-        ("locked", f"Another writer held it for {BUSY_SECONDS} s; nothing was stored. Run the same command again."),
-        ("malformed", "The file is damaged: keep a copy of it, then `wrist db restore FILE` with the last backup."),
-        ("not a database", "The file is no SQLite database: restore a backup with `wrist db restore FILE`."),
-        ("disk i/o", "The disk reports an error: check it, then run `wrist verify`."),
-        ("append-only", "Audited rows are never changed: add a new row that corrects the old one."),
-        ("connection", "The server can't be reached or refuses: check that it runs, and WRIST_DATABASE_URL."),
-        ("permission denied", "The database user lacks a right: see `wrist db grant`."),
-    ):
-        if sign in low:
-            return CatalogueError(f"{place}: {first}. {advice}")
-    return CatalogueError(f"{place}: {first}. Nothing of this step was stored.")

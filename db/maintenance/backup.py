@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine
 from db import leases
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
-from db.engine import BUSY_SECONDS, explain, make_engine, plain_errors, reading, writing
+from db.database_errors import BUSY_SECONDS, explain
+from db.engine import make_engine, plain_errors, reading, writing
 from db.home import restoring_file, sqlite_file
 from db.leases import CATALOGUE
 from db.maintenance.migrate import upgrade

@@ -51,6 +51,8 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
             return found
         with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
             postgresql = engine.dialect.name == "postgresql"
+            if postgresql:  # else Alembic would take another's alembic_version, further down the path, for ours
+                connection.exec_driver_sql("SELECT set_config('search_path', quote_ident(current_schema()), true)")
             readers = grants.view_readers(connection) if postgresql else {}
             for statement in views.drop_statements():
                 connection.exec_driver_sql(statement)
