@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from db import home as places
 from db.database_errors import BUSY_SECONDS, explain, state
+from db.read_only_file import BESIDE_A_WRITER, is_writable, read_only_engine
 from db.schema.revisions import HEAD, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError, WristError
 
@@ -34,12 +35,13 @@ _opened: dict[str, tuple[int, int] | None] = {}
 _pools_before_fork: list[Any] = []
 
 
-def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engine:
+def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: bool = True) -> Engine:
     """The catalogue, made or migrated to this code's schema where needed, under a lock. On PostgreSQL, which others may
     use, it is made, but migrated by `wrist db upgrade` alone.
 
     All calls of a process for one database share one engine and its connections, from any thread and after a fork.
     existing: it has to be there already, for commands that only read: in a wrong folder they would find an empty one.
+    writes: False for commands that only read; then a SQLite file that can't be written is opened all the same.
     Raises CatalogueError: unwritable home, unreachable or unsuitable database, a schema newer than this code.
     """
     home = (home or places.home()).absolute()
@@ -48,6 +50,9 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
             f"{home}: no catalogue there. Set WRIST_HOME, or go to the folder that holds its wrist-home; "
             "`wrist ingest PATH` makes a new one."
         )
+    file = places.sqlite_file(places.database_url(home))
+    if not writes and file is not None and file.exists() and not is_writable(file):
+        return _to_read(file, home)
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -72,6 +77,21 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
                     )
                 upgrade(engine, home)
     return engine
+
+
+def _to_read(file: Path, home: Path) -> Engine:
+    """An engine on a file that can't be written, of this code's schema."""
+    with _lock:
+        engine = _engines.setdefault(f"{file} to read", read_only_engine(file)).execution_options(wrist_reads=True)
+    with plain_errors(engine):
+        found = stored_revision(engine)
+    refuse_newer(found)
+    if found != HEAD:
+        raise CatalogueError(
+            f"{file}: its schema is {found or 'none'}, this Wrist's is {HEAD}, and you may not write the file. "
+            "Whoever may upgrades it: `wrist db upgrade`."
+        )
+    return engine.execution_options(wrist_home=str(home), wrist_reads=True)
 
 
 def engine_of(home: Path) -> Engine:
@@ -113,7 +133,7 @@ def make_engine(url: str) -> Engine:
     SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync. PostgreSQL: READ COMMITTED whatever the server's
     default is, since a writer has to see what was committed before it got the lock that writers take in turn.
     """
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import URL, create_engine, event
     from sqlalchemy.exc import ArgumentError
 
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
@@ -127,8 +147,11 @@ def make_engine(url: str) -> Engine:
                 isolation_level="READ COMMITTED",
                 connect_args={"connect_timeout": 10},
             )
+        path = url.removeprefix("sqlite:///")  # the whole of it: a `?` in it begins no query
         engine = create_engine(
-            url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+            URL.create("sqlite", database=path),
+            max_overflow=-1,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         )  # max_overflow −1: as many connections as threads ask for at once; five are kept
     except ArgumentError:
         raise CatalogueError("WRIST_DATABASE_URL can't be read as a database address.") from None
@@ -260,6 +283,8 @@ def plain_errors(engine: Engine) -> Iterator[None]:
     except WristError:
         raise
     except DBAPIError as error:
+        if engine.get_execution_options().get("wrist_reads") and "readonly" in str(error.orig):
+            raise CatalogueError(f"{where(engine)}: {BESIDE_A_WRITER}") from error
         if error.connection_invalidated or error.orig is not None:
             raise explain(
                 str(error.orig), where(engine), state(error.orig) or ("57P01" if error.connection_invalidated else None)

@@ -22,7 +22,7 @@ def database_url(place: Path | None = None) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL, else None."""
+    """The file of a SQLite URL, all that follows `sqlite:///` as it stands, else None."""
     return Path(url.removeprefix("sqlite:///")).absolute() if url.startswith("sqlite:///") else None
 
 
@@ -92,6 +92,11 @@ def demo_data_folder(home: Path) -> Path:
 def prefect_folder(home: Path) -> Path:
     """The Prefect server's database, record and logs."""
     return home / "prefect"
+
+
+def last_backup_file(home: Path) -> Path:
+    """How far the chain reached when it was last backed up."""
+    return home / "last-backup.json"
 
 
 def identity_key_file(home: Path) -> Path:

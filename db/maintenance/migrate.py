@@ -38,7 +38,7 @@ def downgrade(engine: Engine, home: Path, revision: str) -> str:
 def configuration(connection: Connection | None = None) -> Config:
     """Alembic's configuration without a file: scripts beside this module, an open connection passed in."""
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))  # a configuration file's escape
     config.attributes["connection"] = connection
     return config
 

@@ -6,7 +6,6 @@ read-only transaction, through a cursor that takes only queries.
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import time
@@ -18,6 +17,7 @@ from db.database_errors import explain, state
 from db.engine import open_catalogue
 from db.home import database_url, sqlite_file
 from db.home import home as default_home
+from db.read_only_file import connect
 from db.schema.revisions import HEAD
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -53,16 +53,9 @@ def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, ma
     return _sqlite(sql, file, limit_seconds, max_rows)
 
 
-def _open_read_only(file: Path) -> sqlite3.Connection:
-    address = f"{file.absolute().as_uri()}?mode=ro"
-    if not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists():
-        address += "&immutable=1"  # on a read-only medium SQLite can't make the files that WAL needs
-    return sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
-
-
 def _sqlite_revision(file: Path) -> str | None:
     try:
-        connection = _open_read_only(file)
+        connection = connect(file)
         try:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         finally:
@@ -75,7 +68,7 @@ def _sqlite_revision(file: Path) -> str | None:
 
 
 def _sqlite(sql: str, file: Path, limit_seconds: float, max_rows: int | None) -> Rows:
-    connection = _open_read_only(file)
+    connection = connect(file)
     deadline = time.monotonic() + limit_seconds
     try:
         connection.execute("PRAGMA query_only = ON").close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from db.home import home
 from flows.console import (
     database_commands,
     evidence_commands,
@@ -65,6 +68,7 @@ def _options(
 def main() -> None:
     """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
     output.print_anything()
+    _home_folder()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:  # accepted anywhere
@@ -92,6 +96,15 @@ def main() -> None:
             raise
         text = " ".join(str(error).split())
         _fail(f"{type(error).__name__}: {text[:400]} (wrist --debug … shows where)", 1)
+
+
+def _home_folder() -> None:
+    """A user without a home folder (a number that no password file knows, HOME unset) gets WRIST_HOME for one: Prefect
+    and Keras ask for one when they are imported."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(home())
 
 
 def _usage(error: Any) -> str:

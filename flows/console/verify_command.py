@@ -28,7 +28,7 @@ def verify(
     from db.engine import open_catalogue
 
     progress = _line if sys.stderr.isatty() else None
-    verdict = verify_catalogue(open_catalogue(existing=True), anchor=anchor, progress=progress)
+    verdict = verify_catalogue(open_catalogue(existing=True, writes=False), anchor=anchor, progress=progress)
 
     def tell() -> None:
         for finding in verdict.findings:

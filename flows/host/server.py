@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from db import process_identity
 from db.home import prefect_folder
@@ -31,6 +32,7 @@ PORT = 4200
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
 RECORD = "server.json"
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 Say = Callable[[str], None]
 
 
@@ -42,7 +44,11 @@ def environment(home: Path) -> dict[str, str]:
     folder = prefect_folder(home)
     excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
     no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + [HOST, "localhost"]))
+    file = str(folder / "prefect.db")
+    # Prefect puts its file into an address as it stands, where a `?` would begin a query.
+    address = {DATABASE: f"sqlite+aiosqlite:///file:{quote(file)}?uri=true"} if "?" in file else {}
     return {
+        **address,
         **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,

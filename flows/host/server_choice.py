@@ -55,9 +55,9 @@ def _used(url: str) -> Iterator[None]:
 
 def _of_profile() -> str | None:
     """The API of the user's own active Prefect profile; the file is only read."""
-    folder = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
     try:
+        folder = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
         profiles = tomllib.loads((folder / "profiles.toml").read_text(encoding="utf-8"))
         return str(profiles["profiles"][profiles["active"]]["PREFECT_API_URL"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError):
+    except (OSError, RuntimeError, tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError):
         return None
