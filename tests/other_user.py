@@ -7,7 +7,10 @@ Where the tests aren't root's, the user is the one who runs them.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +55,10 @@ class Somebody:
 
 
 @pytest.fixture
-def somebody(tmp_path: Path) -> Somebody:
-    one = Somebody(54_321, tmp_path / "theirs")
-    one.folder.mkdir()
+def somebody() -> Iterator[Somebody]:
+    """In a folder that everybody may enter: pytest's own is the tests' user's, and access(2) knows no capability."""
+    one = Somebody(54_321, Path(tempfile.mkdtemp(prefix="wrist-user-")))
+    one.folder.chmod(0o755)
     one.owns(".")
-    return one
+    yield one
+    shutil.rmtree(one.folder, ignore_errors=True)

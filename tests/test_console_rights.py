@@ -105,7 +105,7 @@ def test_a_user_without_a_name_or_a_home_works_in_a_folder_of_its_own(somebody: 
     told = somebody.runs("ingest", "in/manifest.csv", "--body-part", "ANY")
     assert told.returncode == 0 and "6 new" in told.stdout, told.stderr
     assert somebody.runs("status").returncode == 0
-    told = somebody.runs("sql", "select distinct actor from audit_log", "--format", "csv")
+    told = somebody.runs("sql", "select distinct actor from audit_trail", "--format", "csv")
     assert told.stdout.splitlines()[1:] == [f"uid {somebody.uid}" if IS_ROOT else os.environ.get("USER", "?")]
 
 

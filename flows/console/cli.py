@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from db.home import home
 from flows.console import (
     database_commands,
     evidence_commands,
@@ -99,12 +101,13 @@ def main() -> None:
 
 
 def _home_folder() -> None:
-    """A user without a home folder (a number that no password file knows, HOME unset) gets WRIST_HOME for one: Prefect
-    and Keras ask for one when they are imported."""
+    """A user without a home folder (a number that no password file knows, HOME unset) gets an empty one for the time of
+    the command: Prefect and Keras ask for one when they are imported."""
     try:
         Path.home()
     except RuntimeError:
-        os.environ["HOME"] = str(home())
+        os.environ["HOME"] = tempfile.mkdtemp(prefix="wrist-home-")
+        atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 
 def _usage(error: Any) -> str:

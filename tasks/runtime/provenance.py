@@ -80,7 +80,7 @@ def _commit(root: Path) -> tuple[str, bool, str]:
     package says nothing about it. Its version is among the libraries.
     """
 
-    refused = []
+    refused: list[str] = []
 
     def git(*words: str) -> str | None:
         try:
