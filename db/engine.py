@@ -61,6 +61,8 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
         ) from None
     with _lock:
         engine = _engine_of(home)
+        if file is not None:
+            places.make_shared(file)
         if engine.url.database and _identity(engine.url.database) != _opened.get(engine.url.database):
             engine.dispose()  # its connections are to a file that was deleted or replaced since
         with plain_errors(engine):

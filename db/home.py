@@ -6,6 +6,8 @@ What lies inside a store (a training's checkpoint, the feature store, the pixel 
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from wrist_model.records import WorkFolders, network_file, pixel_file
@@ -92,6 +94,30 @@ def demo_data_folder(home: Path) -> Path:
 def prefect_folder(home: Path) -> Path:
     """The Prefect server's database, record and logs."""
     return home / "prefect"
+
+
+def share_with_group(place: Path) -> None:
+    """Let this process, and those that it starts, make files that the home's group may write, where the home's folder
+    says so (chmod 2770, chgrp)."""
+    if is_shared(place):
+        os.umask(os.umask(0o077) & ~0o070)
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether a folder's group may write it."""
+    try:
+        return bool(folder.stat().st_mode & stat.S_IWGRP)
+    except OSError:
+        return False
+
+
+def make_shared(file: Path) -> None:
+    """Make an empty file that the group may write, before SQLite makes one that only its owner may, whatever the umask
+    is; what SQLite keeps beside it gets the same rights. Nothing where it is there, or the folder isn't shared."""
+    if is_shared(file.parent) and not file.exists():
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
+            file.chmod(0o660)
 
 
 def last_backup_file(home: Path) -> Path:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from db_story import BY, tell
 from other_user import IS_ROOT, Somebody
@@ -18,10 +19,11 @@ from prefect_fixtures import radiographs
 
 from db import labels
 from db.audit.verify import verify
-from db.engine import open_catalogue
+from db.engine import open_catalogue, reading
 from db.maintenance.backup import backup, restore
 from db.maintenance.migrate import downgrade
 from tasks.runtime.provenance import FOREIGN
+from tests import dicom_files
 
 ROOT = Path(__file__).parents[1]
 
@@ -188,3 +190,67 @@ def test_an_earlier_backup_that_is_put_back_is_not_called_a_loss(
     assert verify(open_catalogue(home), files=False).warnings == ()
     monkeypatch.setenv("WRIST_DATABASE_URL", f"sqlite:///{tmp_path / 'early.sqlite'}")
     assert verify(open_catalogue(home), files=False).warnings == ()
+
+
+def test_two_users_of_one_group_work_on_one_home(somebody: Somebody) -> None:
+    """A home of mode 2770 is enough: with the usual umask, what one makes the other goes on with."""
+    group = 60_001
+    one, other = replace(somebody, gid=group), replace(somebody, gid=group, uid=somebody.uid + 1)
+    home = somebody.folder / "home"
+    home.mkdir()
+    if IS_ROOT:
+        os.chown(home, 0, group)
+    home.chmod(0o2770)
+    radiographs(somebody.folder / "first", 30)
+    pixels = np.random.default_rng(1).integers(0, 4096, (24, 24)).astype(np.uint16)
+    for number in range(2):
+        dicom_files.write(somebody.folder / "second", f"{number}", dicom_files.dataset(pixels + number))
+
+    def does(who: Somebody, *words: str) -> str:
+        done = who.runs(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "30 new" in does(one, "ingest", "first/manifest.csv", "--body-part", "ANY", "--remember")
+    assert "2 new" in does(other, "ingest", "second", "--body-part", "ANY", "--remember")
+    assert "frozen: ds-" in does(one, "split", "--freeze")
+    image = does(other, "sql", "select image_uid from images where format = 'dicom'", "--format", "csv").split()[1]
+    assert does(other, "exclude", image, "--reason", "x") and does(one, "exclude", image, "--reason", "x", "--undo")
+    assert "frozen: ds-" in does(other, "split", "--freeze")
+    assert "All as it was written" in does(one, "verify")
+    actors = does(one, "sql", "select count(distinct actor) from audit_trail", "--format", "csv").split()
+    assert actors[-1] == ("2" if IS_ROOT else "1")
+    assert (home / "identity.key").stat().st_mode & 0o777 == 0o640
+    outsider = replace(somebody, uid=somebody.uid + 2)
+    refused = outsider.runs("exclude", image, "--reason", "x")
+    assert not IS_ROOT or (refused.returncode == 1 and "written" in refused.stderr)
+
+
+def test_a_home_that_nobody_shares_keeps_its_rights(somebody: Somebody) -> None:
+    radiographs(somebody.folder / "in")
+    somebody.owns("in")
+    assert somebody.runs("ingest", "in/manifest.csv", "--body-part", "ANY").returncode == 0
+    home = somebody.folder / "home"
+    assert (home / "identity.key").stat().st_mode & 0o777 == 0o600
+    assert (home / "catalogue.sqlite").stat().st_mode & 0o022 == 0
+
+
+def test_two_time_zones_keep_one_order_and_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    home = tmp_path / "home"
+    tell(open_catalogue(home))
+    code = (
+        "import sys; from db.engine import open_catalogue; from db import labels; from db_story import BY;"
+        "labels.relabel(open_catalogue(), {'st-0001': int(sys.argv[1])}, sys.argv[2], BY)"
+    )
+    for label, zone in enumerate(("Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Paris", "XYZ-24", "Asia/Kolkata")):
+        subprocess.run(
+            [sys.executable, "-c", code, str(label % 2), zone],
+            env={**os.environ, "TZ": zone, "WRIST_HOME": str(home), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+            check=True,
+        )
+    engine = open_catalogue(home)
+    assert verify(engine, files=False).findings == ()
+    with reading(engine) as connection:
+        times = list(connection.exec_driver_sql("SELECT at FROM audit_entry ORDER BY seq").scalars())
+    assert times == sorted(times) and all(time.endswith("Z") for time in times)

@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from db.home import home, share_with_group
 from flows.console import (
     database_commands,
     evidence_commands,
@@ -71,6 +72,7 @@ def main() -> None:
     """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
     output.print_anything()
     _home_folder()
+    share_with_group(home())
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:  # accepted anywhere

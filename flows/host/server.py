@@ -23,7 +23,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from db import process_identity
-from db.home import prefect_folder
+from db.home import make_shared, prefect_folder
 from flows.host.prefect_api import answers
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -150,6 +150,7 @@ def record(home: Path, url: str, pid: int) -> None:
 def _start(home: Path, port: int) -> str:
     folder = prefect_folder(home)
     url = f"http://{HOST}:{port}/api"
+    make_shared(folder / "prefect.db")
     log = folder / "server.log"
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     with log.open("ab") as sink:

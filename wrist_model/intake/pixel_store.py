@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def keep(pixels: np.ndarray, pixel_sha256: str, folder: Path) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+            if path.parent.stat().st_mode & stat.S_IWGRP:  # a home that a group shares
+                os.fchmod(descriptor, 0o640)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,11 +86,13 @@ class IdentityKey:
 
 
 def _make(path: Path) -> None:
-    """Write a new key whole and with mode 0600 from the start; whoever links first wins."""
+    """Write a new key whole, with mode 0600 from the start (0640 in a shared home); whoever links first wins."""
     descriptor, name = tempfile.mkstemp(prefix=".identity-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            if path.parent.stat().st_mode & stat.S_IWGRP:  # a home that a group shares: they read the key, too
+                os.fchmod(descriptor, 0o640)
             file.flush()
             os.fsync(file.fileno())
         try:
