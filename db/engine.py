@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from db import home as places
+from db import read_only_file
 from db.database_errors import BUSY_SECONDS, explain, state
-from db.read_only_file import BESIDE_A_WRITER, is_writable, read_only_engine
 from db.schema.revisions import HEAD, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError, WristError
 
@@ -51,7 +51,7 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
             "`wrist ingest PATH` makes a new one."
         )
     file = places.sqlite_file(places.database_url(home))
-    if not writes and file is not None and file.exists() and not is_writable(file):
+    if not writes and file is not None and file.exists() and not read_only_file.is_writable(file):
         return _to_read(file, home)
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
 def _to_read(file: Path, home: Path) -> Engine:
     """An engine on a file that can't be written, of this code's schema."""
     with _lock:
-        engine = _engines.setdefault(f"{file} to read", read_only_engine(file)).execution_options(wrist_reads=True)
+        engine = _engines.setdefault(f"{file} to read", _read_only_engine(file)).execution_options(wrist_reads=True)
     with plain_errors(engine):
         found = stored_revision(engine)
     refuse_newer(found)
@@ -94,6 +94,21 @@ def _to_read(file: Path, home: Path) -> Engine:
             "Whoever may upgrades it: `wrist db upgrade`."
         )
     return engine.execution_options(wrist_home=str(home), wrist_reads=True)
+
+
+def _read_only_engine(file: Path) -> Engine:
+    """An engine whose connections can't write."""
+    from sqlalchemy import URL, create_engine, event
+
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)), creator=lambda: read_only_file.connect(file, check_same_thread=False)
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
 
 
 def engine_of(home: Path) -> Engine:
@@ -286,7 +301,7 @@ def plain_errors(engine: Engine) -> Iterator[None]:
         raise
     except DBAPIError as error:
         if engine.get_execution_options().get("wrist_reads") and "readonly" in str(error.orig):
-            raise CatalogueError(f"{where(engine)}: {BESIDE_A_WRITER}") from error
+            raise CatalogueError(f"{where(engine)}: {read_only_file.BESIDE_A_WRITER}") from error
         if error.connection_invalidated or error.orig is not None:
             raise explain(
                 str(error.orig), where(engine), state(error.orig) or ("57P01" if error.connection_invalidated else None)

@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from db.database_errors import BUSY_SECONDS
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
 
 
 def is_writable(file: Path) -> bool:
@@ -31,18 +27,3 @@ BESIDE_A_WRITER = (
     "Somebody has just begun to write it, and SQLite lets you read it only once they have read it, too: run the same "
     "command again in a moment, or get the right to write its folder."
 )
-
-
-def read_only_engine(file: Path) -> Engine:
-    """An engine whose connections can't write."""
-    from sqlalchemy import URL, create_engine, event
-
-    engine = create_engine(
-        URL.create("sqlite", database=str(file)), creator=lambda: connect(file, check_same_thread=False)
-    )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine

@@ -35,7 +35,8 @@ def refuse_shared(engine: Engine, plan: Plan, known: Collection[str], key: Ident
         catalogue_settings.declare_distinct(engine, plan.source, by)
     if not plan.lists_patients:
         return
-    found = shared_numbers.undeclared(engine, plan.source, listed(plan, known, key, others(engine, plan.source)))
+    patients = listed(plan, known, key, others(engine, plan.source))
+    found = shared_numbers.undeclared(engine, plan.source, patients) if patients else {}
     if found:
         other = max(found, key=lambda name: found[name])
         said = ", ".join(f"{number} of source {name!r}" for name, number in found.items())

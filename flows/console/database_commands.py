@@ -86,14 +86,12 @@ def grant(
     """Print the SQL for two PostgreSQL roles: a writer that can't change rows, a reader of the views alone."""
     from sqlalchemy import make_url
 
-    from db.engine import engine_of, reading
+    from db.engine import engine_of
     from db.home import database_url, home, sqlite_file
-    from db.maintenance.grants import grant_sql
+    from db.maintenance.grants import grant_sql, schema_of
     from wrist_model.errors import UsageError
 
     url = database_url()
     if sqlite_file(url) is not None:
         raise UsageError("SQLite has no roles: set the rights of the file. For roles set WRIST_DATABASE_URL.")
-    with reading(engine_of(home())) as connection:
-        schema = connection.exec_driver_sql("SELECT current_schema()").scalar() or "public"
-    print(grant_sql(str(make_url(url).database), writer, reader, schema), end="")
+    print(grant_sql(str(make_url(url).database), writer, reader, schema_of(engine_of(home()))), end="")
