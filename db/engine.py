@@ -313,6 +313,12 @@ def plain_errors(engine: Engine) -> Iterator[None]:
         raise
 
 
+def schema_of(engine: Engine) -> str:
+    """PostgreSQL: the schema of the catalogue, the first in the search_path."""
+    with reading(engine) as connection:
+        return str(connection.exec_driver_sql("SELECT current_schema()").scalar() or "public")
+
+
 def where(engine: Engine) -> str:
     """The database in words, without its password."""
     if engine.dialect.name == "sqlite":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from db.engine import reading
 from db.schema.all_tables import AUDITED, METADATA
 from db.schema.views import VIEWS
 from wrist_model.errors import UsageError
@@ -43,12 +42,6 @@ def grant_sql(database: str, writer: str = "wrist_writer", reader: str = "wrist_
         f"GRANT SELECT ON {', '.join(VIEWS)} TO {reader};",
     ]
     return "\n".join(lines) + "\n"
-
-
-def schema_of(engine: Engine) -> str:
-    """The schema of the catalogue: the first in the search_path."""
-    with reading(engine) as connection:
-        return str(connection.exec_driver_sql("SELECT current_schema()").scalar() or "public")
 
 
 def view_readers(connection: Connection) -> dict[str, set[str]]:

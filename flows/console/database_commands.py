@@ -86,9 +86,9 @@ def grant(
     """Print the SQL for two PostgreSQL roles: a writer that can't change rows, a reader of the views alone."""
     from sqlalchemy import make_url
 
-    from db.engine import engine_of
+    from db.engine import engine_of, schema_of
     from db.home import database_url, home, sqlite_file
-    from db.maintenance.grants import grant_sql, schema_of
+    from db.maintenance.grants import grant_sql
     from wrist_model.errors import UsageError
 
     url = database_url()
