@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from sqlalchemy import Connection
+
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
-from db.lookups import one
+from db.lookups import every, one
 from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
+
+_DISTINCT = "distinct_patients:"
 
 
 def remember_key(engine: Catalogue, fingerprint: str, by: Provenance) -> None:
@@ -32,6 +36,17 @@ def split_rule(engine: Catalogue) -> dict[str, float | int] | None:
     with reading(engine) as connection:
         found = one(connection, "SELECT value FROM fact WHERE name = 'split_rule'")
     return json.loads(found.value) if found else None
+
+
+def declare_distinct(engine: Catalogue, source: str, by: Provenance) -> None:
+    """Store that a source's patients are others than those with the same numbers elsewhere, for good."""
+    _fact(engine, f"{_DISTINCT}{source}", "1", by)
+
+
+def distinct_sources(connection: Connection) -> set[str]:
+    """The sources of which that was declared."""
+    rows = every(connection, "SELECT name FROM fact WHERE name LIKE :begin", begin=f"{_DISTINCT}%")
+    return {row.name.removeprefix(_DISTINCT) for row in rows}
 
 
 def _fact(engine: Catalogue, name: str, value: str, by: Provenance) -> str:

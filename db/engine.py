@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from db import home as places
-from db.schema.revisions import HEAD, stored_revision
+from db import read_only_file
+from db.database_errors import BUSY_SECONDS, explain, state
+from db.schema.revisions import HEAD, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError, WristError
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 Catalogue: TypeAlias = "Engine | Connection"
 """Where a function of db reads and writes: in a transaction of its own, or in the open one that it is handed."""
-BUSY_SECONDS = 60
 
 _lock = threading.Lock()
 _engines: dict[str, Engine] = {}
@@ -34,11 +35,13 @@ _opened: dict[str, tuple[int, int] | None] = {}
 _pools_before_fork: list[Any] = []
 
 
-def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engine:
-    """The catalogue, made or migrated to this code's schema where needed, under a lock.
+def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: bool = True) -> Engine:
+    """The catalogue, made or migrated to this code's schema where needed, under a lock. On PostgreSQL, which others may
+    use, it is made, but migrated by `wrist db upgrade` alone.
 
     All calls of a process for one database share one engine and its connections, from any thread and after a fork.
     existing: it has to be there already, for commands that only read: in a wrong folder they would find an empty one.
+    writes: False for commands that only read; then a SQLite file that can't be written is opened all the same.
     Raises CatalogueError: unwritable home, unreachable or unsuitable database, a schema newer than this code.
     """
     home = (home or places.home()).absolute()
@@ -47,6 +50,9 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
             f"{home}: no catalogue there. Set WRIST_HOME, or go to the folder that holds its wrist-home; "
             "`wrist ingest PATH` makes a new one."
         )
+    file = places.sqlite_file(places.database_url(home))
+    if not writes and file is not None and file.exists() and not read_only_file.is_writable(file):
+        return _to_read(file, home)
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,13 +61,53 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False) -> Engin
         ) from None
     with _lock:
         engine = _engine_of(home)
+        if file is not None:
+            places.make_shared(file)
         if engine.url.database and _identity(engine.url.database) != _opened.get(engine.url.database):
             engine.dispose()  # its connections are to a file that was deleted or replaced since
         with plain_errors(engine):
-            if stored_revision(engine) != HEAD:
+            found = stored_revision(engine)
+            if found != HEAD:
                 from db.maintenance.migrate import upgrade
 
+                refuse_newer(found)
+                if found is not None and engine.dialect.name == "postgresql":
+                    raise CatalogueError(
+                        f"{where(engine)}: its schema is {found}, this Wrist's is {HEAD}. Others may use it, so it is "
+                        "upgraded when you say so: stop `wrist up` everywhere, `wrist db backup FILE` with the Wrist "
+                        "before, then `wrist db upgrade`."
+                    )
                 upgrade(engine, home)
+    return engine
+
+
+def _to_read(file: Path, home: Path) -> Engine:
+    """An engine on a file that can't be written, of this code's schema."""
+    with _lock:
+        engine = _engines.setdefault(f"{file} to read", _read_only_engine(file)).execution_options(wrist_reads=True)
+    with plain_errors(engine):
+        found = stored_revision(engine)
+    refuse_newer(found)
+    if found != HEAD:
+        raise CatalogueError(
+            f"{file}: its schema is {found or 'none'}, this Wrist's is {HEAD}, and you may not write the file. "
+            "Whoever may upgrades it: `wrist db upgrade`."
+        )
+    return engine.execution_options(wrist_home=str(home), wrist_reads=True)
+
+
+def _read_only_engine(file: Path) -> Engine:
+    """An engine whose connections can't write."""
+    from sqlalchemy import URL, create_engine, event
+
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)), creator=lambda: read_only_file.connect(file, check_same_thread=False)
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
     return engine
 
 
@@ -101,18 +147,28 @@ def is_there(home: Path | None = None) -> bool:
 def make_engine(url: str) -> Engine:
     """An engine of its own, for a backup or a database being built; the catalogue's own is `open_catalogue`'s.
 
-    SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync.
+    SQLite: WAL, foreign keys, a wait of 60 s for a lock, full sync. PostgreSQL: READ COMMITTED whatever the server's
+    default is, since a writer has to see what was committed before it got the lock that writers take in turn.
     """
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import URL, create_engine, event
     from sqlalchemy.exc import ArgumentError
 
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise CatalogueError("WRIST_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
     try:
         if not url.startswith("sqlite"):
-            return create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args={"connect_timeout": 10})
+            return create_engine(
+                url,
+                pool_pre_ping=True,
+                max_overflow=-1,
+                isolation_level="READ COMMITTED",
+                connect_args={"connect_timeout": 10},
+            )
+        path = url.removeprefix("sqlite:///")  # the whole of it: a `?` in it begins no query
         engine = create_engine(
-            url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+            URL.create("sqlite", database=path),
+            max_overflow=-1,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         )  # max_overflow −1: as many connections as threads ask for at once; five are kept
     except ArgumentError:
         raise CatalogueError("WRIST_DATABASE_URL can't be read as a database address.") from None
@@ -244,13 +300,23 @@ def plain_errors(engine: Engine) -> Iterator[None]:
     except WristError:
         raise
     except DBAPIError as error:
-        if getattr(error, "connection_invalidated", False) or error.orig is not None:
-            raise explain(str(error.orig), where(engine)) from error
+        if engine.get_execution_options().get("wrist_reads") and "readonly" in str(error.orig):
+            raise CatalogueError(f"{where(engine)}: {read_only_file.BESIDE_A_WRITER}") from error
+        if error.connection_invalidated or error.orig is not None:
+            raise explain(
+                str(error.orig), where(engine), state(error.orig) or ("57P01" if error.connection_invalidated else None)
+            ) from error
         raise
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("psycopg", "sqlite3"):
-            raise explain(str(error), where(engine)) from error
+            raise explain(str(error), where(engine), state(error)) from error
         raise
+
+
+def schema_of(engine: Engine) -> str:
+    """PostgreSQL: the schema of the catalogue, the first in the search_path."""
+    with reading(engine) as connection:
+        return str(connection.exec_driver_sql("SELECT current_schema()").scalar() or "public")
 
 
 def where(engine: Engine) -> str:
@@ -258,26 +324,3 @@ def where(engine: Engine) -> str:
     if engine.dialect.name == "sqlite":
         return str(engine.url.database)
     return f"PostgreSQL database {engine.url.database} on {engine.url.host or 'this machine'}"
-
-
-def explain(message: str, place: str) -> CatalogueError:
-    """A database's message as one sentence with a way out."""
-    first = message.strip().splitlines()[0] if message.strip() else "no message"
-    low = first.lower()
-    for sign, advice in (
-        ("disk is full", "The disk is full: nothing of this step was stored. Free some space and run it again."),
-        ("no space left", "The disk is full: nothing of this step was stored. Free some space and run it again."),
-        ("readonly", "It can't be written: check the permissions of the file and its folder."),
-        ("read-only", "It can't be written: check the permissions of the database and of its user."),
-        ("unable to open", "It can't be opened: check that its folder exists and can be written."),
-        ("locked", f"Another writer held it for {BUSY_SECONDS} s; nothing was stored. Run the same command again."),
-        ("malformed", "The file is damaged: keep a copy of it, then `wrist db restore FILE` with the last backup."),
-        ("not a database", "The file is no SQLite database: restore a backup with `wrist db restore FILE`."),
-        ("disk i/o", "The disk reports an error: check it, then run `wrist verify`."),
-        ("append-only", "Audited rows are never changed: add a new row that corrects the old one."),
-        ("connection", "The server can't be reached or refuses: check that it runs, and WRIST_DATABASE_URL."),
-        ("permission denied", "The database user lacks a right: see `wrist db grant`."),
-    ):
-        if sign in low:
-            return CatalogueError(f"{place}: {first}. {advice}")
-    return CatalogueError(f"{place}: {first}. Nothing of this step was stored.")

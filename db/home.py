@@ -6,9 +6,11 @@ What lies inside a store (a training's checkpoint, the feature store, the pixel 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from wrist_model.records import WorkFolders, network_file, pixel_file
+from wrist_model.secret_file import is_shared
 
 
 def home() -> Path:
@@ -22,7 +24,7 @@ def database_url(place: Path | None = None) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL, else None."""
+    """The file of a SQLite URL, all that follows `sqlite:///` as it stands, else None."""
     return Path(url.removeprefix("sqlite:///")).absolute() if url.startswith("sqlite:///") else None
 
 
@@ -102,6 +104,20 @@ def prefect_password_file(home: Path) -> Path:
 def temporary_folder(home: Path) -> Path:
     """Temporary files of the workers and their runs."""
     return prefect_folder(home) / "tmp"
+
+
+def make_shared(file: Path) -> None:
+    """Make an empty file that the group may write, before SQLite makes one that only its owner may, whatever the umask
+    is; what SQLite keeps beside it gets the same rights. Nothing where it is there, or the folder isn't shared."""
+    if is_shared(file.parent) and not file.exists():
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
+            file.chmod(0o660)
+
+
+def last_backup_file(home: Path) -> Path:
+    """How far the chain reached when it was last backed up."""
+    return home / "last-backup.json"
 
 
 def identity_key_file(home: Path) -> Path:

@@ -20,9 +20,12 @@ from db.lookups import among, every, one, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import SPLIT_RANK, ImageRecord, Provenance, Split
 
+NUMBER = "substr({0}.pseudonym, 1, 3) = 'nu-'"
+"""Which rows of patient_pseudonym, named so in a query, are numbers that two sources share (db.shared_numbers)."""
+
 UNREAD = (
     "i.format = 'dicom' AND p.patient_known = 1 "
-    "AND NOT EXISTS (SELECT 1 FROM patient_pseudonym x WHERE x.patient_id = p.id)"
+    f"AND NOT EXISTS (SELECT 1 FROM patient_pseudonym x WHERE x.patient_id = p.id AND NOT {NUMBER.format('x')})"
 )
 
 

@@ -12,6 +12,7 @@ from flows.parameters import BodyPart, Jobs
 from tasks import named_files
 from tasks.ingest import catalogue, enough_labels, places
 from tasks.recipe import chosen_recipe
+from wrist_model.errors import SharedPatients
 
 ENOUGH = "wrist.labels.enough"
 
@@ -26,9 +27,11 @@ def ingest(
     jobs: Jobs = None,
     max_megapixels: Annotated[float, Field(gt=0)] = 64.0,
     cluster: str | None = None,
+    distinct_patients: bool = False,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
+    Raises SharedPatients at its end for a list whose patients another source has; all else is catalogued.
     As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
 
     Args:
@@ -40,11 +43,15 @@ def ingest(
         jobs: Processes that decode; none: all cores.
         max_megapixels: Larger pictures are refused undecoded.
         cluster: A Dask scheduler whose workers decode; not in a deployment's run.
+        distinct_patients: Patient numbers that other sources have, too, are other people's.
     """
     named_files.of_a_deployment(paths, labels, recipe, cluster)
     chosen = chosen_recipe(recipe)
-    found = places(paths, labels, source, body_part)
+    found = places(paths, labels, source, body_part, distinct_patients)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)
+    refused = done.pop("refused")
+    if refused and (paths or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots
+        raise SharedPatients("\n".join(refused))
     waiting = (
         enough_labels(chosen) if runtime.deployment.get_id() and not runtime.flow_run.get_parent_flow_run_id() else 0
     )

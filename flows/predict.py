@@ -8,6 +8,7 @@ from prefect import flow
 
 from flows.ingest import ingest
 from tasks.predict import score_new
+from wrist_model.network import keras_settings
 
 
 @flow(name="predict", flow_run_name="predict", description=__doc__)
@@ -29,5 +30,6 @@ def predict(
     Gives ingest (counts), evaluation_id, one row a study, how many were scored before and how many wait; an
     evaluation_id of None says that nothing was new.
     """
+    keras_settings.refuse_environment()
     counts = ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster)
     return {"ingest": counts, **score_new(paths, model, source, cluster, quiet_minutes)}

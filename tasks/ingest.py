@@ -19,7 +19,7 @@ from tasks.named_files import require_data
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import DELAYS, on_transient_errors
-from wrist_model.errors import UsageError
+from wrist_model.errors import SharedPatients, UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.recipe import Recipe, SplitRecipe
 
@@ -39,7 +39,8 @@ def catalogue(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     cluster: str | None = None,
 ) -> dict[str, Any]:
-    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look."""
+    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look, and
+    `refused`: why a list was not catalogued."""
     if cluster is None:
         decode_pool.warm()
     examiner = partial(on_cluster, address=cluster) if cluster else decode_pool.examined
@@ -47,18 +48,24 @@ def catalogue(
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}
     suspicious: dict[str, int] = {}
+    refused: list[str] = []
     for place in places:
         with progress("ingest") as tell:
-            done = catalogue_files(
-                [place.path],
-                home=home(),
-                engine=engine,
-                rule=rule,
-                provenance=provenance(),
-                reading=Reading(place.source, place.labels, place.body_part.upper()),
-                decoding=Decoding(jobs, max_pixels, examiner),
-                progress=tell,
-            )
+            try:
+                done = catalogue_files(
+                    [place.path],
+                    home=home(),
+                    engine=engine,
+                    rule=rule,
+                    provenance=provenance(),
+                    reading=Reading(place.source, place.labels, place.body_part.upper(), place.distinct_patients),
+                    decoding=Decoding(jobs, max_pixels, examiner),
+                    progress=tell,
+                )
+            except SharedPatients as error:
+                get_run_logger().error("%s", error)
+                refused.append(str(error))
+                continue
         for name, number in {**asdict(done.counts), "seen": done.counts.seen}.items():
             total[name] = total.get(name, 0) + number
         for reason, number in done.reasons.items():
@@ -72,11 +79,15 @@ def catalogue(
     get_run_logger().info(
         "Ingest: %s", ", ".join(f"{number} {name}" for name, number in total.items() if number or name == "seen")
     )
-    return {**total, "reasons": reasons, "suspicious": suspicious}
+    return {**total, "reasons": reasons, "suspicious": suspicious, "refused": refused}
 
 
 def places(
-    paths: list[str] | None, labels: list[str] | None, source: str | None, body_part: str
+    paths: list[str] | None,
+    labels: list[str] | None,
+    source: str | None,
+    body_part: str,
+    distinct_patients: bool = False,
 ) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
 
@@ -92,7 +103,8 @@ def places(
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            sources_toml.Root(path, file or None, source, body_part) for path, file in zip(paths, each, strict=True)
+            sources_toml.Root(path, file or None, source, body_part, distinct_patients)
+            for path, file in zip(paths, each, strict=True)
         ]
     remembered = list(sources_toml.read(home()))
     if not remembered:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-from db import catalogue_settings, ingest_runs, known_files, patient_identity
+from db import catalogue_settings, ingest_runs, known_files, patient_identity, shared_numbers
 from db import labels as labelling
 from db.engine import writing
 from db.home import identity_key_file, pixel_folder
@@ -19,7 +19,8 @@ from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
-from wrist_model.errors import DataError
+from tasks.shared_numbers import listed, others, refuse_shared
+from wrist_model.errors import DataError, SharedPatients
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
@@ -38,11 +39,13 @@ Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...
 
 @dataclass(frozen=True)
 class Reading:
-    """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV."""
+    """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV.
+    distinct_patients: patient numbers that other sources have, too, are other people's."""
 
     source: str | None = None
     labels: Path | str | None = None
     body_part: str = "WRIST"
+    distinct_patients: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,26 @@ def catalogue_files(
     """Catalogue everything at paths; every file seen ends in one of the counts.
 
     Safe to kill and to run again: each batch of files is one transaction, and a file that is catalogued costs a stat.
-    Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written.
+    Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written;
+    SharedPatients for a list whose patients another source has (tasks.shared_numbers), after the other paths.
     """
     begun = time.monotonic()
     key = IdentityKey.load_or_make(identity_key_file(home))
     catalogue_settings.remember_key(engine, key.fingerprint, provenance)
     rule = SplitRecipe(**catalogue_settings.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]
-    plans = placed(engine, paths, source=reading.source, body_part=reading.body_part, labels=reading.labels)
+    plans = placed(engine, paths, **asdict(reading))
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
-    done = Ingested()
+    done, refused = Ingested(), list[SharedPatients]()
     for plan in plans:
         known = known_files.known_files(engine, str(plan.root))
         plan = settle(plan, known, any(map(is_pseudonym, known)))
+        try:
+            refuse_shared(engine, plan, known, key, provenance)
+        except SharedPatients as error:
+            refused.append(error)
+            continue
         context = Context(
             key=key,
             rule=rule,
@@ -93,11 +102,14 @@ def catalogue_files(
             private=plan.private,
             max_pixels=decoding.max_pixels,
             labels=plan.labels,
+            other_sources=others(engine, plan.source),
         )
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
         ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
         _catalogue_place(plan, known, context, decoding, ledger, provenance)
+    if refused:
+        raise SharedPatients("\n".join(map(str, refused)))
     done.seconds = time.monotonic() - begun
     return done
 
@@ -140,6 +152,9 @@ def _catalogue_place(
             pending = _pending(plan.items(), known, context, ledger)
             for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                 ledger.write(results)
+            shared = [*ledger.numbered.values(), *listed(plan, known, context.key, others(engine, plan.source))]
+            if shared:
+                shared_numbers.remember(engine, shared, by)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
             ledger.report("catalogued")
             status = "finished"

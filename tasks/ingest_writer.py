@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from db import quarantine
 from db.images import add_images
 from db.patient_identity import remember_pseudonyms
+from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
 from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
 from wrist_model.sources.recognise_source import Labels
@@ -44,6 +45,7 @@ class Ledger:
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
+        self.numbered: dict[str, Numbered] = {}  # patient_key → its number as hashes
         self._reported, self.begun = 0.0, time.monotonic()
 
     def count(self, **more: int) -> None:
@@ -71,6 +73,7 @@ class Ledger:
             image.suspicious for image in images if image.suspicious and outcomes[image.image_uid] == "new"
         )
         patients = dict(result.patient for result in results if result.patient is not None)
+        self.numbered.update((one.number.key, one.number) for one in results if one.number is not None)
         if patients:
             remember_pseudonyms(self.engine, patients, self.by)
         if refused:
@@ -107,7 +110,8 @@ _REFUSED = {
     "taken": (
         "name_taken",
         "The source {source!r} already has another file of this name from another folder; "
-        "give this folder a source name of its own with --source.",
+        "give this folder a source name of its own with --source or, where the patients are the same people, list the "
+        "files from the folder above both, so that their paths differ.",
     ),
     "conflicting": (
         "conflicting_identity",

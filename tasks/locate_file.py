@@ -24,7 +24,7 @@ def locate(target: str, folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
-    path, sha256 = stored_file(open_catalogue(existing=True), target)
+    path, sha256 = stored_file(open_catalogue(existing=True, writes=False), target)
     key = IdentityKey.load_or_make(identity_key_file(home()))
     files = list(walk.files(absolute(folder)))
     for file, relative in files:

@@ -12,6 +12,7 @@ from db import catalogue_settings, recipes
 from db.engine import open_catalogue, writing
 from tasks.runtime.provenance import provenance
 from wrist_model.errors import CatalogueError
+from wrist_model.network import keras_settings
 from wrist_model.recipe import Recipe, load, stored
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -19,8 +20,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def used_recipe(recipe: str, models: Sequence[str] | None = None) -> Recipe:
     """`chosen_recipe`, stored; in a run that is resumed or tried again the one that it began with, whatever its file
-    says by then. Call it in a flow. Raises CatalogueError when it splits patients otherwise than the catalogue does.
+    says by then. Call it in a flow. Raises CatalogueError when it splits patients otherwise than the catalogue does,
+    UsageError where Keras can't be used as the recipe needs it.
     """
+    keras_settings.refuse_environment()  # before anything is ingested or frozen for a training that can't be
     sha256, name = read_recipe(recipe, models)
     return replace(chosen_recipe(sha256), name=name)
 

@@ -20,6 +20,7 @@ from db import (
     promotions,
     quarantine,
     recipes,
+    shared_numbers,
     trainings,
     tuning_trials,
 )
@@ -81,6 +82,12 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
             sources=sources,
             splits=_splits(members),
             split_seed=recipe.split.seed,
+            same_numbers=tuple(
+                (" and ".join(both.sources), both.patients, both.in_two_splits, both.declared)
+                for both in shared_numbers.shared_numbers(
+                    engine, {member.patient_key for member in members if member.included}
+                )
+            ),
         ),
         flow=_flow(engine, members),
         left_out=_left_out(engine, version.dataset_id, members),

@@ -22,6 +22,7 @@ class Root:
     labels: str | None = None
     source: str | None = None
     body_part: str = "WRIST"
+    distinct_patients: bool = False  # numbers that other sources have, too, are other people's
 
 
 def read(home: Path) -> tuple[Root, ...]:
@@ -49,7 +50,7 @@ def remember(home: Path, root: Root) -> None:
 
     kept = [one for one in read(home) if one.path != root.path]
     content = _content(home)
-    content["root"] = [{k: v for k, v in asdict(one).items() if v is not None} for one in (*kept, root)]
+    content["root"] = [{k: v for k, v in asdict(one).items() if v not in (None, False)} for one in (*kept, root)]
     head = "# Roots that `wrist retrain` and the nightly ingest read; `wrist ingest PATH --remember` adds one.\n\n"
     file = sources_file(home)
     part = file.with_name(file.name + ".part")

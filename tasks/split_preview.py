@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from db import datasets, near_duplicates
+from db import datasets, near_duplicates, shared_numbers
 from db.engine import open_catalogue
 from tasks.near_duplicates import link_near_duplicates
 from tasks.runtime.progress import progress
@@ -40,6 +40,7 @@ def preview_split() -> dict[str, Any]:
         "left_out": dict(report.excluded),
         "guard": sentence(report),
         "kept_apart": [asdict(finding) for finding in report.kept_apart],
+        "same_numbers": [asdict(both) for both in shared_numbers.shared_numbers(engine)],
         "image_split_leak_rate": report.image_split_leak_rate,
     }
 

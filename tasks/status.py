@@ -28,7 +28,7 @@ _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
 
 def state() -> dict[str, Any]:
     """Plain values for `--json`, and `text`: title → lines. Reads the catalogue alone, needs no server."""
-    engine = open_catalogue()
+    engine = open_catalogue(writes=False)
     needs = home_rights.wider_than_meant(home()) + needs_a_person(engine)
     found: dict[str, Any] = {
         "home": str(home()),

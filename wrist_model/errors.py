@@ -24,6 +24,10 @@ class DataError(WristError):
     """The data at hand can't carry the step that was asked for (no labels, one class, one patient)."""
 
 
+class SharedPatients(DataError):
+    """A list names patients whose numbers another source has, too; the list alone is refused."""
+
+
 class LeakError(WristError):
     """A patient, a picture or a near copy of it would stand in two splits."""
 

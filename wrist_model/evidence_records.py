@@ -1,7 +1,9 @@
-"""Frozen records of drift checks and of the leaky protocol's figures. Standard library only."""
+"""Frozen records of drift checks, of the leaky protocol's figures, and of patient numbers as hashes. Standard library
+only."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -36,3 +38,12 @@ class DriftCheck:
     alert: bool
     n_reference: int
     n_current: int
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A patient number as hashes. number: of it alone (nu-…); key: under its own source; others: under others."""
+
+    key: str
+    number: str
+    others: Mapping[str, str]  # source → patient_key or pseudonym without issuer there

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -16,6 +17,10 @@ from db.audit.chain import now
 from wrist_model.errors import CatalogueError
 
 Found = tuple[str, str, str]
+SHORTER = (
+    ": the rows after its end are missing. A SQLite file that was copied after a kill, without the -wal beside it, has "
+    "lost its last rows: copy it anew with `wrist db backup`, or restore the last backup."
+)
 
 
 def compare(connection: Connection, path: Path) -> Iterator[Found]:
@@ -45,12 +50,49 @@ def compare(connection: Connection, path: Path) -> Iterator[Found]:
             yield (
                 "anchor",
                 f"audit_entry row {seq}",
-                f"The anchor of {written} has this link; the chain is shorter now.",
+                f"The anchor of {written} has this link; the chain is shorter now{SHORTER}",
             )
             return
         if row.sha != sha256:
             yield "anchor", f"audit_entry row {seq}", f"The chain up to here is not the one anchored on {written}."
             return
+
+
+def note_backup(connection: Connection, path: Path) -> None:
+    """Write down how far the chain reaches in a database that is backed up, or that a backup was put into."""
+    last = _end(connection)
+    content: dict[str, Any] = {"place": _place(connection), "catalogue": _catalogue(connection), "written": now()}
+    content |= {"seq": last.seq, "chain_sha256": last.chain_sha256} if last else {"seq": 0, "chain_sha256": None}
+    try:
+        path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    except OSError:
+        return  # it only helps; the backup itself is whole
+
+
+def behind_backup(connection: Connection, path: Path) -> Iterator[Found]:
+    """What the last backup of this very database had, and it has no more."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        seq, written = int(said["seq"]), str(said["written"])
+        same = (said["place"], said["catalogue"]) == (_place(connection), _catalogue(connection))
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    last = _end(connection)
+    if same and seq > (last.seq if last else 0):
+        yield (
+            "behind_backup",
+            f"audit_entry row {seq}",
+            f"The backup of {written} had this link; the chain ends at {last.seq if last else 0}{SHORTER}",
+        )
+
+
+def _place(connection: Connection) -> str:
+    url = connection.engine.url
+    return f"{url.host or ''}/{url.database}"
+
+
+def _end(connection: Connection) -> Any:
+    return connection.execute(text("SELECT seq, chain_sha256 FROM audit_entry ORDER BY seq DESC LIMIT 1")).first()
 
 
 def _catalogue(connection: Connection) -> str | None:
@@ -61,7 +103,7 @@ def _catalogue(connection: Connection) -> str | None:
 
 def write(connection: Connection, path: Path, _ends: Mapping[str, int]) -> None:
     """Write the anchor, or add the chain's present end to it, by a temporary file: a kill leaves the old one."""
-    last = connection.execute(text("SELECT seq, chain_sha256 FROM audit_entry ORDER BY seq DESC LIMIT 1")).first()
+    last = _end(connection)
     if last is None:
         return
     links = json.loads(path.read_text(encoding="utf-8"))["links"] if path.exists() else []

@@ -20,9 +20,11 @@ from db.lookups import environment_sha256
 from db.maintenance.migrate import upgrade
 from db.schema import views
 from db.schema.all_tables import AUDITED, METADATA
+from db.schema.revisions import TABLES
 from db.unended_runs import unended
 
 KEPT = 20
+SCHEMA = "to_regnamespace(quote_ident(current_schema()))"  # PostgreSQL's, where ours is; others may stand beside it
 
 
 def pages(connection: Connection) -> Iterator[Found]:
@@ -68,12 +70,13 @@ def _sqlite_reference() -> dict[tuple[str, str], str]:
 
 def _postgresql_guards(connection: Connection) -> Iterator[Found]:
     append_only = ("audit_entry", *AUDITED)
-    tables = set(connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars())
+    tables = set(connection.execute(text(TABLES["postgresql"])).scalars())
     rows = connection.execute(
         text(
             "SELECT t.tgname AS name, t.tgenabled AS enabled, c.relname AS relation, p.proname AS called, "
             "p.prosrc AS body, pg_get_triggerdef(t.oid) AS definition FROM pg_trigger t "
-            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal"
+            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal "
+            f"AND c.relnamespace = {SCHEMA}"
         )
     ).all()
     good = {
@@ -89,7 +92,7 @@ def _postgresql_guards(connection: Connection) -> Iterator[Found]:
         yield "trigger", name, "The trigger that keeps rows from being changed was dropped, disabled or altered."
     for name in sorted({row.name for row in rows} - ours):
         yield "trigger", name, "This trigger is not one of ours; it may change what is stored."
-    there = set(connection.execute(text("SELECT viewname FROM pg_views WHERE schemaname = 'public'")).scalars())
+    there = set(connection.execute(text("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")).scalars())
     for name in views.VIEWS:
         if name not in there:
             yield "missing_view", name, "This view is gone."
@@ -107,15 +110,15 @@ def foreign_keys(connection: Connection) -> Iterator[Found]:
     kept = set(
         connection.execute(
             text(
-                "SELECT conrelid::regclass::text || ' ' || conname FROM pg_constraint "
-                "WHERE contype = 'f' AND convalidated"
+                "SELECT c.relname || ' ' || k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
+                f"WHERE k.contype = 'f' AND k.convalidated AND c.relnamespace = {SCHEMA}"
             )
         ).scalars()
     )
     enabled = connection.execute(
         text(
             "SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-            "WHERE t.tgisinternal AND t.tgenabled = 'D'"
+            f"WHERE t.tgisinternal AND t.tgenabled = 'D' AND c.relnamespace = {SCHEMA}"
         )
     ).scalars()
     for name in sorted(set(enabled)):

@@ -25,6 +25,7 @@ from db.audit import integrity_checks, record_checks, superseded_checks
 from db.audit.canonical_json import Columns, batch_sha256, summed
 from db.audit.chain import GENESIS, columns_of, link_sha256
 from db.engine import reading
+from db.home import last_backup_file
 from db.schema.all_tables import AUDITED
 from wrist_model.records import Progress
 
@@ -89,6 +90,7 @@ def verify(
                 warnings += [Finding(*one) for one in superseded_checks.overwritten_reports(connection, home)]
             warnings += [Finding(*one) for check in record_checks.LOOK_AT for one in check(connection)]
             warnings += [Finding(*one) for one in superseded_checks.scored_twice(connection)]
+            warnings += [Finding(*one) for one in anchors.behind_backup(connection, last_backup_file(home))]
             if anchor is not None and not findings:
                 anchors.write(connection, anchor, ends)
     warnings += [Finding(*one) for one in integrity_checks.orphans(engine)]

@@ -16,10 +16,12 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from db import leases
+from db.audit.anchor_file import note_backup
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
-from db.engine import BUSY_SECONDS, explain, make_engine, plain_errors, reading, writing
-from db.home import restoring_file, sqlite_file
+from db.database_errors import BUSY_SECONDS, explain
+from db.engine import make_engine, plain_errors, reading, writing
+from db.home import last_backup_file, restoring_file, sqlite_file
 from db.leases import CATALOGUE
 from db.maintenance.migrate import upgrade
 from db.schema.all_tables import AUDITED, METADATA
@@ -46,6 +48,7 @@ def backup(engine: Engine, target: Path) -> Path:
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
         partial.replace(target)
+        _note(engine, Path(engine.get_execution_options()["wrist_home"]))
     except sqlite3.Error as error:
         raise CatalogueError(f"{target}: the backup failed: {error}. An earlier backup of that name stays.") from None
     except OSError as error:
@@ -69,7 +72,9 @@ def restore(source: Path, home: Path, url: str) -> str:
         try:
             if file is None:
                 into_postgresql(checked, home, url)
+                last_backup_file(home).unlink(missing_ok=True)
                 return ""
+            last_backup_file(home).unlink(missing_ok=True)  # what was there before may have reached further
             kept = _aside(file) if file.exists() else ""
             if not kept or not _readable(file) or not _into_sqlite(checked, file, url):
                 for rest in (Path(f"{file}-wal"), Path(f"{file}-shm")):
@@ -175,6 +180,12 @@ def _checked_copy(source: Path, home: Path) -> Path:
     engine.dispose()
     _one_file(copy)
     return copy
+
+
+def _note(engine: Engine, home: Path) -> None:
+    """How far the chain reached: `wrist verify` tells by it when rows are lost."""
+    with reading(engine) as connection:
+        note_backup(connection, last_backup_file(home))
 
 
 def _unlink(file: Path) -> None:

@@ -38,7 +38,7 @@ def downgrade(engine: Engine, home: Path, revision: str) -> str:
 def configuration(connection: Connection | None = None) -> Config:
     """Alembic's configuration without a file: scripts beside this module, an open connection passed in."""
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))  # a configuration file's escape
     config.attributes["connection"] = connection
     return config
 
@@ -51,6 +51,8 @@ def _move(engine: Engine, home: Path, step: Callable[[Config], None], wanted: st
             return found
         with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
             postgresql = engine.dialect.name == "postgresql"
+            if postgresql:  # else Alembic would take another's alembic_version, further down the path, for ours
+                connection.exec_driver_sql("SELECT set_config('search_path', quote_ident(current_schema()), true)")
             readers = grants.view_readers(connection) if postgresql else {}
             for statement in views.drop_statements():
                 connection.exec_driver_sql(statement)

@@ -6,7 +6,6 @@ read-only transaction, through a cursor that takes only queries.
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import time
@@ -14,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.engine import explain, open_catalogue
+from db.database_errors import explain, state
+from db.engine import open_catalogue
 from db.home import database_url, sqlite_file
 from db.home import home as default_home
-from db.schema.revisions import HEAD, refuse_newer
+from db.read_only_file import connect
+from db.schema.revisions import HEAD
 from wrist_model.errors import CatalogueError, UsageError
 
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -52,16 +53,9 @@ def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, ma
     return _sqlite(sql, file, limit_seconds, max_rows)
 
 
-def _open_read_only(file: Path) -> sqlite3.Connection:
-    address = f"{file.absolute().as_uri()}?mode=ro"
-    if not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists():
-        address += "&immutable=1"  # on a read-only medium SQLite can't make the files that WAL needs
-    return sqlite3.connect(address, uri=True, timeout=60, isolation_level=None)
-
-
 def _sqlite_revision(file: Path) -> str | None:
     try:
-        connection = _open_read_only(file)
+        connection = connect(file)
         try:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         finally:
@@ -70,13 +64,11 @@ def _sqlite_revision(file: Path) -> str | None:
         if "no such table" in str(error):
             return None
         raise explain(str(error), str(file)) from None
-    revision = found[0] if found else None
-    refuse_newer(revision)
-    return revision
+    return found[0] if found else None
 
 
 def _sqlite(sql: str, file: Path, limit_seconds: float, max_rows: int | None) -> Rows:
-    connection = _open_read_only(file)
+    connection = connect(file)
     deadline = time.monotonic() + limit_seconds
     try:
         connection.execute("PRAGMA query_only = ON").close()
@@ -115,9 +107,7 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
             except psycopg.errors.InsufficientPrivilege:  # a reader, who may look at the views alone
                 row = (HEAD,)
             connection.rollback()
-            revision = row[0] if row else None
-            refuse_newer(revision)
-            if revision != HEAD:
+            if row is None or row[0] != HEAD:
                 open_catalogue(home)
             connection.read_only = True
             connection.adapters.register_loader("numeric", _number_loader())
@@ -129,7 +119,7 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
                 cursor.execute(sql.strip().rstrip(";"))
                 return _fetch(tuple(column.name for column in cursor.description or ()), cursor, max_rows)
     except psycopg.Error as error:
-        raise _plain(str(error), place, limit_seconds) from None
+        raise _plain(str(error), place, limit_seconds, state(error)) from None
 
 
 def _number_loader() -> Any:
@@ -151,17 +141,19 @@ def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None) -> Rows:
     return Rows(columns, rows[:max_rows], len(rows) > max_rows)
 
 
-def _plain(message: str, place: str, limit_seconds: float) -> Exception:
+def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None = None) -> Exception:
     first = message.strip().splitlines()[0] if message.strip() else "no message"
     low = first.lower()
-    if low == "interrupted" or "statement timeout" in low:
+    if low == "interrupted" or sqlstate == "57014":  # query_canceled
         return CatalogueError(f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--seconds).")
-    if any(sign in low for sign in ("not authorized", "prohibited", "cannot modify", "readonly", "read-only")):
+    if sqlstate == "25006" or any(sign in low for sign in ("not authorized", "prohibited", "readonly", "read-only")):
         return UsageError(
             f"wrist sql reads only: {first}. Corrections are made with `wrist relabel` and `wrist exclude`."
         )
     if "one statement" in low or "multiple commands" in low:
         return UsageError("One statement at a time, please.")
+    if sqlstate is not None and sqlstate[:2] in ("08", "28", "3D", "53", "57"):
+        return explain(first, place, sqlstate)
     for sign in ("malformed", "not a database", "unable to open", "locked", "disk i/o", "connection"):
         if sign in low:
             return explain(first, place)

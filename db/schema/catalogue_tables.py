@@ -46,12 +46,13 @@ patient = audited_table(
     UniqueConstraint("id", "split"),
 )
 
-# A patient's PatientID (0010,0020) without its issuer (0010,0021), as a keyed pseudonym; of DICOM patients alone.
+# pt-…: a patient's PatientID (0010,0020) without its issuer (0010,0021), as a keyed pseudonym; of DICOM patients alone.
 # Patients who share one are in the same split; where one of them states no issuer, they may be one person.
+# nu-…: a patient number that patients of two sources share, without its source. It links nobody.
 patient_pseudonym = audited_table(
     "patient_pseudonym",
     link("patient_id", "patient"),  # the patient
-    required("pseudonym", Text, index=True),  # its patient_key where the header states no issuer
+    required("pseudonym", Text, index=True),  # pt-…: its patient_key where the header states no issuer; or nu-…
     UniqueConstraint("patient_id", "pseudonym"),
 )
 

@@ -7,28 +7,56 @@ from typing import TYPE_CHECKING
 from wrist_model.errors import CatalogueError
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from sqlalchemy import Engine
 
 REVISIONS = ("0001", "0002", "0003", "0004")
 """The revisions of db/migrations, oldest first."""
 
+VERSIONS, OURS = "alembic_version", "audit_entry"
+"""Alembic's table, which every application that uses Alembic has, and one that only Wrist's revisions make."""
+
 HEAD = REVISIONS[-1]
 """The revision that this code reads and writes."""
 
 
+TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+}
+"""A database's tables; on PostgreSQL those of the schema that is first in the search_path, where ours are."""
+
+
 def stored_revision(engine: Engine) -> str | None:
-    """The revision that the database is at, None for an empty one."""
+    """The revision that the database is at, None for an empty one.
+
+    Raises CatalogueError for a database (PostgreSQL: a schema of one) that is another application's.
+    """
     from sqlalchemy import text
-    from sqlalchemy.exc import OperationalError, ProgrammingError
 
     with engine.connect() as connection:
-        try:
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        except (OperationalError, ProgrammingError) as error:
-            if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
-                return None
-            raise
+        tables = set(connection.execute(text(TABLES[connection.dialect.name])).scalars())
+        if VERSIONS not in tables:
+            _refuse_foreign(tables)
+            return None
+        found = connection.execute(text(f"SELECT version_num FROM {VERSIONS}")).scalar()
+    if found is not None and OURS not in tables:
+        _refuse_foreign(tables, f"its {VERSIONS} says {found}")
     return None if found is None else str(found)
+
+
+def _refuse_foreign(tables: Set[str], said: str = "") -> None:
+    """Raises CatalogueError for tables that Wrist would collide with, or whose revisions aren't Wrist's."""
+    from db.schema.all_tables import METADATA
+
+    if said or not tables.isdisjoint(METADATA.tables):
+        shown = sorted(tables - {VERSIONS})
+        listed = ", ".join(shown[:5]) + (" …" if len(shown) > 5 else "") or "nothing else"
+        raise CatalogueError(
+            f"This database is another application's: {said + '; ' if said else ''}it holds {listed}. Nothing was "
+            "changed. Give Wrist a database of its own (on PostgreSQL a schema, first in the search_path, will do)."
+        )
 
 
 def refuse_newer(revision: str | None) -> None:

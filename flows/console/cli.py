@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -68,6 +72,7 @@ def _options(
 def main() -> None:
     """Run the console. Exit status 0 done, 1 failed, 2 wrong usage; errors are one or two lines on stderr."""
     output.print_anything()
+    _home_folder()
     here = home()
     home_rights.protect(here)
     arguments = sys.argv[1:]
@@ -104,6 +109,16 @@ def _run(arguments: list[str], here: Path) -> Any:
         return app(arguments, standalone_mode=False)
     finally:
         home_rights.share_databases(here)
+
+
+def _home_folder() -> None:
+    """A user without a home folder (a number that no password file knows, HOME unset) gets an empty one for the time of
+    the command: Prefect and Keras ask for one when they are imported."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.mkdtemp(prefix="wrist-home-")
+        atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 
 def _usage(error: Any) -> str:

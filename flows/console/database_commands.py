@@ -37,7 +37,7 @@ def browse(
 
 
 def upgrade() -> None:
-    """Bring the database to this version's schema (done on first use anyway)."""
+    """Bring the database to this version's schema; a SQLite file is brought there on first use anyway."""
     from db.engine import engine_of
     from db.home import home
     from db.maintenance.migrate import upgrade as bring
@@ -88,11 +88,12 @@ def grant(
     """Print the SQL for two PostgreSQL roles: a writer that can't change rows, a reader of the views alone."""
     from sqlalchemy import make_url
 
-    from db.home import database_url, sqlite_file
+    from db.engine import engine_of, schema_of
+    from db.home import database_url, home, sqlite_file
     from db.maintenance.grants import grant_sql
     from wrist_model.errors import UsageError
 
     url = database_url()
     if sqlite_file(url) is not None:
         raise UsageError("SQLite has no roles: set the rights of the file. For roles set WRIST_DATABASE_URL.")
-    print(grant_sql(str(make_url(url).database), writer, reader), end="")
+    print(grant_sql(str(make_url(url).database), writer, reader, schema_of(engine_of(home()))), end="")

@@ -85,5 +85,5 @@ def explain_prediction(
     from db import lineage
     from db.engine import open_catalogue
 
-    found = lineage.explain_prediction(open_catalogue(existing=True), prediction)
+    found = lineage.explain_prediction(open_catalogue(existing=True, writes=False), prediction)
     show(found, as_json, lambda: print("\n".join(lineage.lines(found))))

@@ -67,18 +67,23 @@ def check(
     *,
     labels: list[str] | None = None,
     roots: bool = False,
+    networks: bool = True,
 ) -> None:
-    """What can be known before a server is started: the recipe, the networks' names, the paths, the labels.
+    """What can be known before a server is started: the recipe, the networks' names, the paths, the labels, Keras's
+    settings.
 
-    roots: without paths, the remembered ones are needed.
+    roots: without paths, the remembered ones are needed. networks: some will be trained or run.
     """
     from db.home import home
     from tasks.named_files import require_data
     from tasks.sources_toml import read
     from wrist_model.errors import DataError, UsageError
+    from wrist_model.network import keras_settings
     from wrist_model.recipe import load
     from wrist_model.sources.recognise_source import find, read_labels
 
+    if networks:
+        keras_settings.refuse_environment()
     load(recipe, models)
     if roots and not paths and not read(home()):
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")

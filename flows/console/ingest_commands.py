@@ -26,6 +26,9 @@ def ingest(
     jobs: Jobs = None,
     max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
     cluster: Cluster = None,
+    distinct_patients: Annotated[
+        bool, typer.Option("--distinct-patients", help="Numbers that other sources have, too, are other people's.")
+    ] = False,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -34,24 +37,32 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
-    check("report", paths=paths, labels=labels, roots=True)
+    check("report", paths=paths, labels=labels, roots=True, networks=False)
     if recheck or take:
         _recheck(paths, source, body_part, take, as_json)
         return
     with prefect():
+        from dataclasses import replace
+
         from db.home import home
         from flows.ingest import ingest as ingest_flow
         from tasks.ingest import places
-        from tasks.sources_toml import Root
         from tasks.sources_toml import remember as remember_root
         from wrist_model.sources.recognise_source import absolute
 
         counts = ingest_flow(
-            paths, labels, source, body_part, jobs=jobs, max_megapixels=max_megapixels, cluster=cluster
+            paths,
+            labels,
+            source,
+            body_part,
+            jobs=jobs,
+            max_megapixels=max_megapixels,
+            cluster=cluster,
+            distinct_patients=distinct_patients,
         )
-        for place in places(paths, labels, source, body_part) if remember and paths else ():
+        for place in places(paths, labels, source, body_part, distinct_patients) if remember and paths else ():
             file = str(absolute(place.labels)) if place.labels else None
-            remember_root(home(), Root(str(absolute(place.path)), file, place.source, place.body_part))
+            remember_root(home(), replace(place, path=str(absolute(place.path)), labels=file))
     show(counts, as_json, lambda: _print_counts(counts))
 
 
@@ -113,6 +124,12 @@ def split(
         for reason, number in found["left_out"].items():
             print(f"left out: {number} images: {reason}")
         print(f"guard: {found['guard']}")
+        for both in found["same_numbers"]:
+            said = "said to be other people" if both["declared"] else "the same people? see `wrist ingest --help`"
+            print(
+                f"same numbers in {' and '.join(both['sources'])}: {both['patients']} patients, "
+                f"{both['in_two_splits']} of them in two splits ({said})"
+            )
         for link in found["kept_apart"][:20]:
             what, splits = link["kind"].replace("_", " "), " and ".join(link["splits"])
             print(f"kept apart ({what}, {splits}): {' '.join(link['images'])}")

@@ -89,7 +89,7 @@ def champion(as_json: Json = False) -> None:
     from wrist_model.errors import DataError
     from wrist_model.scoring.serving_point import locked_serving_point
 
-    engine = open_catalogue(existing=True)
+    engine = open_catalogue(existing=True, writes=False)
     model = promotions.champion(engine)
     if model is None:
         raise DataError(

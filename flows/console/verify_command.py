@@ -31,7 +31,7 @@ def verify(
     if anchor is not None:
         require_output(anchor, "--anchor", database=True)
     progress = _line if sys.stderr.isatty() else None
-    verdict = verify_catalogue(open_catalogue(existing=True), anchor=anchor, progress=progress)
+    verdict = verify_catalogue(open_catalogue(existing=True, writes=False), anchor=anchor, progress=progress)
 
     def tell() -> None:
         for finding in verdict.findings:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from db.home import prefect_folder
 from flows.host import password
@@ -20,6 +21,7 @@ HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
 LOOPBACK = (*NAMES, "::1")
 ROOT = Path(__file__).parents[2]
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -31,7 +33,11 @@ def environment(home: Path) -> dict[str, str]:
     folder = prefect_folder(home)
     excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
     no_proxy = ",".join(dict.fromkeys([host.strip() for host in excepted if host.strip()] + list(LOOPBACK)))
+    file = str(folder / "prefect.db")
+    # Prefect puts its file into an address as it stands, where a `?` would begin a query.
+    address = {DATABASE: f"sqlite+aiosqlite:///file:{quote(file)}?uri=true"} if "?" in file else {}
     return {
+        **address,
         **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,

@@ -13,10 +13,16 @@ from uuid import UUID
 
 from prefect.runtime import flow_run
 
+from wrist_model.network import keras_settings
 from wrist_model.records import LineageFacts, Provenance
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pydicom", "pillow", "prefect", "sqlalchemy", "wrist")
 SCHEDULE = "schedule"
+FOREIGN = (
+    "git refuses to read this checkout, since it belongs to another user: the commit is not known. The user that runs "
+    "Wrist may allow it with `git config --global --add safe.directory FOLDER`"
+)
+_NOT_OURS = ("dubious ownership", "unsafe repository")  # git 2.35.3 and later, and 2.35.2
 
 
 def provenance() -> Provenance:
@@ -62,6 +68,7 @@ def facts() -> LineageFacts:
             ("system", f"{platform.system()} {platform.release()}"),
             ("processor", platform.machine()),
             ("cores", str(os.cpu_count())),
+            *keras_settings.stored(),
         ),
     )
 
@@ -73,14 +80,25 @@ def _commit(root: Path) -> tuple[str, bool, str]:
     package says nothing about it. Its version is among the libraries.
     """
 
+    refused: list[str] = []
+
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
-        except FileNotFoundError:
+            done = subprocess.run(
+                ["git", "-C", str(root), *words],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except OSError:
             return None
+        refused.extend(sign for sign in _NOT_OURS if sign in done.stderr)
         return done.stdout.strip() if done.returncode == 0 else None
 
     top, commit = git("rev-parse", "--show-toplevel"), git("rev-parse", "HEAD")
+    if refused:
+        return "unknown", True, FOREIGN
     if top is None or commit is None:
         return "unknown", True, "no git checkout, or no git on this machine"
     if Path(top).resolve() != root or git("ls-files", "--error-unmatch", "pyproject.toml") is None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
+from wrist_model.evidence_records import Numbered
 from wrist_model.intake.pixel_store import keep
 from wrist_model.intake.storable_text import printable, refuse_unstorable
 from wrist_model.radiograph import composite_picture, decode, polarity, suspicious
@@ -51,6 +52,7 @@ class Context:
     max_pixels: int = decode.DEFAULT_MAX_PIXELS
     labels: Labels = field(default_factory=dict, repr=False)
     store_pixels: bool = True
+    other_sources: tuple[str, ...] = ()  # of the catalogue, where the same patient numbers are looked for
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Examined:
     quarantined: QuarantinedFile | None = None
     path: str = ""  # as the catalogue names it
     patient: tuple[str, str] | None = None  # patient_key and pseudonym without issuer, of a header that was read again
+    number: Numbered | None = None  # the images' patient, where other sources are catalogued
     thumbnails: tuple[np.ndarray, ...] = field(default=(), repr=False)  # of the images, until they are looked at
 
 
@@ -194,7 +197,7 @@ def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
         hardware=item.hardware,
         extra=item.extra,
     )
-    return _images([_record(item, picture, facts, seen, context)], seen)
+    return _images([_record(item, picture, facts, seen, context)], seen, facts, context)
 
 
 def _refuse_special(item: Item) -> None:
@@ -272,13 +275,22 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
         if context.store_pixels:
             keep(frame.pixels, frame.pixel_sha256, Path(context.pixels))
         images.append(_record(item, frame, known, seen, context))
-    return _images(images, seen)
+    return _images(images, seen, known, context)
 
 
-def _images(found: Sequence[tuple[ImageRecord, np.ndarray]], seen: _Seen) -> Examined:
+def _images(found: Sequence[tuple[ImageRecord, np.ndarray]], seen: _Seen, facts: _Facts, context: Context) -> Examined:
     records, smalls = zip(*found, strict=True)
     refuse_unstorable(records[0])
-    return Examined(IMAGES, records, path=seen.path, thumbnails=smalls)
+    number = None
+    if facts.patient is not None and context.other_sources:
+        alone = facts.patient if facts.patient_number is None else facts.patient_number
+        number = numbered(context.key, context.source, facts.patient, alone, context.other_sources)
+    return Examined(IMAGES, records, path=seen.path, number=number, thumbnails=smalls)
+
+
+def numbered(key: IdentityKey, source: str, patient: str, number: str, others: Sequence[str]) -> Numbered:
+    """A patient's number as hashes: under its source, by itself, and as each other source would call it."""
+    return Numbered(key.patient(source, patient), key.number(number), {one: key.patient(one, number) for one in others})
 
 
 def _record(

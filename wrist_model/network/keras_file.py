@@ -15,6 +15,7 @@ import numpy as np
 
 from wrist_model.errors import DataError
 from wrist_model.network.assemble import Network
+from wrist_model.network.finite_weights import non_finite
 from wrist_model.records import network_file
 
 EPOCH_ZERO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can name
@@ -25,9 +26,11 @@ def save(
 ) -> str:
     """Write the whole network with these weights in its free part as folder/<sha256>.keras; gives the SHA-256.
 
+    Raises DataError for weights that are NaN or infinite.
     beside: a folder of the same file system for what is half written, where a kill leaves it (default: `folder`).
     """
     network.free.set_weights(list(free_weights))
+    refuse_non_finite(network.whole, "The trained network")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=beside or folder, prefix=".part-") as part:
         raw, clean = Path(part) / "raw.keras", Path(part) / "clean.keras"
@@ -63,7 +66,8 @@ def _renumbered(config: str) -> str:
 
 
 def load(path: Path) -> Any:
-    """The Keras network of a file. Raises DataError for one that is missing or damaged, or not named by its hash."""
+    """The Keras network of a file. Raises DataError for one that is missing or damaged, not named by its hash, or whose
+    weights are NaN or infinite."""
     import keras
 
     try:
@@ -73,6 +77,15 @@ def load(path: Path) -> Any:
     if len(path.stem) == 64 and hashlib.sha256(content).hexdigest() != path.stem:
         raise DataError(f"{path}: the saved network is damaged: its bytes no longer have the hash in its name.")
     try:
-        return keras.models.load_model(path, compile=False)
+        network = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a saved network ({str(error).splitlines()[0]}).") from None
+    refuse_non_finite(network, f"{path}: the saved network")
+    return network
+
+
+def refuse_non_finite(network: Any, what: str) -> None:
+    """Raises DataError that names the layers of a Keras network whose weights are NaN or infinite."""
+    bad = non_finite((variable.path.rpartition("/")[0], np.asarray(variable)) for variable in network.weights)
+    if bad:
+        raise DataError(f"{what} has weights that are NaN or infinite, in the layers {bad}: its scores mean nothing.")

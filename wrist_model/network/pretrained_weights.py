@@ -16,6 +16,7 @@ import numpy as np
 from wrist_model.errors import WeightsError
 from wrist_model.network import backbone
 from wrist_model.network.assemble import Network, has_imagenet_rescaling, with_imagenet_rescaling
+from wrist_model.network.finite_weights import non_finite
 
 WAYS_OUT = (
     'Two ways out: weights = "<path to a .keras or .weights.h5 file>", or weights = "none" '
@@ -38,6 +39,8 @@ class Weights:
 
 def resolve(spec: str, architecture: str) -> Weights:
     """Find what a recipe's `weights` names, for one backbone. Raises WeightsError with what to do about it.
+
+    Weights that are NaN or infinite are refused too.
 
     `{architecture}` in a path stands for the network's name, so that one recipe can name a file for each.
     """
@@ -94,6 +97,7 @@ def _imagenet(architecture: str) -> Weights:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{architecture}: Keras can't fetch its ImageNet weights ({cause}). {WAYS_OUT}") from None
     tensors = _tensors(model)
+    _finite(tensors, f"{architecture}'s ImageNet weights, as Keras fetched them")
     return Weights("imagenet", digest(model.get_weights()), "imagenet", tensors)
 
 
@@ -109,6 +113,7 @@ def _file(path: Path, architecture: str) -> Weights:
         tensors, imagenet = _from_h5(path, architecture)
     else:
         raise WeightsError(f"{path}: weights come as .keras or .weights.h5, not as {path.suffix or 'a bare file'!r}.")
+    _finite(tensors, str(path))
     return Weights(f"file:{sha256}", sha256, "imagenet" if imagenet else "scratch", tensors)
 
 
@@ -151,6 +156,12 @@ def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]]
     tensors = _tensors(candidate)
     learned = any(np.any(each[0]) for name, each in tensors.items() if name == "normalization")
     return tensors, (origin == "imagenet") if origin is not None else learned
+
+
+def _finite(tensors: dict[str, list[np.ndarray]], place: str) -> None:
+    bad = non_finite((name, array) for name, arrays in tensors.items() for array in arrays)
+    if bad:
+        raise WeightsError(f"{place}: weights that are NaN or infinite, in the layers {bad}. {WAYS_OUT}")
 
 
 def _belongs(tensors: dict[str, list[np.ndarray]], architecture: str, path: Path) -> None:

@@ -54,6 +54,10 @@ class IdentityKey:
         """`pt-…` for a patient identifier, which is unique within its namespace (the source)."""
         return "pt-" + self._digest("patient", namespace, raw)
 
+    def number(self, raw: str) -> str:
+        """`nu-…` for a patient identifier whatever its namespace: tells numbers that two sources share."""
+        return "nu-" + self._digest("number", raw)
+
     def study(self, namespace: str, raw: str) -> str:
         """`st-…` for a study identifier, unique within its namespace."""
         return "st-" + self._digest("study", namespace, raw)

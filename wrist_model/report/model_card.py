@@ -85,6 +85,11 @@ def model_card(data: ReportData) -> str:
         f"Data-set version `{set_.dataset_id}`, manifest SHA-256 `{set_.manifest_sha256}`, sources "
         f"{', '.join(plain(source) for source in set_.sources) or NOT_REPORTED}. Split by patient "
         f"(guard: {plain(set_.guard_status)}).",
+        *(
+            f"{plain(sources)} have {patients} patient numbers in common, {apart} of them in two splits; "
+            + ("declared to be different people." if declared else "whether these are the same people is not stated.")
+            for sources, patients, apart, declared in set_.same_numbers
+        ),
         "",
         *table(
             ("split", "patients", "studies", "images", "abnormal studies"),

@@ -108,6 +108,7 @@ class DatasetFacts:
     sources: tuple[str, ...]
     splits: tuple[SplitFacts, ...]
     split_seed: int | None = None
+    same_numbers: tuple[tuple[str, int, int, bool], ...] = ()  # two sources, patients, in two splits, declared others
 
 
 @dataclass(frozen=True)

@@ -91,4 +91,6 @@ def _recognise(path: Path) -> Place | None:
     return Place(path.parent, path, slug(path.parent.name)) if is_table else None
 
 
-SOURCE = Source("manifest", 20, _recognise, lambda root, start, body_part: items(start, root, body_part))
+SOURCE = Source(
+    "manifest", 20, _recognise, lambda root, start, body_part: items(start, root, body_part), lists_patients=True
+)

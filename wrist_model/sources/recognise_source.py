@@ -32,7 +32,12 @@ class Plan:
     source: str
     body_part: str
     private: bool = False
+    distinct_patients: bool = False  # a person says so: numbers that other sources have, too, are other people's
     labels: Labels = field(default_factory=dict, repr=False)
+
+    @property
+    def lists_patients(self) -> bool:
+        return self._source.lists_patients
 
     def items(self) -> Iterator[Item]:
         """Every file, in a stable order, as it is found."""
@@ -54,6 +59,7 @@ def find(
     source: str | None = None,
     body_part: str = "WRIST",
     labels: Path | str | None = None,
+    distinct_patients: bool = False,
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
 
@@ -72,7 +78,15 @@ def find(
     for each in every():
         place = each.recognise(given)
         if place is not None:
-            return Plan(each.kind, place.root, place.start, source or place.name, body_part, labels=stated)
+            return Plan(
+                each.kind,
+                place.root,
+                place.start,
+                source or place.name,
+                body_part,
+                distinct_patients=distinct_patients,
+                labels=stated,
+            )
     raise UsageError(f"{path}: no source knows this place.")
 
 

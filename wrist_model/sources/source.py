@@ -30,6 +30,7 @@ class Source:
     private(root, start, paths catalogued below root): whether names of folders and files may tell who somebody is, so
     that pseudonyms are kept. A source that has it may ask for a part of a root that is catalogued, and is named late:
     `private_name`, or else its root's name. Without it nothing is private.
+    lists_patients: it states patients under a name space that somebody chose by naming a folder.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Source:
     items: Callable[[Path, Path, str], Iterator[Item]]
     private: Callable[[Path, Path, Container[str]], bool] | None = None
     private_name: str = ""
+    lists_patients: bool = False
 
 
 def every() -> tuple[Source, ...]:

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from wrist_model.errors import DataError
-from wrist_model.network import backbone, dtype_policy, keras_file, pretrained_weights
+from wrist_model.network import backbone, dtype_policy, keras_file, keras_settings, pretrained_weights
 from wrist_model.network.assemble import Network, build
+from wrist_model.network.finite_weights import non_finite
 from wrist_model.recipe import Recipe, TrainingRecipe
 from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel, WorkFolders
 from wrist_model.training import checkpoint, image_batches, training_inputs
@@ -42,13 +43,15 @@ def train(
 
     Each finished epoch is on disk under folders.runs/<run_id> before on_epoch is called with it; called again with the
     same run_id and data, training goes on after it (and on_epoch is called with the finished ones again). Raises
-    DataError for images without labels or a missing class, WeightsError for weights that can't be had.
+    DataError for images without labels, a missing class, or a training that diverged, WeightsError for weights that
+    can't be had.
     """
     begun = time.perf_counter()
     labels = image_batches.labels(train), image_batches.labels(validation)
     for name, each in zip(("training", "validation"), labels, strict=True):
         if len(set(each.tolist())) < 2:
             raise DataError(f"The {name} images ({len(each)}) hold fewer than two classes; both are needed.")
+    keras_settings.settle()
     import keras
 
     keras.backend.clear_session()  # layer names count from the start, and an earlier network's memory goes
@@ -162,12 +165,24 @@ class Fit:
         write = _summaries(tensorboard) if tensorboard else None
         while len(state.history) < self.recipe.epochs and state.waited < self.recipe.patience:
             epoch = self.epoch(len(state.history) + 1)
+            self._refuse_divergence(epoch)
             state = self._after(state, epoch)
             checkpoint.save(folder, state, fingerprint)
             on_epoch(epoch)
             if write:
                 write(epoch)
         return state.history, state.best
+
+    def _refuse_divergence(self, epoch: Epoch) -> None:
+        """What is NaN once stays so: every later epoch, and a resumed run, would go on from it."""
+        finite = math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss)
+        bad = non_finite((one.path.rpartition("/")[0], np.asarray(one)) for one in self.network.free.weights)
+        if bad or not finite:
+            where = f"weights are NaN or infinite, in the layers {bad}" if bad else "the loss is NaN or infinite"
+            raise DataError(
+                f"{self.network.architecture} diverged in epoch {epoch.epoch}: {where}. A learning_rate below "
+                f"{self.recipe.learning_rate:g} in the recipe's [training] is what mostly helps."
+            )
 
     def _after(self, state: checkpoint.State, epoch: Epoch) -> checkpoint.State:
         values = tuple(np.asarray(variable) for variable in self.variables)

@@ -1,0 +1,76 @@
+"""Whether a list's patients are already catalogued under another source's name: asked before anything of it is written.
+
+Two lists of two months in two folders are two name spaces, and the same people would be drawn into two splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from db import catalogue_settings, shared_numbers
+from wrist_model.errors import Refused, SharedPatients
+from wrist_model.evidence_records import Numbered
+from wrist_model.intake.examine_file import numbered
+from wrist_model.radiograph import decode, dicom_dataset, dicom_header
+from wrist_model.radiograph.pseudonyms import IdentityKey
+from wrist_model.records import Provenance
+from wrist_model.sources.recognise_source import Plan
+from wrist_model.sources.source_item import Item
+
+
+def others(engine: Engine, source: str) -> tuple[str, ...]:
+    """The catalogue's other sources."""
+    return tuple(one for one in shared_numbers.sources(engine) if one != source)
+
+
+def refuse_shared(engine: Engine, plan: Plan, known: Collection[str], key: IdentityKey, by: Provenance) -> None:
+    """Raises SharedPatients for a list with new patients whose numbers another source has and nobody declared others.
+
+    known: the paths catalogued below its root, which aren't opened. Other kinds of places pass.
+    """
+    if plan.distinct_patients:
+        catalogue_settings.declare_distinct(engine, plan.source, by)
+    if not plan.lists_patients:
+        return
+    patients = listed(plan, known, key, others(engine, plan.source))
+    found = shared_numbers.undeclared(engine, plan.source, patients) if patients else {}
+    if found:
+        other = max(found, key=lambda name: found[name])
+        said = ", ".join(f"{number} of source {name!r}" for name, number in found.items())
+        raise SharedPatients(
+            f"{plan.start}: patient numbers in it are also numbers {said}, and under source {plan.source!r} the same "
+            "person could stand in two splits. Nothing of this list was catalogued. If they are the same people: "
+            f"`wrist ingest {plan.start} --source {other}`. If they are others who are numbered alike: "
+            f"`wrist ingest {plan.start} --source {plan.source} --distinct-patients`."
+        )
+
+
+def listed(plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...]) -> list[Numbered]:
+    """The patients of a list as hashes: what its rows say, or the header where a file that is new is DICOM."""
+    if not names or not plan.lists_patients:
+        return []
+    found = {}
+    for item in plan.items():
+        if not (item.ignored or item.filtered or item.refused):
+            for patient, number in _patients(item, known):
+                found[patient] = numbered(key, plan.source, patient, number, names)
+    return list(found.values())
+
+
+def _patients(item: Item, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The patient with its issuer, and its number alone."""
+    if item.relative not in known:
+        try:
+            with Path(item.path).open("rb") as file:
+                is_dicom = decode.sniff(file.read(decode.SNIFF_BYTES)) == "dicom"
+            if is_dicom:
+                header = dicom_header.read(dicom_dataset.read(Path(item.path).read_bytes()))
+                yield header.patient, header.patient_number
+                return
+        except (OSError, ValueError, Refused):
+            return
+    if item.patient is not None:
+        yield item.patient, item.patient
