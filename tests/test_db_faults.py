@@ -30,7 +30,7 @@ def kill_writers(home: Path, kills: int, seed: int) -> int:
     """Start and kill a writer so many times; returns how many commits it had said and are there whole."""
     drawn, said = random.Random(seed), 0
     for number in range(kills):
-        command = [sys.executable, "tests/db_writer.py", str(number)]
+        command = [sys.executable, "tests/db_writer.py", str(seed * 100 + number)]  # other studies each time
         writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert writer.stdout is not None
         lines = [writer.stdout.readline()]
