@@ -12,12 +12,22 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from prefect_fixtures import WRIST
 
 IS_ROOT = os.geteuid() == 0
+
+
+@cache
+def _reads() -> tuple[str, ...]:
+    """What lets the user read everything; nothing in a container whose root may not give it away."""
+    words = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    return (
+        words if subprocess.run(["setpriv", *words, "true"], capture_output=True, check=False).returncode == 0 else ()
+    )
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,7 @@ class Somebody:
             name: value for name, value in os.environ.items() if not name.startswith("PREFECT") and name not in gone
         }
         gid = str(self.gid or self.uid)
-        reads = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-        before = ("setpriv", "--reuid", str(self.uid), "--regid", gid, "--clear-groups", *reads) if IS_ROOT else ()
+        before = ("setpriv", "--reuid", str(self.uid), "--regid", gid, "--clear-groups", *_reads()) if IS_ROOT else ()
         return subprocess.run(
             [*before, program, *words],
             cwd=self.folder,
