@@ -151,6 +151,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/report.py:write > db/quarantine.py:quarantine_counts": "another model is promoted",
         "tasks/report.py:write > db/recipes.py:recipe": "a study is relabelled",
         "tasks/report.py:write > db/schema/revisions.py:stored_revision": "a version is frozen",
+        "tasks/report.py:write > db/shared_numbers.py:shared_numbers": "a study is left out",
         "tasks/report.py:write > db/trainings.py:training_history": "another model is promoted",
         "tasks/report.py:write > db/trainings.py:training_run": "a study is relabelled",
         "tasks/report.py:write > db/tuning_trials.py:tuning_trials": "a version is frozen",
