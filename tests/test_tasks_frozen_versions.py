@@ -71,7 +71,8 @@ def meanwhile(act: Callable[[], None], at: str, number: int = 1) -> Iterator[lis
 
 
 def patient(split: str, source: str = SOURCE, skip: int = 0) -> str:
-    found = (f"p{n}" for n in range(10_000) if patient_split.assign(SplitRecipe(), source, f"p{n}", None) == split)
+    names = (f"{source}-p{n}" for n in range(10_000))  # two sources that number alike are refused
+    found = (name for name in names if patient_split.assign(SplitRecipe(), source, name, None) == split)
     return [next(found) for _ in range(skip + 1)][-1]
 
 

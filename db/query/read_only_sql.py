@@ -146,7 +146,8 @@ def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None 
     low = first.lower()
     if low == "interrupted" or sqlstate == "57014":  # query_canceled
         return CatalogueError(f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--seconds).")
-    if sqlstate == "25006" or any(sign in low for sign in ("not authorized", "prohibited", "readonly", "read-only")):
+    refusals = ("not authorized", "prohibited", "cannot modify", "readonly", "read-only")
+    if sqlstate == "25006" or any(sign in low for sign in refusals):
         return UsageError(
             f"wrist sql reads only: {first}. Corrections are made with `wrist relabel` and `wrist exclude`."
         )
