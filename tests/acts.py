@@ -153,11 +153,10 @@ def incoming(folder: Path) -> str:
 
 def promote_challenger() -> dict[str, str]:
     """Let the model serve that does not: of two networks the one that was trained last."""
-    from db import models, promotions
+    from db import promotions
 
     engine = open_catalogue()
     serving = promotions.champion(engine)
-    others = [
-        one for one in models.models(engine) if serving is None or one.model_version_id != serving.model_version_id
-    ]
-    return promote(others[-1].model_version_id)
+    with engine.connect() as connection:
+        known = connection.exec_driver_sql("SELECT model_version_id FROM model_version ORDER BY id").scalars().all()
+    return promote([one for one in known if serving is None or one != serving.model_version_id][-1])
