@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from db.home import catalogue_file, identity_key_file, prefect_folder, prefect_password_file
@@ -23,15 +24,14 @@ def share_databases(home: Path) -> None:
     if not secret_file.is_shared(home):
         return
     history = prefect_folder(home) / "prefect.db"
-    if history.parent.exists():
-        history.touch()  # before the server makes it
+    with suppress(PermissionError):  # of somebody outside the group, who is told so by what the command does
+        if history.parent.exists() and not history.exists():
+            history.touch()  # before the server makes it
     for file in (catalogue_file(home), history):
         for one in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
-            try:
+            with suppress(FileNotFoundError, PermissionError):
                 if one.stat().st_uid == os.geteuid():
                     one.chmod(0o660)
-            except FileNotFoundError:
-                continue
 
 
 def wider_than_meant(home: Path) -> list[str]:

@@ -86,7 +86,7 @@ def radiographs(folder: Path, count: int = 6) -> Path:
     lines = ["path,label,patient"]
     for number in range(count):
         Image.fromarray(random.integers(0, 200, (48, 40), dtype=np.uint8)).save(folder / f"{number}.png")
-        lines.append(f"{number}.png,{number % 2},p{number}")
+        lines.append(f"{number}.png,{number % 2},{folder.name}-p{number}")
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     return folder / "manifest.csv"
 
