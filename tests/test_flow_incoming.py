@@ -174,6 +174,7 @@ def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: S
     assert len(score_new([place], None)["studies"]) == 1
 
 
+@pytest.mark.soak  # two whole trainings by the console
 @pytest.mark.parametrize(
     ("number", "said"),
     [
