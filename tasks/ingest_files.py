@@ -19,8 +19,9 @@ from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
-from tasks.shared_numbers import listed, others, refuse_shared
+from tasks.shared_numbers import others, refuse_shared
 from wrist_model.errors import DataError, SharedPatients
+from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
@@ -87,8 +88,9 @@ def catalogue_files(
     for plan in plans:
         known = known_files.known_files(engine, str(plan.root))
         plan = settle(plan, known, any(map(is_pseudonym, known)))
+        names = others(engine, plan.source)
         try:
-            refuse_shared(engine, plan, known, key, provenance)
+            patients = refuse_shared(engine, plan, known, key, names, provenance)
         except SharedPatients as error:
             refused.append(error)
             continue
@@ -102,12 +104,12 @@ def catalogue_files(
             private=plan.private,
             max_pixels=decoding.max_pixels,
             labels=plan.labels,
-            other_sources=others(engine, plan.source),
+            other_sources=names,
         )
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
         ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
-        _catalogue_place(plan, known, context, decoding, ledger, provenance)
+        _catalogue_place(plan, known, context, decoding, ledger, patients, provenance)
     if refused:
         raise SharedPatients("\n".join(map(str, refused)))
     done.seconds = time.monotonic() - begun
@@ -142,9 +144,10 @@ def _catalogue_place(
     context: Context,
     decoding: Decoding,
     ledger: Ledger,
+    listed: list[Numbered],
     by: Provenance,
 ) -> None:
-    """One ingest run, from its first file to its stored end."""
+    """One ingest run, from its first file to its stored end. listed: a list's patients as hashes."""
     begun, engine, done = time.monotonic(), ledger.engine, ledger.done
     status: Literal["finished", "failed"] = "failed"
     with kept(engine, resource("ingest", ledger.run_id)):
@@ -152,7 +155,7 @@ def _catalogue_place(
             pending = _pending(plan.items(), known, context, ledger)
             for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                 ledger.write(results)
-            shared = [*ledger.numbered.values(), *listed(plan, known, context.key, others(engine, plan.source))]
+            shared = [*ledger.numbered.values(), *listed]
             if shared:
                 shared_numbers.remember(engine, shared, by)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)

@@ -26,16 +26,17 @@ def others(engine: Engine, source: str) -> tuple[str, ...]:
     return tuple(one for one in shared_numbers.sources(engine) if one != source)
 
 
-def refuse_shared(engine: Engine, plan: Plan, known: Collection[str], key: IdentityKey, by: Provenance) -> None:
-    """Raises SharedPatients for a list with new patients whose numbers another source has and nobody declared others.
+def refuse_shared(
+    engine: Engine, plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...], by: Provenance
+) -> list[Numbered]:
+    """The patients of a list as hashes, under the names of other sources too; none for other kinds of places.
 
-    known: the paths catalogued below its root, which aren't opened. Other kinds of places pass.
+    Raises SharedPatients for a list with new patients whose numbers another source has and nobody declared others.
+    known: the paths catalogued below its root, which aren't opened.
     """
     if plan.distinct_patients:
         catalogue_settings.declare_distinct(engine, plan.source, by)
-    if not plan.lists_patients:
-        return
-    patients = listed(plan, known, key, others(engine, plan.source))
+    patients = _listed(plan, known, key, names)
     found = shared_numbers.undeclared(engine, plan.source, patients) if patients else {}
     if found:
         other = max(found, key=lambda name: found[name])
@@ -46,9 +47,10 @@ def refuse_shared(engine: Engine, plan: Plan, known: Collection[str], key: Ident
             f"`wrist ingest {plan.start} --source {other}`. If they are others who are numbered alike: "
             f"`wrist ingest {plan.start} --source {plan.source} --distinct-patients`."
         )
+    return patients
 
 
-def listed(plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...]) -> list[Numbered]:
+def _listed(plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...]) -> list[Numbered]:
     """The patients of a list as hashes: what its rows say, or the header where a file that is new is DICOM."""
     if not names or not plan.lists_patients:
         return []
