@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +15,7 @@ import pytest
 
 from db.home import work_folders
 from tests import train_data
-from wrist_model.network import backbone, keras_file, pretrained_weights
+from wrist_model.network import backbone, keras_file, keras_settings, pretrained_weights
 from wrist_model.recipe import Recipe
 from wrist_model.records import Epoch, ImageRef, TrainedModel
 from wrist_model.scoring import inference
@@ -73,13 +77,13 @@ def plain_keras(
 
     keras.backend.clear_session()
     size, seed, train = train_data.SIZE, recipe.training.seed, pictures[0]
-    keras.utils.set_random_seed(seed)
     row = backbone.row(architecture)
-    base = row.builder(include_top=False, weights=None, input_shape=(size, size, 3))
-    x = keras.layers.GlobalAveragePooling2D()(base.output)
-    x = keras.layers.Dense(recipe.network.dense_units, activation="relu")(x)
-    x = keras.layers.Dropout(recipe.network.dropout, seed=seed)(x)
-    model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(x))
+    with keras_settings.seeded(seed):
+        base = row.builder(include_top=False, weights=None, input_shape=(size, size, 3))
+        x = keras.layers.GlobalAveragePooling2D()(base.output)
+        x = keras.layers.Dense(recipe.network.dense_units, activation="relu")(x)
+        x = keras.layers.Dropout(recipe.network.dropout, seed=seed)(x)
+        model = keras.Model(base.input, keras.layers.Dense(2, activation="softmax")(x))
     base.set_weights(keras.models.load_model(weights.format(architecture=architecture)).get_weights())
     for layer in base.layers[:-10]:
         layer.trainable = False
@@ -164,18 +168,36 @@ def test_the_saved_network_is_the_frozen_part_followed_by_the_free_part(
     for layer in parts.free.layers:
         layer.set_weights(mine[layer.name].get_weights() if layer.name in mine else [])
     expected = parts.free(parts.frozen(grey, training=False), training=False).numpy()[:, 1]
-    assert scores(model, pictures[1], home) == pytest.approx(expected, abs=1e-6)
+    assert scores(model, pictures[1], home) == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_same_training_gives_the_same_bytes_and_another_seed_gives_others(
-    pictures: tuple[list[ImageRef], list[ImageRef]], backbones: str, home: Path, tmp_path: Path
+    pictures: tuple[list[ImageRef], list[ImageRef]], backbones: str, tmp_path: Path
 ) -> None:
     run = partial(fit, pictures, architecture="efficientnetb0")
-    first = run(train_data.recipe(backbones), home=home)
-    again = run(train_data.recipe(backbones), home=tmp_path, run_id="elsewhere")
-    other = run(train_data.recipe(backbones, seed=21), home=tmp_path)
+    first = run(train_data.recipe(backbones), home=tmp_path / "here")
+    with other_threads_draw_random_numbers():  # as Prefect's heartbeats do
+        again = run(train_data.recipe(backbones), home=tmp_path / "there", run_id="elsewhere")
+    other = run(train_data.recipe(backbones, seed=21), home=tmp_path / "there")
     assert first.artifact_sha256 == again.artifact_sha256
     assert first.artifact_sha256 != other.artifact_sha256
+
+
+@contextmanager
+def other_threads_draw_random_numbers() -> Iterator[None]:
+    done = threading.Event()
+
+    def draw() -> None:
+        while not done.wait(0.001):
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_batch_normalisation_keeps_its_statistics_by_default_and_learns_them_on_request(backbones: str) -> None:

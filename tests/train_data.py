@@ -49,8 +49,9 @@ def recipe(weights: str, **training: object) -> Recipe:
 def backbone(folder: Path, architecture: str) -> Path:
     """A backbone's random weights, as keras.applications saves them, in folder/<architecture>.keras.
 
-    Its BatchNormalization has the statistics of some radiographs: without them activations shrink from layer to layer,
-    and a training of such features follows the rounding of its products, which differs by processor.
+    Its BatchNormalization has the statistics of radiographs, noise and plain grey together: with the first statistics
+    activations shrink from layer to layer, with those of radiographs alone a turned one lies far outside of them; both
+    make a training follow the rounding of its products, which differs by processor and by place in a batch.
     """
     import keras
 
@@ -75,7 +76,10 @@ def _normalise(network: Any) -> None:
         layer.momentum = 0.0
         if layer.name.endswith(("_3_bn", "_project_bn")):  # the last one of a residual branch
             layer.gamma.assign(0.2 * layer.gamma)
-    grey = np.stack([Image.fromarray(factories.radiograph(i, i % 2)).resize((SIZE, SIZE)) for i in range(8)])
-    network(np.repeat(grey[..., np.newaxis], 3, axis=-1).astype(np.float32), training=True)
+    grey = [np.asarray(Image.fromarray(factories.radiograph(i, i % 2)).resize((SIZE, SIZE))) for i in range(16)]
+    noise = np.random.default_rng(0).integers(0, 256, (16, SIZE // 8, SIZE // 8), dtype=np.uint8)
+    grey += [np.asarray(Image.fromarray(each).resize((SIZE, SIZE))) for each in noise]
+    grey += [np.full((SIZE, SIZE), level, np.uint8) for level in range(0, 256, 16)]
+    network(np.repeat(np.stack(grey)[..., np.newaxis], 3, axis=-1).astype(np.float32), training=True)
     for layer, value in zip(layers, momentum, strict=True):
         layer.momentum = value

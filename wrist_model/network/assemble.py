@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wrist_model.errors import DataError
-from wrist_model.network import backbone, dtype_policy, freeze_boundary
+from wrist_model.network import backbone, dtype_policy, freeze_boundary, keras_settings
 from wrist_model.recipe import NetworkRecipe
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -51,9 +51,8 @@ def build(
     import keras
 
     row = backbone.row(architecture)
-    keras.utils.set_random_seed(seed)
     size = recipe.image_size
-    with dtype_policy.under(policy):
+    with keras_settings.seeded(seed), dtype_policy.under(policy):
         grey = keras.Input((size, size, 1), dtype="uint8", name="grey")
         rgb = keras.layers.Concatenate(name="rgb", dtype="float32")([grey, grey, grey])
         entrance = row.preprocess(rgb)

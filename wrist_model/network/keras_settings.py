@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from wrist_model.errors import UsageError
@@ -71,6 +73,23 @@ def settle() -> None:
     keras.config.set_dtype_policy(DTYPE_POLICY)
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The first weights and the dropout of what is built inside are a function of the seed alone.
+
+    Keras draws their seeds from Python's global generator, from which other threads draw too (Prefect's heartbeats):
+    here it has one of its own, with the numbers that keras.utils.set_random_seed would have given.
+    """
+    from keras.src.random import seed_generator
+
+    kept = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)  # noqa: S311 (no secret)
+    try:
+        yield
+    finally:
+        seed_generator.python_random = kept
 
 
 def stored() -> tuple[tuple[str, str], ...]:
