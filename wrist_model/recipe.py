@@ -150,6 +150,12 @@ class DriftRecipe(Checked):
 
 
 @dataclass(frozen=True)
+class DataRecipe(Checked):
+    # labels of one version may mean different things, such as MURA's abnormal and GRAZPEDWRI-DX's fracture
+    mixed_labels: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe(Checked):
     name: str
     note: str = ""
@@ -162,6 +168,7 @@ class Recipe(Checked):
     explain: ExplainRecipe = field(default_factory=ExplainRecipe)
     tuning: TuningRecipe = field(default_factory=TuningRecipe)
     drift: DriftRecipe = field(default_factory=DriftRecipe)
+    data: DataRecipe = later("0.2", neutral=DataRecipe())
 
     @property
     def canonical_json(self) -> str:

@@ -11,7 +11,7 @@ from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import csv_table
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Source, every
-from wrist_model.sources.source_item import Item, slug
+from wrist_model.sources.source_item import Item, Uncertain, slug
 
 Labels = dict[str, int | None]
 CONFLICTING = -1
@@ -33,7 +33,12 @@ class Plan:
     body_part: str
     private: bool = False
     distinct_patients: bool = False  # a person says so: numbers that other sources have, too, are other people's
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     labels: Labels = field(default_factory=dict, repr=False)
+
+    @property
+    def label_meaning(self) -> str:
+        return self._source.label_meaning
 
     @property
     def lists_patients(self) -> bool:
@@ -60,6 +65,7 @@ def find(
     body_part: str = "WRIST",
     labels: Path | str | None = None,
     distinct_patients: bool = False,
+    uncertain: Uncertain = "exclude",
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
 
@@ -85,6 +91,7 @@ def find(
                 source or place.name,
                 body_part,
                 distinct_patients=distinct_patients,
+                uncertain=uncertain,
                 labels=stated,
             )
     raise UsageError(f"{path}: no source knows this place.")
