@@ -41,12 +41,14 @@ Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...
 @dataclass(frozen=True)
 class Reading:
     """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV.
-    distinct_patients: patient numbers that other sources have, too, are other people's."""
+    distinct_patients: patient numbers that other sources have, too, are other people's. follow_links: out of the place.
+    """
 
     source: str | None = None
     labels: Path | str | None = None
     body_part: str = "WRIST"
     distinct_patients: bool = False
+    follow_links: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ def ingest(
     distinct_patients: Annotated[
         bool, typer.Option("--distinct-patients", help="Numbers that other sources have, too, are other people's.")
     ] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links that lead out of a folder.")
+    ] = False,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -59,8 +62,11 @@ def ingest(
             max_megapixels=max_megapixels,
             cluster=cluster,
             distinct_patients=distinct_patients,
+            follow_links=follow_links,
         )
-        for place in places(paths, labels, source, body_part, distinct_patients) if remember and paths else ():
+        for place in (
+            places(paths, labels, source, body_part, distinct_patients, follow_links) if remember and paths else ()
+        ):
             file = str(absolute(place.labels)) if place.labels else None
             remember_root(home(), replace(place, path=str(absolute(place.path)), labels=file))
     show(counts, as_json, lambda: _print_counts(counts))
