@@ -30,6 +30,7 @@ def ingest(
     cluster: str | None = None,
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
+    follow_links: bool = False,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
@@ -47,10 +48,11 @@ def ingest(
         cluster: A Dask scheduler whose workers decode; not in a deployment's run.
         distinct_patients: Patient numbers that other sources have, too, are other people's.
         uncertain: Studies whose label the source itself doubts: exclude (`wrist exclude --undo`), keep or unlabel.
+        follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
     """
-    named_files.of_a_deployment(paths, labels, recipe, cluster)
+    named_files.of_a_deployment(paths, labels, recipe, cluster, follow_links)
     chosen = chosen_recipe(recipe)
-    found = places(paths, labels, source, body_part, distinct_patients, uncertain)
+    found = places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)
     refused = done.pop("refused")
     if refused and (paths or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

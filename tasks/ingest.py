@@ -60,7 +60,12 @@ def catalogue(
                     rule=rule,
                     provenance=provenance(),
                     reading=Reading(
-                        place.source, place.labels, place.body_part.upper(), place.distinct_patients, place.uncertain
+                        place.source,
+                        place.labels,
+                        place.body_part.upper(),
+                        place.distinct_patients,
+                        place.uncertain,
+                        place.follow_links,
                     ),
                     decoding=Decoding(jobs, max_pixels, examiner),
                     progress=tell,
@@ -92,6 +97,7 @@ def places(
     body_part: str,
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
+    follow_links: bool = False,
 ) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
 
@@ -107,7 +113,7 @@ def places(
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain)
+            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain, follow_links)
             for path, file in zip(paths, each, strict=True)
         ]
     remembered = list(sources_toml.read(home()))

@@ -42,13 +42,15 @@ Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...
 class Reading:
     """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV.
     distinct_patients: patient numbers that other sources have, too, are other people's. uncertain: what becomes of
-    studies whose label the source itself doubts."""
+    studies whose label the source itself doubts. follow_links: out of the place.
+    """
 
     source: str | None = None
     labels: Path | str | None = None
     body_part: str = "WRIST"
     distinct_patients: bool = False
     uncertain: Uncertain = "exclude"
+    follow_links: bool = False
 
 
 @dataclass(frozen=True)

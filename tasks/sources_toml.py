@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from db.home import sources_file
-from wrist_model.errors import UsageError
+from wrist_model import regular_file
+from wrist_model.errors import Refused, UsageError
 from wrist_model.sources.source_item import Uncertain
 
 QUIET_MINUTES = 10
@@ -26,6 +27,7 @@ class Root:
     body_part: str = "WRIST"
     distinct_patients: bool = False  # numbers that other sources have, too, are other people's
     uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
+    follow_links: bool = False  # links that lead out of it are followed
 
 
 def read(home: Path) -> tuple[Root, ...]:
@@ -70,6 +72,6 @@ def _content(home: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(regular_file.read(file).decode())
+    except (Refused, RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not a list of roots: {error}. Each is a [[root]] with a path.") from None

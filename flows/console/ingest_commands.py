@@ -33,6 +33,9 @@ def ingest(
     uncertain: Annotated[
         Uncertain, typer.Option(help="Studies whose label the source itself doubts: exclude, keep or unlabel.")
     ] = "exclude",
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links that lead out of a folder.")
+    ] = False,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -64,9 +67,12 @@ def ingest(
             cluster=cluster,
             distinct_patients=distinct_patients,
             uncertain=uncertain,
+            follow_links=follow_links,
         )
         for place in (
-            places(paths, labels, source, body_part, distinct_patients, uncertain) if remember and paths else ()
+            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
+            if remember and paths
+            else ()
         ):
             file = str(absolute(place.labels)) if place.labels else None
             remember_root(home(), replace(place, path=str(absolute(place.path)), labels=file))

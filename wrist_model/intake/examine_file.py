@@ -15,6 +15,7 @@ from stat import S_ISREG
 import numpy as np
 from PIL import Image
 
+from wrist_model import regular_file
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
 from wrist_model.evidence_records import Numbered
@@ -165,7 +166,7 @@ def _stat(item: Item, seen: _Seen) -> bool:
 def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
     item = task.item
     if not _stat(item, seen):
-        _refuse_special(item)
+        regular_file.refuse(item.path)
     if seen.size is not None and seen.size > decode.MAX_FILE_BYTES:
         raise Refused("too_large", f"The file has {seen.size} bytes; expected at most {decode.MAX_FILE_BYTES}.")
     data = decode.read_whole(item.path)
@@ -201,17 +202,6 @@ def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
     return _images([_record(item, picture, facts, seen, context)], seen, facts, context)
 
 
-def _refuse_special(item: Item) -> None:
-    """Raises Refused for what is no regular file; a link to nowhere is left for reading to report."""
-    path = Path(item.path)
-    if path.is_dir():
-        raise Refused("unreadable", "The folder can't be listed; check its permissions.")
-    if path.exists():
-        raise Refused("not_a_file", "It is a device, a pipe or a socket, not a file.")
-    if not os.path.lexists(item.path):
-        raise Refused("missing_file", "There is no such file; copy it again or mend the list that names it.")
-
-
 @dataclass(frozen=True)
 class _Facts:
     study: str = field(repr=False)
@@ -244,7 +234,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     from wrist_model.radiograph import dicom_dataset, dicom_frames, dicom_header
 
     seen.path = context.key.path(item.relative)
-    dataset = dicom_dataset.read(data)
+    dataset = dicom_dataset.read(data, most_inflated=max(dicom_dataset.MOST_INFLATED, 6 * context.max_pixels))
     if dicom_header.is_directory(dataset):
         return Examined(IGNORED, path=seen.path)
     facts = dicom_header.read(dataset)

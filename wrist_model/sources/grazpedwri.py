@@ -7,17 +7,19 @@ its images in the table shows one.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from wrist_model import regular_file
+from wrist_model.errors import Refused
 from wrist_model.sources import csv_table, walk
 from wrist_model.sources.source import Place, Source
 from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, is_junk, passes
 
 TABLE = "dataset.csv"
+_FIRST_LINE = 4096
 _COLUMNS = ("filestem", "patient_id", "study_number", "laterality", "fracture_visible", "diagnosis_uncertain")
 _PICTURES = frozenset({".png", ".jpg", ".jpeg"})
 _PROJECTIONS = {"1": "AP/PA", "2": "LATERAL", "3": "OBLIQUE"}
@@ -35,11 +37,14 @@ class _Stated:
     doubt: str | None
 
 
-def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
+def items(root: Path, start: Path, body_part: str, follow_links: bool = False) -> Iterator[Item]:
     """Every file below start, in a stable order, and each row without a picture of a study that has others."""
     table = {row["filestem"]: row for row in csv_table.rows(root / TABLE, _COLUMNS) if row["filestem"]}
     studies = _studies(table.values())
-    found = list(walk.files(root, start)) if start.is_dir() else [(str(start), start.relative_to(root).as_posix())]
+    if regular_file.is_folder(start):
+        found = list(walk.files(root, start, follow_links=follow_links))
+    else:
+        found = [(str(start), start.relative_to(root).as_posix())]
     chosen: dict[str, str] = {}
     pictures = [relative for _, relative in found if PurePosixPath(relative).suffix.lower() in _PICTURES]
     for relative in sorted(pictures, key=lambda name: (_is_copy(name), name)):
@@ -139,19 +144,18 @@ def _is_copy(relative: str) -> bool:
 def _is_table(path: Path) -> bool:
     """Whether it is this data set's table, by its first line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
+        first = regular_file.read(path, first=_FIRST_LINE).decode("utf-8-sig", "replace").splitlines()[:1]
+    except (OSError, Refused):
         return False
-    return set(_COLUMNS) <= {name.strip().lower() for name in first}
+    return bool(first) and set(_COLUMNS) <= {name.strip().strip('"').lower() for name in first[0].split(",")}
 
 
 def _recognise(path: Path) -> Place | None:
     if path.name == TABLE and _is_table(path):
         return Place(path.parent, path.parent, "grazpedwri")
-    if path.is_file() and path.suffix.lower() == ".csv":
+    if regular_file.is_file(path) and path.suffix.lower() == ".csv":
         return None
-    folders = [path, *list(path.parents)[:2]] if path.is_dir() else list(path.parents)[:2]
+    folders = [path, *path.parents][:3] if regular_file.is_folder(path) else [*path.parents][:2]
     root = next((folder for folder in folders if _is_table(folder / TABLE)), None)
     return Place(root, path, "grazpedwri") if root is not None else None
 
