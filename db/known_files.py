@@ -13,7 +13,9 @@ from db.lookups import among, every, one
 from wrist_model.errors import DataError
 from wrist_model.records import ImageRecord, QuarantinedFile
 
-LOOK_AGAIN = frozenset({"decompression_bomb", "missing_file", "unreadable", "name_taken", "conflicting_identity"})
+LOOK_AGAIN = frozenset(
+    {"decompression_bomb", "missing_file", "unreadable", "outside_folder", "name_taken", "conflicting_identity"}
+)
 """Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, or
 another file of its study may have."""
 

@@ -13,6 +13,7 @@ from tasks import named_files
 from tasks.ingest import catalogue, enough_labels, places
 from tasks.recipe import chosen_recipe
 from wrist_model.errors import SharedPatients
+from wrist_model.sources.source_item import Uncertain
 
 ENOUGH = "wrist.labels.enough"
 
@@ -28,6 +29,8 @@ def ingest(
     max_megapixels: Annotated[float, Field(gt=0)] = 64.0,
     cluster: str | None = None,
     distinct_patients: bool = False,
+    uncertain: Uncertain = "exclude",
+    follow_links: bool = False,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
@@ -44,10 +47,12 @@ def ingest(
         max_megapixels: Larger pictures are refused undecoded.
         cluster: A Dask scheduler whose workers decode; not in a deployment's run.
         distinct_patients: Patient numbers that other sources have, too, are other people's.
+        uncertain: Studies whose label the source itself doubts: exclude (`wrist exclude --undo`), keep or unlabel.
+        follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
     """
-    named_files.of_a_deployment(paths, labels, recipe, cluster)
+    named_files.of_a_deployment(paths, labels, recipe, cluster, follow_links)
     chosen = chosen_recipe(recipe)
-    found = places(paths, labels, source, body_part, distinct_patients)
+    found = places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)
     refused = done.pop("refused")
     if refused and (paths or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

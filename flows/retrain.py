@@ -62,7 +62,7 @@ def retrain(
         with part("ingest"):
             counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs)
         with part("freeze"):
-            dataset_id = freeze()
+            dataset_id = freeze(mixed_labels=chosen.data.mixed_labels)
         rename(NAME, short(dataset_id), "+".join(chosen.network.architectures))
         with part("train"):
             versions = train(dataset_id, chosen.sha256, models)

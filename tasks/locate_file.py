@@ -8,6 +8,7 @@ from pathlib import Path
 from db.engine import open_catalogue
 from db.home import home, identity_key_file
 from db.known_files import stored_file
+from wrist_model import regular_file
 from wrist_model.errors import DataError, Refused, UsageError
 from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
@@ -22,11 +23,11 @@ def locate(target: str, folder: Path) -> Path:
     Looked for by its path below folder, which should be the folder that was ingested; failing that, by its content.
     Raises UsageError for a folder that isn't there, DataError when nothing matches.
     """
-    if not folder.is_dir():
+    if not regular_file.is_folder(folder):
         raise UsageError(f"{folder}: no such folder. Give the folder that was ingested.")
     path, sha256 = stored_file(open_catalogue(existing=True, writes=False), target)
     key = IdentityKey.load_or_make(identity_key_file(home()))
-    files = list(walk.files(absolute(folder)))
+    files = list(walk.files(absolute(folder), follow_links=True))
     for file, relative in files:
         if (key.path(relative) if is_pseudonym(path) else printable(relative)) == path:
             return Path(file)

@@ -25,6 +25,7 @@ def of_a_deployment(
     labels: Sequence[str] | None = None,
     recipe: str | None = None,
     cluster: str | None = None,
+    follow_links: bool = False,
 ) -> None:
     """Check the parameters of a run, if it is a deployment's. Raises UsageError for a file that is neither below a
     remembered root nor a recipe, and for a cluster: its scheduler could answer with anything.
@@ -33,7 +34,7 @@ def of_a_deployment(
     """
     from prefect import runtime
 
-    if not (paths or labels or recipe or cluster) or not runtime.deployment.get_id():
+    if not (paths or labels or recipe or cluster or follow_links) or not runtime.deployment.get_id():
         return
     place = homes.home()
     roots = sources_toml.read(place)
@@ -49,6 +50,11 @@ def of_a_deployment(
         raise UsageError(
             "A deployment's run may name a recipe that comes with Wrist, or one in recipes/ of its home or below a "
             f"remembered root. Put it into {recipes[-1]}."
+        )
+    if follow_links:
+        raise UsageError(
+            "A deployment's run follows links out of a root only where it was remembered so: "
+            "`wrist ingest PATH --follow-links --remember`."
         )
     if cluster:
         raise UsageError("A deployment's run can't name a cluster. At the console: `wrist predict … --cluster`.")

@@ -25,6 +25,7 @@ from db import (
     tuning_trials,
 )
 from db import models as stored_models
+from db.catalogue_settings import label_meaning
 from db.home import home
 from db.image_refs import image_refs
 from tasks.evaluation_choice import evaluation_to_serve
@@ -79,7 +80,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
             label_version=str(version.label_version),
             guard_status=version.guard_status,
             frozen_at=version.frozen_at,
-            sources=sources,
+            sources=tuple(f"{one} (positive: {label_meaning(engine, one)})" for one in sources),
             splits=_splits(members),
             split_seed=recipe.split.seed,
             same_numbers=tuple(

@@ -6,11 +6,11 @@ Two lists of two months in two folders are two name spaces, and the same people 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from db import catalogue_settings, shared_numbers
+from wrist_model import regular_file
 from wrist_model.errors import Refused, SharedPatients
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import numbered
@@ -19,6 +19,9 @@ from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.records import Provenance
 from wrist_model.sources.recognise_source import Plan
 from wrist_model.sources.source_item import Item
+
+_HEADER_BYTES = 16 << 20
+"""What is read of a DICOM file here, in the process that writes: the patient's elements stand before the pixels."""
 
 
 def others(engine: Engine, source: str) -> tuple[str, ...]:
@@ -66,10 +69,10 @@ def _patients(item: Item, known: Collection[str]) -> Iterator[tuple[str, str]]:
     """The patient with its issuer, and its number alone."""
     if item.relative not in known:
         try:
-            with Path(item.path).open("rb") as file:
-                is_dicom = decode.sniff(file.read(decode.SNIFF_BYTES)) == "dicom"
-            if is_dicom:
-                header = dicom_header.read(dicom_dataset.read(Path(item.path).read_bytes()))
+            begun = regular_file.read(item.path, first=decode.SNIFF_BYTES)
+            if decode.sniff(begun) == "dicom":
+                begun = regular_file.read(item.path, first=_HEADER_BYTES)
+                header = dicom_header.read(dicom_dataset.read(begun, most_inflated=_HEADER_BYTES, whole=False))
                 yield header.patient, header.patient_number
                 return
         except (OSError, ValueError, Refused):

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from db.home import sources_file
-from wrist_model.errors import UsageError
+from wrist_model import regular_file
+from wrist_model.errors import Refused, UsageError
+from wrist_model.sources.source_item import Uncertain
 
 QUIET_MINUTES = 10
+_ALWAYS = ("path", "body_part")
 MOST_MINUTES = 7 * 24 * 60
 
 
@@ -23,6 +26,8 @@ class Root:
     source: str | None = None
     body_part: str = "WRIST"
     distinct_patients: bool = False  # numbers that other sources have, too, are other people's
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
+    follow_links: bool = False  # links that lead out of it are followed
 
 
 def read(home: Path) -> tuple[Root, ...]:
@@ -50,7 +55,10 @@ def remember(home: Path, root: Root) -> None:
 
     kept = [one for one in read(home) if one.path != root.path]
     content = _content(home)
-    content["root"] = [{k: v for k, v in asdict(one).items() if v not in (None, False)} for one in (*kept, root)]
+    default = asdict(Root(""))
+    content["root"] = [
+        {k: v for k, v in asdict(one).items() if k in _ALWAYS or v != default[k]} for one in (*kept, root)
+    ]
     head = "# Roots that `wrist retrain` and the nightly ingest read; `wrist ingest PATH --remember` adds one.\n\n"
     file = sources_file(home)
     part = file.with_name(file.name + ".part")
@@ -64,6 +72,6 @@ def _content(home: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(regular_file.read(file).decode())
+    except (Refused, RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not a list of roots: {error}. Each is a [[root]] with a path.") from None

@@ -8,7 +8,8 @@ from tasks.ingest_files import Decoding, Reading
 
 
 def settings(**how: Any) -> dict[str, Any]:
-    """source, labels, body_part, distinct_patients; jobs, max_pixels, examiner; others pass as they are."""
-    reading = {name: how.pop(name) for name in ("source", "labels", "body_part", "distinct_patients") if name in how}
+    """Those of Reading and Decoding, by name; others pass as they are."""
+    asked = ("source", "labels", "body_part", "distinct_patients", "uncertain", "follow_links")
+    reading = {name: how.pop(name) for name in asked if name in how}
     decoding = {name: how.pop(name) for name in ("jobs", "max_pixels", "examiner") if name in how}
     return {**how, "reading": Reading(**reading), "decoding": Decoding(**decoding)}

@@ -20,7 +20,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 
 from annotated_types import Interval
 
-from wrist_model.errors import RecipeError
+from wrist_model import regular_file
+from wrist_model.errors import RecipeError, Refused
 from wrist_model.network import backbone
 from wrist_model.records import StoredRecipe
 
@@ -150,6 +151,12 @@ class DriftRecipe(Checked):
 
 
 @dataclass(frozen=True)
+class DataRecipe(Checked):
+    # labels of one version may mean different things, such as MURA's abnormal and GRAZPEDWRI-DX's fracture
+    mixed_labels: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe(Checked):
     name: str
     note: str = ""
@@ -162,6 +169,7 @@ class Recipe(Checked):
     explain: ExplainRecipe = field(default_factory=ExplainRecipe)
     tuning: TuningRecipe = field(default_factory=TuningRecipe)
     drift: DriftRecipe = field(default_factory=DriftRecipe)
+    data: DataRecipe = later("0.2", neutral=DataRecipe())
 
     @property
     def canonical_json(self) -> str:
@@ -220,12 +228,12 @@ def model_json(canonical_json: str) -> str:
 def read(path: Path) -> Recipe:
     """Read and check a recipe file. Raises RecipeError that names the file, the field and what is allowed."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(regular_file.read(path, 1 << 20).decode())
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such recipe file. The ones that come with Wrist are in recipes/.") from None
     except IsADirectoryError:
         raise RecipeError(f"{path}: this is a folder; a recipe is a TOML file such as recipes/quick.toml.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (Refused, RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not a TOML file: {error}") from None
     content.setdefault("name", path.stem)
     return from_mapping(content, str(path))
@@ -281,9 +289,8 @@ def canonical(record: Any) -> dict[str, Any]:
     found = {}
     for item in fields(record):
         value = getattr(record, item.name)
-        if "since" in item.metadata and value == item.default:
-            continue
-        found[item.name] = canonical(value) if is_dataclass(value) else value
+        if "since" not in item.metadata or value != item.default:
+            found[item.name] = canonical(value) if is_dataclass(value) else value
     return found
 
 

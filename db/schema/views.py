@@ -50,7 +50,8 @@ SELECT s.study_uid, p.patient_key, p.patient_known, s.source, s.body_part, {LABE
   CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split,
   (SELECT count(*) FROM image i WHERE i.study_id = s.id) AS n_images,
   coalesce({EXCLUDED.format(kind="study", row="s")}, {EXCLUDED.format(kind="patient", row="p")}) AS excluded_reason,
-  a.at AS first_seen_at, s.entry AS seq
+  a.at AS first_seen_at, s.entry AS seq,
+  coalesce((SELECT f.value FROM fact f WHERE f.name = 'label_meaning:' || s.source), 'abnormal') AS label_meaning
 FROM study s JOIN patient p ON p.id = s.patient_id JOIN audit_entry a ON a.seq = s.entry
 """,
     "images": f"""
@@ -59,7 +60,8 @@ SELECT i.image_uid, s.study_uid, p.patient_key, i.path, i.format, i.file_sha256,
   i.rows AS "rows", i.columns AS "columns", i.photometric, i.inverted, i.multi_view, i.view AS "view", i.hardware,
   i.sex, i.age, i.decode_steps,
   {LABEL_NOW.format(study="s")} AS label,
-  CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split, a.at AS ingested_at, i.suspicious
+  CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split, a.at AS ingested_at, i.suspicious,
+  i.image_label
 FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
 JOIN audit_entry a ON a.seq = i.entry
 """,

@@ -13,7 +13,7 @@ def _recognise(path: Path) -> Place | None:
     return Place(path, path, "toy") if (path / "toy.txt").is_file() else None
 
 
-def _items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
+def _items(root: Path, start: Path, body_part: str, follow_links: bool) -> Iterator[Item]:
     for line in (root / "toy.txt").read_text().splitlines():
         name, patient, label = line.split()
         study = f"{patient}/{name}"

@@ -15,6 +15,7 @@ from stat import S_ISREG
 import numpy as np
 from PIL import Image
 
+from wrist_model import regular_file
 from wrist_model.cohort import patient_split
 from wrist_model.errors import Refused
 from wrist_model.evidence_records import Numbered
@@ -26,7 +27,7 @@ from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import ImageRecord, QuarantinedFile
 from wrist_model.sources.recognise_source import CONFLICTING, Labels
-from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, passes
+from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, Uncertain, passes
 
 FILTERED, IGNORED, UNCHANGED, CHANGED, IMAGES, QUARANTINED = (
     "filtered",
@@ -53,6 +54,7 @@ class Context:
     labels: Labels = field(default_factory=dict, repr=False)
     store_pixels: bool = True
     other_sources: tuple[str, ...] = ()  # of the catalogue, where the same patient numbers are looked for
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _stat(item: Item, seen: _Seen) -> bool:
 def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
     item = task.item
     if not _stat(item, seen):
-        _refuse_special(item)
+        regular_file.refuse(item.path)
     if seen.size is not None and seen.size > decode.MAX_FILE_BYTES:
         raise Refused("too_large", f"The file has {seen.size} bytes; expected at most {decode.MAX_FILE_BYTES}.")
     data = decode.read_whole(item.path)
@@ -190,7 +192,7 @@ def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
         study=study,
         patient=item.patient,
         body_part=item.body_part or "UNKNOWN",
-        label=item.label,
+        label=item.label_by(context.uncertain),
         view=item.view,
         sex=item.sex,
         age=item.age,
@@ -198,17 +200,6 @@ def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
         extra=item.extra,
     )
     return _images([_record(item, picture, facts, seen, context)], seen, facts, context)
-
-
-def _refuse_special(item: Item) -> None:
-    """Raises Refused for what is no regular file; a link to nowhere is left for reading to report."""
-    path = Path(item.path)
-    if path.is_dir():
-        raise Refused("unreadable", "The folder can't be listed; check its permissions.")
-    if path.exists():
-        raise Refused("not_a_file", "It is a device, a pipe or a socket, not a file.")
-    if not os.path.lexists(item.path):
-        raise Refused("missing_file", "There is no such file; copy it again or mend the list that names it.")
 
 
 @dataclass(frozen=True)
@@ -243,7 +234,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
     from wrist_model.radiograph import dicom_dataset, dicom_frames, dicom_header
 
     seen.path = context.key.path(item.relative)
-    dataset = dicom_dataset.read(data)
+    dataset = dicom_dataset.read(data, most_inflated=max(dicom_dataset.MOST_INFLATED, 6 * context.max_pixels))
     if dicom_header.is_directory(dataset):
         return Examined(IGNORED, path=seen.path)
     facts = dicom_header.read(dataset)
@@ -252,8 +243,8 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
         return Examined(FILTERED, path=seen.path)
     stated = [context.labels[name] for name in (facts.study, facts.accession) if name and name in context.labels]
     labels = {label for label in stated if label is not None}
-    if item.label is not None:
-        labels.add(item.label)
+    if (said := item.label_by(context.uncertain)) is not None:
+        labels.add(said)
     if CONFLICTING in labels or len(labels) > 1:
         raise Refused("conflicting_label", "The labels given for this study disagree; mend the list.")
     known = _Facts(
@@ -337,6 +328,8 @@ def _record(
         extra=facts.extra,
         decode_rule=decode.RULE,
         suspicious=decoded.doubt or suspicious.looks_wrong(decoded.pixels, small),
+        image_label=item.image_label,
+        doubt=item.doubt if context.uncertain == "exclude" else None,
     )
     return record, small
 

@@ -6,7 +6,6 @@ The format is told by content. Pillow reads pictures, pydicom DICOM (wrist_model
 from __future__ import annotations
 
 import io
-import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile
 
+from wrist_model import regular_file
 from wrist_model.errors import DataError, Refused
 from wrist_model.radiograph import codestream, polarity, raster
 from wrist_model.radiograph.picture import Decoded, check_size, pixel_sha256
@@ -72,15 +72,10 @@ def decode(path: Path | str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Deco
     return (decode_picture(data, kind, max_pixels),)
 
 
-def read_whole(path: Path | str) -> bytes:
-    """A file's bytes. Raises Refused (`unreadable`, `empty`, `too_large`)."""
+def read_whole(path: Path | str, most: int = MAX_FILE_BYTES) -> bytes:
+    """A file's bytes, at most so many. Raises Refused (`unreadable`, `empty`, `too_large`, `not_a_file`)."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES:
-                raise Refused("too_large", f"The file has {size} bytes; expected at most {MAX_FILE_BYTES}.")
-            data = file.read()
+        data = regular_file.read(path, most)
     except OSError as error:
         reason = error.strerror or "input/output error"
         raise Refused("unreadable", f"The file can't be read: {reason}. Check that it is there and readable.") from None

@@ -22,7 +22,8 @@ from wrist_model.radiograph import dicom_fragments
 _PIXEL_DATA = 0x7FE00010
 _UNDEFINED = 0xFFFFFFFF
 _DEFLATED, _EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
-_MAX_INFLATED = 1 << 30
+MOST_INFLATED = 384 << 20
+"""Bytes of a deflated data set, inflated: of the largest picture that is decoded, at 6 bytes a pixel."""
 _CUT = "The DICOM data set ends in the middle of an element: the file was cut short. Copy it again."
 
 # pydicom puts values from the file into its log lines and warnings; they may be somebody's name.
@@ -31,21 +32,24 @@ logging.getLogger("pydicom").propagate = False
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 
-def read(data: bytes) -> Dataset:
+def read(data: bytes, most_inflated: int = MOST_INFLATED, whole: bool = True) -> Dataset:
     """The data set in a DICOM file, with or without preamble; its attribute `notes` tells what was passed over.
 
-    Raises Refused (`truncated`, `damaged`, `too_large`, `not_an_image`).
+    most_inflated: bytes that a deflated one may take; whole: False for the elements before Pixel Data alone, of a file
+    or of its beginning.
+
+    Raises Refused (`truncated`, `damaged`, `decompression_bomb`, `not_an_image`).
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if _DEFLATED in data[:4096]:
-            data = _inflated(data)
+            data = _inflated(data, most_inflated, whole)
         file = io.BytesIO(data)
         stop, dataset = _Stop(file, len(data)), Dataset()
         try:
             dataset = read_partial(file, stop, force=True)
             if not stop.cut and _is_plausible(dataset):
-                dataset.notes = _add_pixels(dataset, data, stop)
+                dataset.notes = _add_pixels(dataset, data, stop) if whole else ()
                 return dataset
         except Refused:
             raise
@@ -101,7 +105,7 @@ def _add_pixels(dataset: Dataset, data: bytes, stop: _Stop) -> tuple[str, ...]:
     return notes
 
 
-def _inflated(data: bytes) -> bytes:
+def _inflated(data: bytes, most: int, whole: bool) -> bytes:
     """The same file with its data set inflated (PS3.5 A.5), if it says that it is deflated."""
     if data[132:136] != b"\x02\0\0\0":
         return data
@@ -111,13 +115,13 @@ def _inflated(data: bytes) -> bytes:
         return data
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        body = inflate.decompress(data[start:], _MAX_INFLATED)
+        body = inflate.decompress(memoryview(data)[start:], most)
     except zlib.error:
         raise Refused(
             "damaged", "The deflated data set can't be inflated: the file was altered or badly copied."
         ) from None
-    if inflate.unconsumed_tail:
-        raise Refused("too_large", f"The data set inflates to more than {_MAX_INFLATED} bytes.")
-    if not inflate.eof:
+    if inflate.unconsumed_tail and whole:
+        raise Refused("decompression_bomb", f"The data set inflates to more than {most} bytes.")
+    if not inflate.eof and whole:
         raise Refused("truncated", "The deflated data set ends too early: the file was cut short.")
     return head.replace(_DEFLATED, _EXPLICIT) + body

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from wrist_model.errors import DataError, UsageError
+from wrist_model import regular_file
+from wrist_model.errors import DataError, Refused, UsageError
 
 
 def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
@@ -17,7 +18,7 @@ def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     Raises UsageError when there is no such file, and DataError that names the file and the column.
     """
     try:
-        said = path.read_bytes().decode("utf-8-sig")
+        said = regular_file.read(path).decode("utf-8-sig")
         between, begun = separator(said)
         reader = csv.reader(io.StringIO(said[begun:], newline=""), delimiter=between, strict=True)
         table = [row for row in reader if any(cell.strip() for cell in row)]
@@ -25,6 +26,8 @@ def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
         raise UsageError(f"{path}: no such file. Give the path of a CSV file.") from None
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror}.") from None
+    except Refused as refused:
+        raise DataError(f"{path}: {refused.reason}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: not UTF-8 text; save the table as CSV UTF-8.") from None
     except csv.Error as error:

@@ -12,10 +12,14 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from wrist_model import regular_file
 from wrist_model.errors import Refused
 from wrist_model.radiograph import decode
 from wrist_model.sources.source_item import Item
 
+MOST_BYTES, MOST_RECORDS = 32 << 20, 100_000
+"""The process that writes reads the index, and its records take fifty times their bytes: three discs' worth."""
+_ITEM = b"\xfe\xff\x00\xe0"
 _NAME = re.compile(r"dicomdir(?:\.?;\d+|\.dcm|\.)?", re.IGNORECASE)
 
 
@@ -73,10 +77,12 @@ def _records(index: Path) -> list[list[str]] | None:
     """The parts of each Referenced File ID (0004,1500) of records in use; None for what is no directory."""
     from wrist_model.radiograph import dicom_dataset, dicom_header
 
-    data = decode.read_whole(index)
+    data = decode.read_whole(index, MOST_BYTES)
     if decode.sniff(data[: decode.SNIFF_BYTES]) != "dicom":
         return None
-    dataset = dicom_dataset.read(data)
+    if data.count(_ITEM) > MOST_RECORDS:
+        raise Refused("too_large", f"it has more than {MOST_RECORDS} records.")
+    dataset = dicom_dataset.read(data, most_inflated=MOST_BYTES)
     if not dicom_header.is_directory(dataset):
         return None
     try:
@@ -101,13 +107,13 @@ def _found(folder: Path, parts: list[str]) -> Path | None:
         return None
     exact = folder.joinpath(*parts)
     try:
-        if exact.is_file():
+        if regular_file.is_file(exact):
             return exact
         entries = sorted(folder.iterdir())
     except (OSError, ValueError):
         return None
     first, rest = parts[0], parts[1:]
-    files = [entry for entry in entries if entry.is_file()]
+    files = [entry for entry in entries if regular_file.is_file(entry)]
     for separator in "\\_" if rest else "":  # unpacked where a backslash separates nothing
         whole = _matching(files, separator.join(parts))
         if whole is not None:
@@ -115,7 +121,7 @@ def _found(folder: Path, parts: list[str]) -> Path | None:
     if not rest:
         return _matching(files, first)
     for entry in entries:
-        if _plain(entry.name) == _plain(first) and entry.is_dir():
+        if _plain(entry.name) == _plain(first) and regular_file.is_folder(entry):
             path = _found(entry, rest)
             if path is not None:
                 return path

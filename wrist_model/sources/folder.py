@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+from wrist_model import regular_file
+from wrist_model.errors import Refused
 from wrist_model.radiograph import decode
 from wrist_model.sources import dicomdir, mura, walk
 from wrist_model.sources.source import Place, Source
@@ -14,10 +16,10 @@ DICOM_SOURCE = "dicom"
 """The source name of DICOM objects where nobody gives one: patient numbers of one hospital stay one name space."""
 
 
-def items(root: Path, start: Path) -> Iterator[Item]:
+def items(root: Path, start: Path, follow_links: bool = False) -> Iterator[Item]:
     """Every file below start; then what an index names that leads nowhere. For an index at start: what it names, or
     where it can't be read, the files of its folder."""
-    if start.is_file():
+    if regular_file.is_file(start) or (dicomdir.is_named_so(start.name) and not regular_file.is_folder(start)):
         if not dicomdir.is_index(start):
             yield Item(str(start), start.relative_to(root).as_posix())
             return
@@ -25,12 +27,15 @@ def items(root: Path, start: Path) -> Iterator[Item]:
             yield from dicomdir.named_files(start, root)
             return
         start = start.parent
-    for path, relative in walk.files(root, start):
+    bounds = walk.Bounds(root, start)
+    for path, relative in walk.files(root, start, follow_links=follow_links):
         name = relative.rsplit("/", 1)[-1]
         if mura.is_inside(relative):
             yield Item(path, relative, refused=("unexpected_place", _IN_MURA), ignored=is_junk(name))
         elif dicomdir.is_named_so(name):
-            if dicomdir.is_index(Path(path)):
+            if not (follow_links or bounds.hold(path)):
+                yield Item(path, relative)
+            elif dicomdir.is_index(Path(path)):
                 if dicomdir.is_readable(Path(path)):
                     yield Item(path, relative, ignored=True)
                 yield from (item for item in dicomdir.named_files(Path(path), root) if item.refused)
@@ -43,30 +48,30 @@ def items(root: Path, start: Path) -> Iterator[Item]:
 _IN_MURA = "The file lies in a MURA tree, which says its label: ingest that tree by its own path."
 
 
-def holds_dicom(root: Path, start: Path, known: Container[str]) -> bool:
+def holds_dicom(root: Path, start: Path, known: Container[str], follow_links: bool = False) -> bool:
     """Whether any file below start is DICOM; files already catalogued under their plain path need no look."""
-    if start.is_file():
+    if regular_file.is_file(start):
         return dicomdir.is_named_so(start.name) or _is_dicom(str(start))
-    for path, relative in walk.files(root, start):
+    bounds = walk.Bounds(root, start)
+    for path, relative in walk.files(root, start, follow_links=follow_links):
         if dicomdir.is_named_so(relative.rsplit("/", 1)[-1]):
             return True
-        if relative not in known and _is_dicom(path):
+        if relative not in known and (follow_links or bounds.hold(path)) and _is_dicom(path):
             return True
     return False
 
 
 def _is_dicom(path: str) -> bool:
     try:
-        if not Path(path).is_file():
-            return False
-        with open(path, "rb") as file:  # noqa: PTH123 (a str path, thousands of times)
-            return decode.sniff(file.read(decode.SNIFF_BYTES)) == "dicom"
-    except OSError:
+        return decode.sniff(regular_file.read(path, first=decode.SNIFF_BYTES)) == "dicom"
+    except (OSError, Refused):
         return False
 
 
 def _recognise(path: Path) -> Place | None:
-    return Place(path if path.is_dir() else path.parent, path, "")
+    return Place(path if regular_file.is_folder(path) else path.parent, path, "")
 
 
-SOURCE = Source("folder", 1000, _recognise, lambda root, start, _: items(root, start), holds_dicom, DICOM_SOURCE)
+SOURCE = Source(
+    "folder", 1000, _recognise, lambda root, start, _, links: items(root, start, links), holds_dicom, DICOM_SOURCE
+)

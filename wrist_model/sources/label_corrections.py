@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wrist_model.errors import DataError, UsageError
+from wrist_model import regular_file
+from wrist_model.errors import DataError, Refused, UsageError
 from wrist_model.sources import csv_table
 from wrist_model.sources.label_words import label
 
@@ -32,19 +33,23 @@ def read(file: Path) -> tuple[Correction, ...]:
     that names the row otherwise.
     """
     try:
-        first = next((line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()), "")
+        said = regular_file.read(file).decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{file}: no such file. Give a list of study paths, or a CSV with labels.") from None
+    except Refused as refused:
+        raise DataError(f"{file}: {refused.reason}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: can't be read as UTF-8 text: {error.__class__.__name__}.") from None
+    lines = said.splitlines()
+    first = next((line for line in lines if line.strip()), "")
     if "label" in [name.strip().lower() for name in first.split(csv_table.separator(first)[0])]:
         return tuple(_from_table(file))
-    return tuple(_from_list(file))
+    return tuple(_from_list(file, lines))
 
 
-def _from_list(file: Path) -> list[Correction]:
+def _from_list(file: Path, lines: list[str]) -> list[Correction]:
     found: dict[tuple[str, int], Correction] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         place = _MURA.search(line.strip())

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from wrist_model import regular_file
 from wrist_model.sources import csv_table
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Place, Source
@@ -87,10 +88,10 @@ def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
 
 
 def _recognise(path: Path) -> Place | None:
-    is_table = path.is_file() and path.suffix.lower() == ".csv"
+    is_table = regular_file.is_file(path) and path.suffix.lower() == ".csv"
     return Place(path.parent, path, slug(path.parent.name)) if is_table else None
 
 
 SOURCE = Source(
-    "manifest", 20, _recognise, lambda root, start, body_part: items(start, root, body_part), lists_patients=True
+    "manifest", 20, _recognise, lambda root, start, body_part, _: items(start, root, body_part), lists_patients=True
 )

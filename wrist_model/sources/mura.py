@@ -7,12 +7,14 @@ files. A study's identity leaves the label out, so that a corrected folder name 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from wrist_model.errors import UsageError
+from wrist_model import regular_file
+from wrist_model.errors import Refused, UsageError
 from wrist_model.sources import walk
 from wrist_model.sources.source import Place, Source
 from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, Official, is_junk, passes
@@ -34,7 +36,7 @@ def base(path: Path) -> Path | None:
         if _PART.fullmatch(parts[index]):
             above = index - 1 if parts[index - 1] in _OFFICIAL else index
             return Path(*parts[:above])
-    if not path.is_dir():
+    if not regular_file.is_folder(path):
         return None
     if path.name in _OFFICIAL and _holds_parts(path):
         return path.parent
@@ -42,7 +44,7 @@ def base(path: Path) -> Path | None:
         return path
     for child in sorted(path.glob("MURA*")):
         if any(_holds_parts(child / name) for name in _OFFICIAL):
-            others = [one.name for one in path.iterdir() if one != child and _matters(one)]
+            others = [one.name for one in _entries(path) if one != child and _matters(one)]
             if others:
                 raise UsageError(
                     f"{path}: holds a MURA tree, {child.name}, and other things; name each by its own path."
@@ -64,10 +66,18 @@ _INSIDE = re.compile(r"(?:^|/)XR_[A-Z]+/patient[^/]+/study[^/]+/")
 
 
 def _holds_parts(folder: Path) -> bool:
-    return folder.is_dir() and any(_PART.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir())
+    return any(_PART.fullmatch(entry.name) for entry in _entries(folder) if regular_file.is_folder(entry))
 
 
-def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds; nothing where it can't be listed."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def items(root: Path, start: Path, body_part: str, follow_links: bool = False) -> Iterator[Item]:
     """Every file below start, with what its path and the CSV files beside root say of it."""
     bad: dict[str, str] = {}
     listed = _listed(root, bad)
@@ -76,7 +86,9 @@ def items(root: Path, start: Path, body_part: str) -> Iterator[Item]:
     missing = {(*study, name) for study, name, _ in listed}
     met: set[Study] = set()
     for path, relative in (
-        walk.files(root, start) if start.is_dir() else [(str(start), start.relative_to(root).as_posix())]
+        walk.files(root, start, follow_links=follow_links)
+        if regular_file.is_folder(start)
+        else [(str(start), start.relative_to(root).as_posix())]
     ):
         name = relative.rsplit("/", 1)[-1]
         place = _PLACE.fullmatch(relative)
@@ -134,10 +146,7 @@ def _has_twin(folder: Path) -> bool:
     """Whether the same study lies beside it under the other label, with anything in it."""
     number, _, said = folder.name.rpartition("_")
     other = folder.with_name(f"{number}_{'negative' if said == 'positive' else 'positive'}")
-    try:
-        return any(not is_junk(entry.name) for entry in other.iterdir())
-    except OSError:
-        return False
+    return any(not is_junk(entry.name) for entry in _entries(other))
 
 
 _TWINS = "The patient has this study as positive and as negative; remove the folder whose label is wrong."
@@ -146,12 +155,12 @@ _CONFLICT = "The study's folder name and MURA's CSV files beside it state differ
 
 def _table(root: Path, name: str, bad: dict[str, str]) -> list[list[str]]:
     """The rows of one of MURA's CSV files; one that can't be read is noted, and costs itself alone."""
-    if not (root / name).is_file():
+    if not regular_file.is_file(root / name):
         return []
     try:
-        with (root / name).open(encoding="utf-8-sig", newline="") as file:
-            return [row for row in csv.reader(file) if row and row[0].strip()]
-    except (OSError, UnicodeDecodeError, csv.Error):
+        said = regular_file.read(root / name).decode("utf-8-sig")
+        return [row for row in csv.reader(io.StringIO(said, newline="")) if row and row[0].strip()]
+    except (OSError, Refused, UnicodeDecodeError, csv.Error):
         bad[name] = "It is no readable CSV file; put MURA's own file back or remove it."
         return []
 

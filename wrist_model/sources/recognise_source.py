@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wrist_model.errors import DataError, UsageError
-from wrist_model.sources import csv_table
+from wrist_model.sources import csv_table, walk
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Source, every
-from wrist_model.sources.source_item import Item, slug
+from wrist_model.sources.source_item import Item, Uncertain, slug
 
 Labels = dict[str, int | None]
 CONFLICTING = -1
 """A label for studies that a labels CSV states twice, in two ways."""
+
+
+LEADS_OUT = "A link leads out of the folder that is ingested; --follow-links takes what it leads to."
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,13 @@ class Plan:
     body_part: str
     private: bool = False
     distinct_patients: bool = False  # a person says so: numbers that other sources have, too, are other people's
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
+    follow_links: bool = False  # out of the root
     labels: Labels = field(default_factory=dict, repr=False)
+
+    @property
+    def label_meaning(self) -> str:
+        return self._source.label_meaning
 
     @property
     def lists_patients(self) -> bool:
@@ -41,7 +50,12 @@ class Plan:
 
     def items(self) -> Iterator[Item]:
         """Every file, in a stable order, as it is found."""
-        return self._source.items(self.root, self.start, self.body_part)
+        bounds = walk.Bounds(self.root, self.start)
+        for item in self._source.items(self.root, self.start, self.body_part, self.follow_links):
+            if self.follow_links or item.ignored or item.filtered or bounds.hold(item.path):
+                yield item
+            else:
+                yield replace(item, refused=("outside_folder", LEADS_OUT))
 
     @property
     def _source(self) -> Source:
@@ -60,16 +74,25 @@ def find(
     body_part: str = "WRIST",
     labels: Path | str | None = None,
     distinct_patients: bool = False,
+    uncertain: Uncertain = "exclude",
+    follow_links: bool = False,
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
 
     A plan whose source may be private is still to be asked, with what is known of its root: `settle`.
     """
     given = absolute(path)
-    if not given.exists():
+    try:
+        os.stat(given)  # noqa: PTH116 (Path.exists() tells no reason)
+    except FileNotFoundError:
         raise UsageError(
             f"{path}: no such file or folder. Give a MURA tree, a folder or file of images, or a CSV file."
-        )
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no path"
+        raise UsageError(
+            f"{path}: can't be reached: {reason}. Check the permissions of the folders above it."
+        ) from None
     if source is not None and source != slug(source):
         raise UsageError(
             f"--source {source!r}: expected lower-case letters, digits and hyphens, such as {slug(source)!r}."
@@ -85,6 +108,8 @@ def find(
                 source or place.name,
                 body_part,
                 distinct_patients=distinct_patients,
+                uncertain=uncertain,
+                follow_links=follow_links,
                 labels=stated,
             )
     raise UsageError(f"{path}: no source knows this place.")
@@ -106,7 +131,7 @@ def settle(plan: Plan, known: Container[str], known_private: bool) -> Plan:
     asked = plan._source
     if asked.private is None:
         return plan
-    private = known_private or asked.private(plan.root, plan.start, known)
+    private = known_private or asked.private(plan.root, plan.start, known, plan.follow_links)
     source = plan.source or (asked.private_name if private else slug(plan.root.name))
     return replace(plan, source=source, private=private)
 

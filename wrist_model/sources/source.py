@@ -11,6 +11,8 @@ from pathlib import Path
 from wrist_model import sources
 from wrist_model.sources.source_item import Item
 
+ABNORMAL = "abnormal"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -26,20 +28,23 @@ class Place:
 class Source:
     """order: lower is asked first; what is left goes to the highest. recognise(absolute path): None for another's.
 
-    items(root, start, body_part): every file, in a stable order, as it is found.
-    private(root, start, paths catalogued below root): whether names of folders and files may tell who somebody is, so
-    that pseudonyms are kept. A source that has it may ask for a part of a root that is catalogued, and is named late:
-    `private_name`, or else its root's name. Without it nothing is private.
+    items(root, start, body_part, follow_links): every file, in a stable order, as it is found. Links that lead out of
+    the root are followed where follow_links says so (`walk.files`); else such an item is refused by whoever asked.
+    private(root, start, paths catalogued below root, follow_links): whether names of folders and files may tell who
+    somebody is, so that pseudonyms are kept. A source that has it may ask for a part of a root that is catalogued, and
+    is named late: `private_name`, or else its root's name. Without it nothing is private.
+    label_meaning: what a positive label says; MURA's and, where nobody says another, a list's or a folder's: abnormal.
     lists_patients: it states patients under a name space that somebody chose by naming a folder.
     """
 
     kind: str
     order: int
     recognise: Callable[[Path], Place | None]
-    items: Callable[[Path, Path, str], Iterator[Item]]
-    private: Callable[[Path, Path, Container[str]], bool] | None = None
+    items: Callable[[Path, Path, str, bool], Iterator[Item]]
+    private: Callable[[Path, Path, Container[str], bool], bool] | None = None
     private_name: str = ""
     lists_patients: bool = False
+    label_meaning: str = ABNORMAL
 
 
 def every() -> tuple[Source, ...]:
