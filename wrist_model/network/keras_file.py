@@ -66,8 +66,10 @@ def _renumbered(config: str) -> str:
 
 
 def load(path: Path) -> Any:
-    """The Keras network of a file: whoever opens a saved network opens it here. Raises DataError for one that is missing
-    or damaged, not the one whose hash its name is, or whose weights are NaN or infinite."""
+    """The Keras network of a file: whoever opens a saved network opens it here.
+
+    Raises DataError for one that is missing or damaged, not the one whose hash its name is, or whose weights are NaN or
+    infinite."""
     import keras
 
     try:
