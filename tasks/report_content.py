@@ -16,6 +16,7 @@ from db import (
     known_files,
     leak_demonstrations,
     metrics,
+    plans,
     predictions,
     promotions,
     quarantine,
@@ -63,6 +64,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     sources = datasets.sources(engine, version.dataset_id)
     models = tuple(_model(engine, one) for one in evaluation_ids)
     decision = promotions.last_decision(engine, served.model_version_id)
+    look = plans.look_of(engine, served.model_version_id)
     return ReportData(
         evaluation_id=serving,
         created_at=served.created_at,
@@ -102,6 +104,8 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         lineage=facts(),
         leak=leak_demonstrations.leak_demonstrations(engine, version.dataset_id),
         trials=tuning_trials.tuning_trials(engine, version.dataset_id),
+        plan=plans.plan(engine, look.plan_id) if look else plans.newest_plan(engine, version.dataset_id),
+        look=look,
         home=home(),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from db.engine import open_catalogue
 from db.home import home
 from tests import factories
-from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
+from wrist_model.recipe import GateRecipe, Recipe, SplitRecipe, from_mapping
 
 SOURCE = "hospital"
 
@@ -61,6 +62,23 @@ def gate(evaluation_id: str, seed: int = 1) -> dict[str, Any]:
     from tasks.gate import gate as act
 
     return act.fn([evaluation_id], recipe(seed))
+
+
+def planned(seed: int) -> Recipe:
+    """The same recipe, whose gate goes by a plan."""
+    return replace(recipe(seed), gate=GateRecipe(0.03, 0.1, 0.1, rule="score"))
+
+
+def plan(dataset_id: str, seed: int) -> str:
+    from tasks.plan import frozen_plan
+
+    return frozen_plan(dataset_id, planned(seed)).plan_id
+
+
+def gate_by_plan(evaluation_id: str, seed: int) -> dict[str, Any]:
+    from tasks.gate import gate as act
+
+    return act.fn([evaluation_id], planned(seed))
 
 
 def explain(evaluation_id: str) -> int:

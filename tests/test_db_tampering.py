@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from db_story import BY, tell
+from db_story import BY, plan_and_look, tell
 from db_tamper import past_the_guards, rewrite_chain
 from sqlalchemy import Engine, create_engine, text
 
@@ -68,6 +68,8 @@ EDITS = {
     "the counts of an ingest": ("ingest_event", 1, "n_new = 18"),
     "the split rule": ("fact", 2, "value = '{}'"),
     "a near duplicate": ("near_duplicate", 1, "confirmed = 0"),
+    "the looks of a plan": ("plan", 1, "looks_planned = 40"),
+    "what a look has spent": ("plan_look", 1, "alpha = 0.0"),
     "an evaluation's label version": ("evaluation", 1, "label_version = 2"),
 }
 SQL = {
@@ -109,7 +111,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     os.environ["WRIST_DATABASE_URL"] = url
     try:
         engine = open_catalogue(home)
-        tell(engine)
+        plan_and_look(engine, tell(engine))
         engine.dispose()
     finally:
         del os.environ["WRIST_DATABASE_URL"]

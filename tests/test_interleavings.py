@@ -48,6 +48,8 @@ class Stage:
             "predict": partial(acts.predict, self.challenger, self.dataset_id, 3),
             "measure": partial(acts.score, self.challengers_evaluation, 2),
             "gate": partial(acts.gate, self.challengers_evaluation, 2),
+            "plan": partial(acts.plan, self.dataset_id, 3),
+            "gate by its plan": partial(acts.gate_by_plan, self.challengers_evaluation, 2),
             "explain": partial(acts.explain, self.champions_evaluation),
             "report": partial(acts.report, self.champions_evaluation),
             "score new studies": acts.score_new,
@@ -120,6 +122,8 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/gate.py:gate > db/promotions.py:last_decision": "a version is frozen",
         "tasks/gate.py:gate > db/schema/revisions.py:stored_revision": "another model is promoted",
     },
+    "plan": {"x": "a version is frozen"},
+    "gate by its plan": {"x": "a version is frozen"},
     "explain": {
         "tasks/explain.py:explain > db/evaluations.py:_rows": "another model is promoted",
         "tasks/explain.py:explain > db/explanations.py:add_explanations": "a study is left out",
@@ -195,6 +199,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     challenger = done(acts.train, dataset_id, 2)
     second = done(acts.predict, challenger, dataset_id, 2)
     done(acts.score, second, 2)
+    done(acts.plan, dataset_id, 2)
     yield Stage(home, dataset_id, champion, challenger, first, second, held, other)
     held.stop()
     other.stop()

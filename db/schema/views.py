@@ -279,6 +279,21 @@ SELECT p.patient_key AS patient_a, q.patient_key AS patient_b, m.reason, a.actor
 FROM patient_merge m JOIN patient p ON p.id = m.patient_a_id JOIN patient q ON q.id = m.patient_b_id
 JOIN audit_entry a ON a.seq = m.entry
 """,
+    "plans": """
+CREATE VIEW plans AS
+SELECT p.plan_id, p.content_sha256, r.recipe_sha256, d.dataset_id, p.looks_planned, p.alpha_spent, a.at AS created_at,
+  p.looks_before, p.rule, p.new_patients_only, coalesce(b.plan_id, p.plan_id) AS budget_plan_id, p.content,
+  p.entry AS seq
+FROM plan p JOIN recipe r ON r.id = p.recipe_id JOIN dataset_version d ON d.id = p.dataset_version_id
+JOIN audit_entry a ON a.seq = p.entry LEFT JOIN plan b ON b.id = p.begins_id
+""",
+    "plan_looks": """
+CREATE VIEW plan_looks AS
+SELECT p.plan_id, o.promotion_id, m.model_version_id, o.decision, k.look, k.alpha, k.evaluation_ids, k.compared,
+  a.at AS created_at, k.entry AS seq
+FROM plan_look k JOIN plan p ON p.id = k.plan_id JOIN promotion o ON o.id = k.promotion_id
+JOIN model_version m ON m.id = o.model_version_id JOIN audit_entry a ON a.seq = k.entry
+""",
     "recipes_used": "CREATE VIEW recipes_used AS SELECT recipe_sha256, name, content FROM recipe",
 }
 

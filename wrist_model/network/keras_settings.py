@@ -85,7 +85,7 @@ def seeded(seed: int) -> Iterator[None]:
     from keras.src.random import seed_generator
 
     kept = seed_generator.python_random
-    seed_generator.python_random = random.Random(seed)  # noqa: S311 (no secret)
+    seed_generator.python_random = random.Random(seed)  # no secret
     try:
         yield
     finally:

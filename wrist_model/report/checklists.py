@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wrist_model.report import published_results
+from wrist_model.report import plan_beside, published_results
 from wrist_model.report.model_card import NOT_REPORTED, figure, plain, table, warnings
 from wrist_model.report.report_data import ReportData
 
@@ -198,7 +198,7 @@ CLAIM: tuple[Item, ...] = (
     ("18", "Reference standard", "Inter- and intrarater variability", _nothing),
     ("19", "Partitions", "How data were assigned", _splits),
     ("20", "Partitions", "Level at which partitions are disjoint", _disjoint),
-    ("21", "Testing data", "Intended sample size", _nothing),
+    ("21", "Testing data", "Intended sample size", plan_beside.sample_size),
     ("22", "Model", "Description", _networks),
     ("23", "Model", "Software", _libraries),
     ("24", "Model", "Initialisation of parameters", _start),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from wrist_model.records import Metric
-from wrist_model.report import published_results
+from wrist_model.report import plan_beside, published_results
 from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ModelReport, ReportData
 
@@ -36,6 +36,17 @@ def results(models: tuple[ModelReport, ...]) -> list[str]:
     names = ("roc_auc", "accuracy", "sensitivity", "specificity", "ppv", "npv", "cohen_kappa", "brier", "ece")
     rows: list[tuple[object, ...]] = [(name, *(figure(model.metric(name)) for model in models)) for name in names]
     return table(("test studies", *(model.name for model in models)), rows)
+
+
+def _plan(data: ReportData) -> list[str]:
+    if data.plan is None:
+        return []
+    rows: list[tuple[object, ...]] = [
+        (plain(what), plain(said), plain(happened or "–")) for what, said, happened in plan_beside.rows(data)
+    ]
+    when = f"after {data.plan.looks_before} looks" if data.plan.looks_before else "before any look"
+    head = f"Plan `{data.plan.plan_id}`, SHA-256 `{data.plan.content_sha256}`, stored {when} at this hold-out."
+    return ["## Plan", "", head, "", *table(("what", "planned", "happened"), rows), ""]
 
 
 def warnings(data: ReportData) -> list[str]:
@@ -103,6 +114,7 @@ def model_card(data: ReportData) -> str:
         "",
         *results(data.models),
         "",
+        *_plan(data),
         "## Subgroups",
         "",
     ]

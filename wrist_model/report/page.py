@@ -14,7 +14,7 @@ from PIL import Image
 
 from wrist_model.errors import DataError
 from wrist_model.records import Metric
-from wrist_model.report import figures, gallery, published_results
+from wrist_model.report import figures, gallery, plan_beside, published_results
 from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
@@ -84,6 +84,7 @@ def render(data: ReportData) -> str:
         withheld=sum(each.withheld for case in data.gallery for each in case.maps),
         published=published_results,
         resamples=_resampling(data.serving_model),
+        planned=plan_beside.rows(data),
     )
 
 

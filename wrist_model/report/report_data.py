@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from wrist_model.evidence_records import LeakDemonstration
+from wrist_model.evidence_records import LeakDemonstration, Plan, PlanLook
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -163,6 +163,8 @@ class ReportData:
     leak: tuple[LeakDemonstration, ...] = ()
     trials: tuple[TuningTrial, ...] = ()
     body_part: str | None = None
+    plan: Plan | None = None  # by which the gate decided, or the newest of this version
+    look: PlanLook | None = None  # the served model's
     home: Path = Path()
 
     @property
