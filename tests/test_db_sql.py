@@ -21,7 +21,7 @@ from wrist_model.errors import CatalogueError, UsageError
 STUDY_PREDICTIONS = (
     "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, label_version, split, "
     "study_uid, patient_key, n_images, label, raw_probability, probability, operating_point, threshold, "
-    "predicted_label, prefect_flow_run_id, created_at, superseded_by"
+    "predicted_label, prefect_flow_run_id, created_at, superseded_by, logit"
 )
 VIEWS = {
     "studies": "study_uid, patient_key, patient_known, source, body_part, label, label_version, split, n_images, "
@@ -41,7 +41,7 @@ VIEWS = {
     "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
     "image_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
     "label_version, split, image_uid, study_uid, patient_key, label, raw_probability, probability, operating_point, "
-    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by",
+    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by, logit",
     "study_predictions": STUDY_PREDICTIONS,
     "current_predictions": STUDY_PREDICTIONS,
     "evaluation_metrics": "metric_id, evaluation_id, model_version_id, architecture, dataset_id, label_version, split, "

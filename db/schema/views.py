@@ -24,7 +24,7 @@ SELECT '{prefix}-' || CAST(p.id AS TEXT) AS prediction_id, e.evaluation_id, e.pu
     SELECT '{prefix}-' || CAST(min(q.id) AS TEXT) FROM {level}_prediction q JOIN evaluation f ON f.id = q.evaluation_id
     WHERE q.{level}_id = p.{level}_id AND q.id > p.id AND f.purpose = 'prospective'
       AND f.model_version_id = e.model_version_id
-  ) END AS superseded_by
+  ) END AS superseded_by, p.logit
 FROM {level}_prediction p
 JOIN evaluation e ON e.id = p.evaluation_id
 JOIN model_version m ON m.id = e.model_version_id

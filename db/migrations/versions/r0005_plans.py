@@ -58,6 +58,7 @@ TABLES = {
         "CREATE INDEX ix_plan_look_promotion_id ON plan_look (promotion_id)",
     ),
 }
+PREDICTIONS = ("image_prediction", "study_prediction")
 UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {"plan": (("plan_id",), ("recipe_id", "dataset_version_id"))}
 SAYS = "is append-only: corrections are new rows"
 
@@ -73,17 +74,23 @@ def upgrade() -> None:
             connection.exec_driver_sql(statement)
         if not sqlite:
             _same_rights(table)
+    for table in PREDICTIONS:
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN logit {kinds['real']}")
 
 
 def downgrade() -> None:
-    """Raises CatalogueError when a plan is stored: without its table its link of the chain would hold nothing."""
+    """Raises CatalogueError when a plan or a logit is stored: links of the chain would else hold nothing."""
     connection = op.get_bind()
-    count = connection.exec_driver_sql("SELECT count(*) FROM plan").scalar()
-    if count and context.config.attributes["wanted"] != "base":
-        raise CatalogueError(
-            f"Schema {down_revision} can't hold {count} plan(s). "
-            "Go back with `wrist db restore` and a backup made before the upgrade."
-        )
+    held = {"plan(s)": "plan", **{f"logit(s) of {table}": f"{table} WHERE logit IS NOT NULL" for table in PREDICTIONS}}
+    for what, rows in held.items():
+        count = connection.exec_driver_sql(f"SELECT count(*) FROM {rows}").scalar()
+        if count and context.config.attributes["wanted"] != "base":
+            raise CatalogueError(
+                f"Schema {down_revision} can't hold {count} {what}. "
+                "Go back with `wrist db restore` and a backup made before the upgrade."
+            )
+    for table in PREDICTIONS:
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN logit")
     for table in reversed(TABLES):
         connection.exec_driver_sql(f"DROP TABLE {table}")
 
