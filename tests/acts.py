@@ -169,6 +169,35 @@ def incoming(folder: Path) -> str:
     return manifest(folder, [(small(80 + n, n % 2), f"t{n}", None) for n in range(3)])
 
 
+def look() -> str:
+    """The newest network's test studies are scored once more, as another number of resamples asks for."""
+    from db import datasets, evaluations, models
+    from db.predictions import add_predictions, image_predictions, study_predictions
+    from tasks.runtime.provenance import facts, provenance
+
+    engine, by = open_catalogue(), provenance()
+    dataset_id, model = datasets.dataset(engine).dataset_id, models.model(engine, "efficientnetb0").model_version_id
+    rows = [row for row in evaluations.newest_finished(engine, dataset_id) if row.model_version_id == model]
+    if not rows:  # a version was frozen since, on which nothing is scored
+        return ""
+    resamples = 200 + evaluations.holdout_looks(engine, dataset_id)
+    another = replace(recipe(2), evaluation=replace(recipe(2).evaluation, resamples=resamples))
+    evaluation_id = evaluations.begin_evaluation(
+        engine,
+        model_version_id=model,
+        dataset_id=dataset_id,
+        purpose="evaluation",
+        facts=facts(),
+        by=by,
+        recipe=another.as_stored,
+    ).evaluation_id
+    before = rows[-1].evaluation_id
+    of_images, of_studies = image_predictions(engine, before), study_predictions(engine, before)
+    add_predictions(engine, evaluation_id, of_images, of_studies, by)
+    evaluations.finish_evaluation(engine, evaluation_id, by)
+    return evaluation_id
+
+
 def promote_challenger() -> dict[str, str]:
     """Let the model serve that does not: of two networks the one that was trained last."""
     from db import promotions
