@@ -66,6 +66,8 @@ EDITS = {
     "the counts of an ingest": ("ingest_event", 1, "n_new = 18"),
     "the split rule": ("fact", 2, "value = '{}'"),
     "a near duplicate": ("near_duplicate", 1, "confirmed = 0"),
+    "the looks of a plan": ("plan", 1, "looks_planned = 40"),
+    "what a look has spent": ("plan_look", 1, "alpha = 0.0"),
     "an evaluation's label version": ("evaluation", 1, "label_version = 2"),
 }
 SQL = {
