@@ -60,8 +60,10 @@ def predict(
     models.model(open_catalogue(existing=True), model)  # an unknown one is said at once
     with prefect():
         from flows.predict import predict as predict_flow
+        from tasks import requests
 
-        result = predict_flow(paths, model, source, body_part, jobs, cluster)
+        with requests.stored(paths) as request:
+            result = predict_flow(None, model, source, body_part, jobs, cluster, request=request)
 
     def tell() -> None:
         before, model_version_id = result["before"], result["model_version_id"]
