@@ -10,6 +10,7 @@ import typer
 from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
 from flows.console.output import counted, show
+from wrist_model.terminal_text import in_a_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -96,7 +97,8 @@ def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: 
 
     def print_differences() -> None:
         for row in found:
-            subject = f"{row['image_uid']} ({row['path']})" if row["image_uid"] else row["path"]
+            path = in_a_line(str(row["path"]))
+            subject = f"{row['image_uid']} ({path})" if row["image_uid"] else path
             taken = f", taken as {row['taken_as']}" if row["taken_as"] else ""
             print(f"{subject}: was {row['was']}, now {'other ' if row['image_uid'] else ''}{row['now']}{taken}")
         print(f"{counted(len(found), 'file')} would decode otherwise now" + ("" if take or not found else "; --take"))
@@ -171,7 +173,7 @@ def locate(
     from tasks.locate_file import locate as locate_file
 
     found = str(locate_file(target, folder))
-    show({"file": found}, as_json, lambda: print(found))
+    show({"file": found}, as_json, lambda: print(in_a_line(found)))
 
 
 def relabel(
