@@ -40,6 +40,7 @@ def retrain(
     models: Models = None,
     jobs: Jobs = None,
     answer_days: Annotated[float, Field(gt=0, le=LONGEST_DAYS)] = LONGEST_DAYS,
+    request: str | None = None,
 ) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
@@ -54,6 +55,7 @@ def retrain(
         models: These networks only.
         jobs: Processes that decode; none: all cores.
         answer_days: How long a suspended run waits for a person's answer.
+        request: What a command stored in place of paths and labels; not in a deployment's run.
     """
     named_files.of_a_deployment(paths, labels, recipe)
     answered = is_answered()  # then all before the question is done and only read back: without the lock and its costs
@@ -61,7 +63,7 @@ def retrain(
     part = partial(stage_costs.stage, NAME, measured=not answered)
     with nullcontext() if answered else held(RETRAIN):
         with part("ingest"):
-            counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs)
+            counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs, request=request)
         with part("freeze"):
             dataset_id = freeze(mixed_labels=chosen.data.mixed_labels)
             plan_id = fix_plan(dataset_id, chosen)  # before anything is evaluated

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from db.database_address import connect_arguments
 from db.database_errors import explain, state
 from db.engine import open_catalogue
 from db.home import database_url, sqlite_file
@@ -97,10 +98,9 @@ def _allow(action: int, first: str | None, second: str | None, _database: str | 
 def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: int | None) -> Rows:
     import psycopg
 
-    address = "postgresql://" + url.partition("://")[2]
     place = "PostgreSQL"
     try:
-        with psycopg.connect(address, connect_timeout=10) as connection:
+        with psycopg.connect(**{"connect_timeout": 10, **connect_arguments(url)}) as connection:
             try:
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             except psycopg.errors.UndefinedTable:
@@ -162,7 +162,7 @@ def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None 
         return UsageError("One statement at a time, please.")
     if sqlstate is not None and sqlstate[:2] in ("08", "28", "3D", "53", "57"):
         return explain(first, place, sqlstate)
-    for sign in ("malformed", "not a database", "unable to open", "locked", "disk i/o", "connection"):
+    for sign in ("malformed", "not a database", "unable to open", "locked", "disk i/o", "connection", "resolve host"):
         if sign in low:
             return explain(first, place)
     return UsageError(f"SQL: {first}. The views and their columns are in docs/sql.md.")

@@ -21,6 +21,7 @@ from wrist_model.evidence_records import Plan
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import Comparison
 from wrist_model.report.metric_text import with_interval
+from wrist_model.report.model_card import plain
 from wrist_model.report.report_data import ReportData
 from wrist_model.scoring.serving_point import serving_metrics
 
@@ -41,7 +42,7 @@ def markdown(key: str, description: str, text: str) -> None:
     if in_a_run():
         from prefect.artifacts import create_markdown_artifact
 
-        create_markdown_artifact(text, key=key, description=description)
+        create_markdown_artifact(text, key=key, description=plain(description))
 
 
 def gate(
@@ -56,7 +57,7 @@ def gate(
     score rule went by."""
     limit, reason = margins(recipe), str(decided["reason"])
     lines = [f"# Gate: {decided['model_version_id']}: {decided['decision']}", ""]
-    lines += [f"{reason[:1].upper()}{reason[1:]}.", ""]
+    lines += [f"{plain(reason[:1].upper() + reason[1:])}.", ""]
     if found:
         lines += ["| against | metric | difference | lower limit | upper limit | margin | patients | method |"]
         lines += ["|---|---|---|---|---|---|---|---|"]
@@ -112,13 +113,13 @@ def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) ->
 def summary(data: ReportData, path: Path) -> str:
     """The Markdown of a report's summary; at most PICTURES_BYTES of pictures, the curves first."""
     lines = [
-        f"# {data.recipe_name} on {data.dataset.dataset_id}",
+        f"# {plain(data.recipe_name)} on {data.dataset.dataset_id}",
         "",
-        f"**Report:** `{path}` (open it with a browser on the machine that wrote it)",
+        f"**Report:** {plain(path)} (open it with a browser on the machine that wrote it)",
         "",
-        f"**Gate:** {data.decision or 'not asked'}" + (f", {data.decision_reason}" if data.decision_reason else ""),
+        f"**Gate:** {plain(', '.join(filter(None, (data.decision or 'not asked', data.decision_reason))))}",
         "",
-        f"**Hold-out:** {data.dataset.guard_status}; looked at "
+        f"**Hold-out:** {plain(data.dataset.guard_status)}; looked at "
         + ("once." if data.holdout_looks == 1 else f"{data.holdout_looks} times."),
         "",
     ]

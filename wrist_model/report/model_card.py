@@ -9,14 +9,16 @@ from wrist_model.report import plan_beside, published_results
 from wrist_model.report.headline import MEANING, headline
 from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ModelReport, ReportData
+from wrist_model.terminal_text import in_a_line
 
 NOT_REPORTED = "not reported"
 
 
 def plain(text: object) -> str:
-    """Text from files made harmless in Markdown: no markup, no HTML, no broken table rows."""
+    """Text from files made harmless in Markdown: no markup, no HTML, no broken table rows, no link."""
     flat = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", flat)
+    flat = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", in_a_line(flat))
+    return flat.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def figure(metric: Metric | None) -> str:
