@@ -109,7 +109,8 @@ def test_a_stored_recipe_is_the_recipe() -> None:
 @pytest.mark.parametrize("name", HASHES)
 def test_todays_recipes_keep_the_hashes_that_catalogues_hold(name: str) -> None:
     read = recipe.load(name)
-    before = replace(read, gate=recipe.GateRecipe(), evaluation=replace(read.evaluation, rules="first"))
+    first = replace(read.evaluation, rules="first")
+    before = replace(read, gate=recipe.GateRecipe(), evaluation=first, drift=recipe.DriftRecipe())
     assert (before.sha256, hashlib.sha256(before.model_json.encode()).hexdigest()) == HASHES[name]
     assert read.network_json == before.network_json and read.evaluation.rules == "second"
     assert (read.gate.rule, read.gate.floor_roc_auc, before.gate.rule) == ("score", 0.7, "bootstrap")

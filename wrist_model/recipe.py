@@ -321,8 +321,8 @@ def _gate_is_sound(gate: GateRecipe, where: str) -> None:
 
 def _consistent(recipe: Recipe, where: str) -> Recipe:
     """The recipe, if its fields agree. Some are simulated only (benchmarks/decisions.py)."""
-    if recipe.training.replicates > 1 or recipe.drift.newest_studies:
-        raise RecipeError(f"{where}: training.replicates and drift.newest_studies have no effect yet; remove them.")
+    if recipe.training.replicates > 1:
+        raise RecipeError(f"{where}: training.replicates has no effect yet; remove it.")
     _gate_is_sound(recipe.gate, where)
     split = recipe.split
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
