@@ -171,6 +171,7 @@ class ImageRef:
     split: Split | None = None
     subgroups: tuple[tuple[str, str], ...] = ()  # e.g. (("hardware", "1"), ("source", "mura"))
     decode_rule: int | None = None  # decode.RULE when it was catalogued; None: rule 1
+    n_pixels: int | None = None  # rows × columns when it was catalogued
 
 
 @dataclass(frozen=True)
