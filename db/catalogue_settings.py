@@ -14,6 +14,7 @@ from wrist_model.errors import CatalogueError
 from wrist_model.records import Provenance
 
 _DISTINCT = "distinct_patients:"
+_MEANING = "label_meaning:"
 
 
 def remember_key(engine: Catalogue, fingerprint: str, by: Provenance) -> None:
@@ -47,6 +48,23 @@ def distinct_sources(connection: Connection) -> set[str]:
     """The sources of which that was declared."""
     rows = every(connection, "SELECT name FROM fact WHERE name LIKE :begin", begin=f"{_DISTINCT}%")
     return {row.name.removeprefix(_DISTINCT) for row in rows}
+
+
+def remember_label_meaning(engine: Catalogue, source: str, meaning: str, by: Provenance) -> None:
+    """Store what a source's positive label says. Raises CatalogueError for a source of which another was stored."""
+    found = _fact(engine, f"{_MEANING}{source}", meaning, by)
+    if found != meaning:
+        raise CatalogueError(
+            f"Source {source!r} is catalogued with labels that mean {found!r}; these mean {meaning!r}. Give them a "
+            "source name of their own with --source."
+        )
+
+
+def label_meaning(engine: Catalogue, source: str) -> str:
+    """What a source's positive label says; `abnormal` where it was ingested before that was stored."""
+    with reading(engine) as connection:
+        found = one(connection, "SELECT value FROM fact WHERE name = :name", name=f"{_MEANING}{source}")
+    return str(found.value) if found else "abnormal"
 
 
 def _fact(engine: Catalogue, name: str, value: str, by: Provenance) -> str:

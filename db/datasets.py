@@ -181,14 +181,14 @@ def patients_known(engine: Catalogue, dataset_id: str) -> bool:
         return bool(one(connection, sql, id=dataset_id).known)
 
 
-def sources(engine: Catalogue, dataset_id: str) -> tuple[str, ...]:
-    """The sources of this version's studies, sorted."""
+def sources(engine: Catalogue, dataset_id: str, *, included: bool = False) -> tuple[str, ...]:
+    """The sources of this version's studies, sorted. included: of those alone that are included."""
     sql = (
         "SELECT DISTINCT s.source FROM dataset_version d JOIN dataset_member m ON m.dataset_version_id = d.id "
-        "JOIN study s ON s.id = m.study_id WHERE d.dataset_id = :id ORDER BY s.source"
+        "JOIN study s ON s.id = m.study_id WHERE d.dataset_id = :id AND m.included >= :least ORDER BY s.source"
     )
     with reading(engine) as connection:
-        return tuple(row.source for row in every(connection, sql, id=dataset_id))
+        return tuple(row.source for row in every(connection, sql, id=dataset_id, least=int(included)))
 
 
 def _dataset(engine: Catalogue, where: str, **values: Any) -> DatasetVersion | None:

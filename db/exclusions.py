@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from db.audit.chain import append
 from db.engine import Catalogue, writing
-from db.lookups import one, row_ids
+from db.lookups import among, one, row_ids
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -57,3 +60,15 @@ def exclude(engine: Catalogue, target: str, reason: str, by: Provenance, undo: b
         append(connection, "exclusion", [row], by)
         n_images = int(one(connection, counting, id=number).n)
     return Exclusion(target, table, n_images)
+
+
+def leave_out_studies(connection: Connection, reasons: Mapping[int, str], by: Provenance) -> None:
+    """Leave studies (by their rows) out because their source doubts their labels; what was decided before stays."""
+    decided = {row.study_id for row in among(connection, _DECIDED, reasons)}
+    blank = {"image_id": None, "patient_id": None, "undone": 0, "corrects_id": None}
+    rows = [{**blank, "study_id": study, "reason": reason} for study, reason in reasons.items() if study not in decided]
+    if rows:
+        append(connection, "exclusion", rows, by)
+
+
+_DECIDED = "SELECT study_id FROM exclusion WHERE study_id IN :values"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,11 +15,14 @@ from db.schema.views import LABEL_NOW
 from wrist_model.errors import DataError
 from wrist_model.records import ImageRef, Split
 
+_SUBGROUPS = frozenset({"cast", "osteopenia", "initial_exam", "laterality", "device"})
+"""Further columns of a source by which results are broken down, too."""
+
 _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
 
 _REF = """
 SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
-  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.decode_rule,
+  i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.decode_rule, i.extra,
   i.rows * i.columns AS n_pixels,
   (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
 FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
@@ -70,6 +74,7 @@ def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
         for name in ("view", "sex", "age", "hardware", "inverted", "multi_view", "burned_in"):
             if (value := getattr(row, name)) is not None:
                 groups[name] = str(value)
+        groups |= {name: value for name, value in json.loads(row.extra) if name in _SUBGROUPS}
         refs.append(
             ImageRef(
                 row.image_uid,

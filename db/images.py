@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
+from db.exclusions import leave_out_studies
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
 from db.lookups import among, every, row_ids
@@ -22,7 +23,7 @@ from wrist_model.records import ImageRecord, Provenance
 _AS_THEY_ARE = (
     *("image_uid", "path", "format", "frame", "file_sha256", "file_size", "pixel_sha256", "rows", "columns"),
     *("photometric", "view", "sex", "age", "manufacturer_key", "perceptual_hash", "mean_intensity"),
-    *("decode_rule", "suspicious"),
+    *("decode_rule", "suspicious", "image_label"),
 )
 
 _FLAGS = ("inverted", "multi_view", "hardware", "burned_in")
@@ -78,6 +79,8 @@ def add_images(
         studies = add_studies(connection, records, outcomes, by)
         if fresh:
             append(connection, "image", [_image_row(record, run, *studies[record.study_uid]) for record in fresh], by)
+            doubts = {record.study_uid: record.doubt for record in fresh if record.doubt}
+            leave_out_studies(connection, {studies[uid][0]: doubt for uid, doubt in doubts.items()}, by)
         _place(connection, places)
     return outcomes
 

@@ -14,6 +14,7 @@ from tasks.ingest import catalogue, enough_labels, places
 from tasks.recipe import chosen_recipe
 from wrist_model.errors import SharedPatients
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
+from wrist_model.sources.source_item import Uncertain
 
 ENOUGH = "wrist.labels.enough"
 
@@ -29,6 +30,7 @@ def ingest(
     max_megapixels: Annotated[float, Field(gt=0)] = 64.0,
     cluster: str | None = None,
     distinct_patients: bool = False,
+    uncertain: Uncertain = "exclude",
     follow_links: bool = False,
     max_frames: Annotated[int, Field(ge=1)] = DEFAULT_MAX_FRAMES,
     request: str | None = None,
@@ -48,6 +50,7 @@ def ingest(
         max_megapixels: Larger pictures are refused undecoded.
         cluster: A Dask scheduler whose workers decode; not in a deployment's run.
         distinct_patients: Patient numbers that other sources have, too, are other people's.
+        uncertain: Studies whose label the source itself doubts: exclude (`wrist exclude --undo`), keep or unlabel.
         follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
         max_frames: Objects with more are refused.
         request: What a command stored in place of paths and labels; not in a deployment's run.
@@ -56,7 +59,7 @@ def ingest(
     chosen = chosen_recipe(recipe)
     asked, stated = requests.opened(request, paths, labels)
     with requests.unnamed([*(asked or ()), *(stated or ())]):
-        found = places(asked, stated, source, body_part, distinct_patients, follow_links)
+        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

@@ -27,5 +27,5 @@ def train(
         tensorboard: Write TensorBoard logs too, below tensorboard/ in the home.
     """
     chosen = used_recipe(recipe, models)
-    dataset_id = dataset_id or freeze()
+    dataset_id = dataset_id or freeze(mixed_labels=chosen.data.mixed_labels)
     return [fit(dataset_id, chosen, architecture, tensorboard) for architecture in chosen.network.architectures]

@@ -35,5 +35,5 @@ def tune(
 
     named_files.of_a_deployment(recipe=recipe)
     chosen = used_recipe(recipe, models)
-    dataset_id = dataset_id or freeze()
+    dataset_id = dataset_id or freeze(mixed_labels=chosen.data.mixed_labels)
     return {name: search(dataset_id, chosen, name, trials, processes) for name in chosen.network.architectures}

@@ -23,6 +23,7 @@ from wrist_model.errors import SharedPatients, UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.recipe import Recipe, SplitRecipe
+from wrist_model.sources.source_item import Uncertain
 
 
 @task(
@@ -61,7 +62,12 @@ def catalogue(
                     rule=rule,
                     provenance=provenance(),
                     reading=Reading(
-                        place.source, place.labels, place.body_part.upper(), place.distinct_patients, place.follow_links
+                        place.source,
+                        place.labels,
+                        place.body_part.upper(),
+                        place.distinct_patients,
+                        place.uncertain,
+                        place.follow_links,
                     ),
                     decoding=Decoding(jobs, max_pixels, max_frames, examiner),
                     progress=tell,
@@ -92,6 +98,7 @@ def places(
     source: str | None,
     body_part: str,
     distinct_patients: bool = False,
+    uncertain: Uncertain = "exclude",
     follow_links: bool = False,
 ) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
@@ -108,7 +115,7 @@ def places(
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            sources_toml.Root(path, file or None, source, body_part, distinct_patients, follow_links)
+            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain, follow_links)
             for path, file in zip(paths, each, strict=True)
         ]
     remembered = list(sources_toml.read(home()))

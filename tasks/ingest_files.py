@@ -31,7 +31,7 @@ from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
 from wrist_model.sources.recognise_source import Labels, Plan, find, settle, within
-from wrist_model.sources.source_item import Item
+from wrist_model.sources.source_item import Item, Uncertain
 
 BATCH = 128
 HOLD_SECONDS = 0.5
@@ -43,13 +43,15 @@ Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...
 @dataclass(frozen=True)
 class Reading:
     """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV.
-    distinct_patients: patient numbers that other sources have, too, are other people's. follow_links: out of the place.
+    distinct_patients: patient numbers that other sources have, too, are other people's. uncertain: what becomes of
+    studies whose label the source itself doubts. follow_links: out of the place.
     """
 
     source: str | None = None
     labels: Path | str | None = None
     body_part: str = "WRIST"
     distinct_patients: bool = False
+    uncertain: Uncertain = "exclude"
     follow_links: bool = False
 
 
@@ -110,7 +112,9 @@ def catalogue_files(
             max_frames=decoding.max_frames,
             labels=plan.labels,
             other_sources=names,
+            uncertain=plan.uncertain,
         )
+        catalogue_settings.remember_label_meaning(engine, plan.source, plan.label_meaning, provenance)
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
         ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
@@ -221,8 +225,8 @@ def _pending(
             else:
                 yield Task(item)
         elif same:
-            if item.label is not None:
-                ledger.stated[item.study or item.relative] = item.label
+            if (label := item.label_by(context.uncertain)) is not None:
+                ledger.stated[item.study or item.relative] = label
             if unread and _stored(item, known, context) in unread:
                 yield Task(item, was.file_sha256, header=True)
             else:

@@ -10,8 +10,10 @@ from typing import Any
 from db.home import sources_file
 from wrist_model import regular_file
 from wrist_model.errors import Refused, UsageError
+from wrist_model.sources.source_item import Uncertain
 
 QUIET_MINUTES = 10
+_ALWAYS = ("path", "body_part")
 MOST_MINUTES = 7 * 24 * 60
 
 
@@ -24,6 +26,7 @@ class Root:
     source: str | None = None
     body_part: str = "WRIST"
     distinct_patients: bool = False  # numbers that other sources have, too, are other people's
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # links that lead out of it are followed
 
 
@@ -52,7 +55,10 @@ def remember(home: Path, root: Root) -> None:
 
     kept = [one for one in read(home) if one.path != root.path]
     content = _content(home)
-    content["root"] = [{k: v for k, v in asdict(one).items() if v not in (None, False)} for one in (*kept, root)]
+    default = asdict(Root(""))
+    content["root"] = [
+        {k: v for k, v in asdict(one).items() if k in _ALWAYS or v != default[k]} for one in (*kept, root)
+    ]
     head = "# Roots that `wrist retrain` and the nightly ingest read; `wrist ingest PATH --remember` adds one.\n\n"
     file = sources_file(home)
     part = file.with_name(file.name + ".part")

@@ -12,6 +12,7 @@ os.environ.pop("WRIST_DATABASE_URL", None)
 
 import pytest
 from db_fixtures import catalogue, home, new_database, postgresql  # noqa: F401
+from db_tamper import copied, told  # noqa: F401
 from gate_hall import hall  # noqa: F401
 from other_user import somebody  # noqa: F401
 from prefect_fixtures import prefect_server, wrist_up  # noqa: F401

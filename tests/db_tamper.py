@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+import pytest
+from db_story import plan_and_look, tell
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from db.audit.canonical_json import batch_sha256
 from db.audit.chain import GENESIS, columns_of, link_sha256
+from db.engine import make_engine, open_catalogue
 from db.schema.all_tables import AUDITED
 
 
@@ -67,3 +74,67 @@ def rewrite_chain(connection: Connection) -> None:
             text("UPDATE audit_entry SET batch_sha256 = :batch, chain_sha256 = :chain WHERE seq = :seq"),
             {"batch": link["batch_sha256"], "chain": previous, "seq": entry["seq"]},
         )
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A home with the story in it and its database: to be copied, never changed."""
+    home = tmp_path_factory.mktemp("told") / "home"
+    url = f"sqlite:///{home / 'catalogue.sqlite'}"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("CREATE DATABASE told")
+        url = server.replace("/postgres?", "/told?")
+    os.environ["WRIST_DATABASE_URL"] = url
+    try:
+        engine = open_catalogue(home)
+        plan_and_look(engine, tell(engine))
+        engine.dispose()
+    finally:
+        del os.environ["WRIST_DATABASE_URL"]
+    yield home, url
+    if request.param == "postgresql":
+        with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("DROP DATABASE told WITH (FORCE)")
+
+
+@pytest.fixture
+def copied(told: tuple[Path, str], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A fresh copy of the story."""
+    home, url = told
+    here = tmp_path / "home"
+    shutil.copytree(home, here)
+    if url.startswith("sqlite"):
+        engine = make_engine(f"sqlite:///{here / 'catalogue.sqlite'}")
+    else:
+        name = f"c{abs(hash(str(tmp_path))):x}"
+        server = request.getfixturevalue("postgresql")
+        with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE told")
+        engine = make_engine(server.replace("/postgres?", f"/{name}?"))
+    engine = engine.execution_options(wrist_home=str(here))
+    yield engine
+    engine.dispose()
+    if not url.startswith("sqlite"):
+        with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def home_of(engine: Engine) -> Path:
+    return Path(engine.get_execution_options()["wrist_home"])
+
+
+def does(engine: Engine, statements: Sequence[str]) -> None:
+    """What somebody types into the database's own console, one statement after the other, each by itself."""
+    if engine.dialect.name == "sqlite":
+        engine.dispose()
+        with closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as connection:
+            for statement in statements:
+                assert connection.execute(statement).rowcount != 0, statement
+        return
+    own = create_engine(engine.url, isolation_level="AUTOCOMMIT")
+    with own.connect() as connection:
+        for statement in statements:
+            assert connection.exec_driver_sql(statement.replace("%", "%%")).rowcount != 0, statement
+    own.dispose()

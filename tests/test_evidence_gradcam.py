@@ -173,10 +173,20 @@ def test_cold_bone_stays_as_it_was_under_the_map() -> None:
 def test_a_lost_or_foreign_network_is_refused_in_one_sentence(home: Path, saved: dict[str, Path]) -> None:
     broken = home / "broken.keras"
     broken.write_bytes(b"not a network")
-    with pytest.raises(DataError, match=r"broken\.keras.*can't be opened"):
+    with pytest.raises(DataError, match=r"broken\.keras: not a saved network"):
         grad_cam.open_network(broken, "resnet50")
     with pytest.raises(DataError, match="no layer"):
         grad_cam.open_network(saved["resnet50"], "efficientnetb0")
+
+
+def test_a_network_under_anothers_hash_is_not_explained(tmp_path: Path, saved: dict[str, Path]) -> None:
+    mine = hashlib.sha256(saved["efficientnetb0"].read_bytes()).hexdigest()
+    swapped, right = tmp_path / f"{'0' * 64}.keras", tmp_path / f"{mine}.keras"
+    for path in (swapped, right):
+        path.write_bytes(saved["efficientnetb0"].read_bytes())
+    with pytest.raises(DataError, match="no longer have the hash in its name"):
+        grad_cam.open_network(swapped, "efficientnetb0")
+    assert grad_cam.open_network(right, "efficientnetb0").size == SIZE
 
 
 def test_maps_of_small_pictures_are_sharpened_at_a_finer_layer(tmp_path: Path) -> None:

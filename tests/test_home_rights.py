@@ -90,8 +90,9 @@ if os.geteuid() == 0:
         assert {one for path, one in found.items() if (home / path).is_file()} == {0o660}
         assert {one & 0o2770 for path, one in found.items() if (home / path).is_dir()} == {0o2770}
         assert {path.stat().st_gid for path in home.rglob("*")} == {GROUP}
-        for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            above.chmod(0o755)
+        for above in (tmp_path, *tmp_path.parents):
+            if not above.stat().st_mode & stat.S_IXOTH:
+                above.chmod(above.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
         assert as_another(GROUP, lambda: IdentityKey.load_or_make(identity_key_file(home)) == key)
         assert as_another(GROUP, lambda: wrote(catalogue_file(home)))
         assert not as_another(ANOTHER, lambda: bool(list(home.iterdir())))

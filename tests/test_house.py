@@ -231,7 +231,12 @@ def test_one_module_makes_database_engines() -> None:
     makers = [module for module, tree in modules().items() if calls(tree, "create_engine")]
     assert makers == ["db.engine"]
     for_other_files = [module for module, tree in modules().items() if calls(tree, "make_engine")]
-    assert set(for_other_files) <= {"db.engine", "db.audit.integrity_checks", "db.maintenance.backup"}
+    assert set(for_other_files) <= {"db.engine", "db.audit.sqlite_definitions", "db.maintenance.backup"}
+
+
+def test_one_function_opens_saved_networks_and_another_the_weights_that_a_recipe_names() -> None:
+    openers = {module for module, tree in modules().items() if calls(tree, "load_model")}
+    assert openers == {"wrist_model.network.keras_file", "wrist_model.network.pretrained_weights"}
 
 
 def calls(tree: ast.Module, function: str) -> bool:

@@ -27,7 +27,7 @@ def toy(tmp_path: Path) -> Path:
 
 
 def test_sources_are_found_by_listing_their_folder_and_the_folder_of_anything_is_asked_last() -> None:
-    assert [each.kind for each in source.every()] == ["mura", "manifest", "folder"]
+    assert [each.kind for each in source.every()] == ["mura", "grazpedwri", "manifest", "folder"]
 
 
 def test_an_added_source_recognises_its_place_and_its_pictures_are_catalogued(

@@ -88,6 +88,8 @@ class ImageRecord:
     patient_pseudonym: str | None = None  # of DICOM's PatientID without its issuer; patient_key where it states none
     decode_rule: int | None = None  # decode.RULE
     suspicious: str | None = None  # what looks wrong about the picture though it decoded, wrist_model.suspicious
+    image_label: int | None = None  # of this picture alone, where the source labels pictures
+    doubt: str | None = None  # why its study is left out of data-set versions until a person says otherwise
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,8 @@ class Member:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """What training, prediction and explanation need of one image.
-
-    file: absolute path of the PNG or JPEG, or of the stored pixels (PNG) of a DICOM frame.
-    pixel_sha256: of the decoded uint8 pixels (bone bright); `decode.load_pixels` checks it.
-    """
+    """What training, prediction and explanation need of one image. file: absolute path of the PNG or JPEG, or of the
+    stored pixels (PNG) of a DICOM frame. pixel_sha256: of the uint8 pixels (bone bright), which load_pixels checks."""
 
     image_uid: str
     study_uid: str

@@ -5,100 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Engine, text
 
-from db.audit import superseded_checks
+from db.audit import postgresql_definitions, postgresql_surroundings, sqlite_definitions, superseded_checks
 from db.audit.anchor_file import Found
-from db.audit.triggers import postgresql_triggers
-from db.engine import make_engine
 from db.home import model_file
 from db.lookups import environment_sha256
-from db.maintenance.migrate import upgrade
-from db.schema import views
-from db.schema.all_tables import AUDITED, METADATA
-from db.schema.revisions import TABLES
+from db.schema.all_tables import METADATA
+from db.schema.revisions import HEAD, VERSIONS
 from db.unended_runs import unended
 
 KEPT = 20
-SCHEMA = "to_regnamespace(quote_ident(current_schema()))"  # PostgreSQL's, where ours is; others may stand beside it
 
 
-def pages(connection: Connection) -> Iterator[Found]:
-    """SQLite's own check of the file's pages. A file that can't be read at all raises CatalogueError."""
-    for row in connection.exec_driver_sql("PRAGMA quick_check(3)").all():
-        if row[0] != "ok":
-            yield "damaged", "the database file", f"SQLite finds damage: {row[0]}."
-
-
-def guards(connection: Connection, dialect: str) -> Iterator[Found]:
-    """Tables, append-only triggers and views that are missing, or not what this code's migrations make."""
-    yield from (_sqlite_guards(connection) if dialect == "sqlite" else _postgresql_guards(connection))
-
-
-def _sqlite_guards(connection: Connection) -> Iterator[Found]:
-    there, wanted = _sqlite_objects(connection), _sqlite_reference()
-    for (kind, name), sql in wanted.items():
-        if (kind, name) not in there:
-            yield f"missing_{kind}", name, f"This {kind} is gone."
-        elif there[kind, name] != sql:
-            yield kind, name, f"This {kind} is not as the migrations made it."
-    for kind, name in sorted(set(there) - set(wanted)):
-        if kind == "trigger":
-            yield kind, name, "This trigger is not one of ours; it may change what is stored."
-
-
-def _sqlite_objects(connection: Connection) -> dict[tuple[str, str], str]:
-    rows = connection.execute(text("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")).all()
-    return {(row.type, row.name): " ".join((row.sql or "").split()) for row in rows}
-
-
-@cache
-def _sqlite_reference() -> dict[tuple[str, str], str]:
-    """What a database that was just made holds."""
-    with TemporaryDirectory() as folder:
-        engine = make_engine(f"sqlite:///{folder}/reference.sqlite")
-        upgrade(engine, Path(folder))
-        with engine.connect() as connection:
-            made = _sqlite_objects(connection)
-        engine.dispose()
-    return made
-
-
-def _postgresql_guards(connection: Connection) -> Iterator[Found]:
-    append_only = ("audit_entry", *AUDITED)
-    tables = set(connection.execute(text(TABLES["postgresql"])).scalars())
-    rows = connection.execute(
-        text(
-            "SELECT t.tgname AS name, t.tgenabled AS enabled, c.relname AS relation, p.proname AS called, "
-            "p.prosrc AS body, pg_get_triggerdef(t.oid) AS definition FROM pg_trigger t "
-            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal "
-            f"AND c.relnamespace = {SCHEMA}"
+def guards(connection: Connection) -> Iterator[Found]:
+    """Tables, append-only triggers, views and all else that is missing, not ours, or not what the migrations make."""
+    if connection.dialect.name == "sqlite":
+        yield from sqlite_definitions.pages(connection)
+        yield from sqlite_definitions.compare(connection)
+    else:
+        connection.exec_driver_sql(
+            "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
         )
-    ).all()
-    good = {
-        row.name
-        for row in rows
-        if row.enabled == "A"
-        and row.called == "wrist_append_only"
-        and " ".join(row.body.split()) == postgresql_triggers([])[0].split("$$")[1].strip()
-        and " WHEN (" not in row.definition
-    }
-    ours = {f"{table}_{name}" for table in append_only for name in ("no_change", "no_truncate")}
-    for name in sorted(ours - good):
-        yield "trigger", name, "The trigger that keeps rows from being changed was dropped, disabled or altered."
-    for name in sorted({row.name for row in rows} - ours):
-        yield "trigger", name, "This trigger is not one of ours; it may change what is stored."
-    there = set(connection.execute(text("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")).scalars())
-    for name in views.VIEWS:
-        if name not in there:
-            yield "missing_view", name, "This view is gone."
-    for table in append_only:
-        if table not in tables:
-            yield "missing_table", table, "This table is gone."
+        yield from postgresql_definitions.compare(connection)
+        yield from postgresql_surroundings.compare(connection)
+    found = list(connection.execute(text(f"SELECT version_num FROM {VERSIONS}")).scalars())
+    if found != [HEAD]:
+        yield "schema", VERSIONS, f"It says {', '.join(map(repr, found)) or 'nothing'}; this schema is {HEAD}."
 
 
 def foreign_keys(connection: Connection) -> Iterator[Found]:
@@ -107,26 +42,7 @@ def foreign_keys(connection: Connection) -> Iterator[Found]:
         for row in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(KEPT):
             yield "foreign_key", f"{row[0]} row {row[1]}", f"It refers to a row of {row[2]} that is not there."
         return
-    kept = set(
-        connection.execute(
-            text(
-                "SELECT c.relname || ' ' || k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
-                f"WHERE k.contype = 'f' AND k.convalidated AND c.relnamespace = {SCHEMA}"
-            )
-        ).scalars()
-    )
-    enabled = connection.execute(
-        text(
-            "SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-            f"WHERE t.tgisinternal AND t.tgenabled = 'D' AND c.relnamespace = {SCHEMA}"
-        )
-    ).scalars()
-    for name in sorted(set(enabled)):
-        yield "foreign_key", name, "Its foreign keys were switched off."
     for table in METADATA.sorted_tables:
-        wanted = len(table.foreign_key_constraints)
-        if wanted > sum(one.startswith(table.name + " ") for one in kept):
-            yield "foreign_key", table.name, "A foreign key of this table was dropped."
         for key in table.foreign_key_constraints:
             pairs = [(item.parent.name, item.column.name) for item in key.elements]
             other = key.referred_table.name
@@ -179,10 +95,11 @@ def split_guard(connection: Connection) -> Iterator[Found]:
 
 
 def content_hashes(connection: Connection) -> Iterator[Found]:
-    """Recipes, environments, ensembles and manifests whose hash is not of their content."""
-    for row in connection.execute(text("SELECT id, recipe_sha256, content FROM recipe")):
-        if hashlib.sha256(row.content.encode()).hexdigest() != row.recipe_sha256:
-            yield "hash", f"recipe row {row.id}", "Its hash is not of its content."
+    """Recipes, plans, environments, ensembles and manifests whose hash is not of their content."""
+    for table, column in (("recipe", "recipe_sha256"), ("plan", "content_sha256")):
+        for row in connection.execute(text(f"SELECT id, {column} AS sha256, content FROM {table}")):
+            if hashlib.sha256(row.content.encode()).hexdigest() != row.sha256:
+                yield "hash", f"{table} row {row.id}", "Its hash is not of its content."
     for facts in connection.execute(text("SELECT * FROM environment")).mappings():
         if environment_sha256(dict(facts)) != facts["environment_sha256"]:
             yield "hash", f"environment row {facts['id']}", "Its hash is not of its content."

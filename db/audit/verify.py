@@ -70,10 +70,8 @@ def verify(
     warnings: list[Finding] = []
     checked: dict[str, int] = {}
     with reading(engine) as connection:
-        if engine.dialect.name == "sqlite":
-            findings += [Finding(*one) for one in integrity_checks.pages(connection)]
-        findings += [Finding(*one) for one in integrity_checks.guards(connection, engine.dialect.name)]
-        if not any(one.kind == "missing_table" for one in findings):
+        findings += [Finding(*one) for one in integrity_checks.guards(connection)]
+        if not any(one.kind in ("missing_table", "missing_column") for one in findings):
             ends = _walk(connection, findings, checked, tell)
             if anchor is not None:
                 findings += [Finding(*one) for one in anchors.compare(connection, anchor)]

@@ -36,6 +36,7 @@ def grant_sql(database: str, writer: str = "wrist_writer", reader: str = "wrist_
         )
         lines += [f"GRANT CONNECT ON DATABASE {quoted} TO {role};", f"GRANT USAGE ON SCHEMA {place} TO {role};"]
     lines += [
+        f"GRANT TEMPORARY ON DATABASE {quoted} TO {writer};  -- for `wrist verify`, see docs/audit.md",
         f"GRANT SELECT, INSERT ON {', '.join(audited)} TO {writer};",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(kept)} TO {writer};",
         f"GRANT SELECT ON alembic_version, {', '.join(VIEWS)} TO {writer};",

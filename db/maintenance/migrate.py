@@ -25,6 +25,15 @@ def upgrade(engine: Engine, home: Path, revision: str = HEAD) -> str:
     return _move(engine, home, lambda config: command.upgrade(config, revision), wanted=revision)
 
 
+def make(connection: Connection) -> None:
+    """The whole schema of this code, in the open transaction, where the search_path of PostgreSQL says."""
+    config = configuration(connection)
+    config.attributes["wanted"] = HEAD
+    command.upgrade(config, HEAD)
+    for statement in views.create_statements(connection.dialect.name, HEAD):
+        connection.exec_driver_sql(statement)
+
+
 def downgrade(engine: Engine, home: Path, revision: str) -> str:
     """Take the schema back to an earlier revision (`base` drops it all); returns the revision it was at.
 

@@ -1,12 +1,11 @@
 """Read-only SQL for people: what `wrist sql` runs. Needs neither SQLAlchemy nor Alembic when the schema is current.
 
-SQLite: a connection opened read-only and an authorizer that allows reading alone. PostgreSQL: one statement in a
-read-only transaction, through a cursor that takes only queries.
+SQLite: a connection opened read-only and an authorizer that allows reading alone. PostgreSQL: one query, as the reader
+role where there is one, in a read-only transaction that is always rolled back.
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import sys
 import time
@@ -19,6 +18,7 @@ from db.database_errors import explain, state
 from db.engine import open_catalogue
 from db.home import database_url, sqlite_file
 from db.home import home as default_home
+from db.query.postgresql_reader import become_reader, one_query
 from db.read_only_file import connect
 from db.schema.revisions import HEAD
 from wrist_model.errors import CatalogueError, UsageError
@@ -35,11 +35,12 @@ _LOOKS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info",
 
 @dataclass(frozen=True)
 class Rows:
-    """A query's answer; truncated says that max_rows cut it."""
+    """A query's answer; truncated says that max_rows cut it. note: what the one who asked has to know besides."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     truncated: bool = False
+    note: str = ""
 
 
 def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, max_rows: int | None = None) -> Rows:
@@ -118,14 +119,20 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
             if row is None or row[0] != HEAD:
                 open_catalogue(home)
             connection.read_only = True
+            connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+            note = become_reader(connection)
             connection.adapters.register_loader("numeric", _number_loader())
             connection.execute(f"SET LOCAL statement_timeout = {int(limit_seconds * 1000)}")
-            if re.match(r"\s*(explain|show)\b", sql, re.IGNORECASE):
-                shown = connection.execute(sql.strip().rstrip(";"), prepare=True)
-                return _fetch(tuple(column.name for column in shown.description or ()), shown, max_rows)
-            with connection.cursor(name="wrist_sql") as cursor:  # DECLARE … CURSOR FOR takes one query, nothing else
-                cursor.execute(sql.strip().rstrip(";"))
-                return _fetch(tuple(column.name for column in cursor.description or ()), cursor, max_rows)
+            try:
+                asked, by_itself = one_query(connection, sql.strip().rstrip(";"))
+                if by_itself:
+                    shown = connection.execute(asked, prepare=True)
+                    return _fetch(tuple(column.name for column in shown.description or ()), shown, max_rows, note)
+                with connection.cursor(name="wrist_sql") as cursor:
+                    cursor.execute(asked)
+                    return _fetch(tuple(column.name for column in cursor.description or ()), cursor, max_rows, note)
+            finally:
+                connection.rollback()
     except psycopg.Error as error:
         raise _plain(str(error), place, limit_seconds, state(error)) from None
 
@@ -142,7 +149,7 @@ def _number_loader() -> Any:
     return Number
 
 
-def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None) -> Rows:
+def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None, note: str = "") -> Rows:
     if max_rows is None:
         max_rows = sys.maxsize - 1
     rows: list[tuple[Any, ...]] = []
@@ -152,7 +159,7 @@ def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None) -> Rows:
         held += sum(sum(len(value) if isinstance(value, str | bytes) else 8 for value in row) for row in part)
         if held > MOST_BYTES:
             raise UsageError(f"The answer has more than {MOST_BYTES >> 20} MiB: ask for fewer rows or columns.")
-    return Rows(columns, rows[:max_rows], len(rows) > max_rows)
+    return Rows(columns, rows[:max_rows], len(rows) > max_rows, note)
 
 
 def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None = None) -> Exception:

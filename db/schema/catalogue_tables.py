@@ -106,6 +106,7 @@ image = audited_table(
     required("extra", Text),  # JSON list of a manifest's further columns
     optional("decode_rule", Number),  # the decoder's rule, wrist_model.radiograph.decode.RULE; NULL: rule 1
     optional("suspicious", Text),  # what looks wrong though it decoded: nearly_black, half_empty …
+    optional("image_label", Flag),  # 1 or 0: the source says it of this picture alone
     ForeignKeyConstraint(["study_id", "patient_id"], ["study.id", "study.patient_id"]),
     UniqueConstraint("id", "study_id", "patient_id"),
     UniqueConstraint("id", "pixel_sha256"),

@@ -10,6 +10,7 @@ import typer
 from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
 from flows.console.output import counted, show
+from wrist_model.sources.source_item import Uncertain
 from wrist_model.terminal_text import in_a_line
 
 
@@ -31,6 +32,9 @@ def ingest(
     distinct_patients: Annotated[
         bool, typer.Option("--distinct-patients", help="Numbers that other sources have, too, are other people's.")
     ] = False,
+    uncertain: Annotated[
+        Uncertain, typer.Option(help="Studies whose label the source itself doubts: exclude, keep or unlabel.")
+    ] = "exclude",
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow links that lead out of a folder.")
     ] = False,
@@ -68,12 +72,15 @@ def ingest(
                 max_megapixels=max_megapixels,
                 cluster=cluster,
                 distinct_patients=distinct_patients,
+                uncertain=uncertain,
                 follow_links=follow_links,
                 max_frames=max_frames,
                 request=request,
             )
         for place in (
-            places(paths, labels, source, body_part, distinct_patients, follow_links) if remember and paths else ()
+            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
+            if remember and paths
+            else ()
         ):
             file = str(absolute(place.labels)) if place.labels else None
             remember_root(home(), replace(place, path=str(absolute(place.path)), labels=file))
@@ -129,6 +136,9 @@ def print_quarantined(counts: dict[str, Any]) -> None:
 
 def split(
     freeze: Annotated[bool, typer.Option("--freeze", help="Freeze a data-set version.")] = False,
+    mixed_labels: Annotated[
+        bool, typer.Option("--mixed-labels", help="With --freeze: sources' labels may mean different things.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show the patient-level split and the guard's findings; freeze a data-set version."""
@@ -139,7 +149,7 @@ def split(
         with prefect():
             from flows.freeze import freeze as freeze_flow
 
-            found["dataset_id"] = freeze_flow()
+            found["dataset_id"] = freeze_flow(mixed_labels)
 
     def tell() -> None:
         print(f"{'split':<12}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")

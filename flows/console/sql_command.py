@@ -94,5 +94,7 @@ def sql(
         sys.stdout.write(escaped(text) if sys.stdout.isatty() else text)
     if rows.truncated:
         say(f"Only the first {TABLE_ROWS} rows: `--format csv` or `--output FILE.csv` gives all.")
+    if rows.note:
+        say(rows.note)
     if not rows.rows:
         say("0 rows.")

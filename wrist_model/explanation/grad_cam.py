@@ -28,7 +28,7 @@ import numpy as np
 from wrist_model.errors import DataError
 from wrist_model.explanation import heat_map_checks
 from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
-from wrist_model.network import backbone
+from wrist_model.network import backbone, keras_file
 from wrist_model.radiograph import decode
 from wrist_model.records import Explanation, ImageRef, Progress
 from wrist_model.training import image_batches
@@ -59,14 +59,12 @@ class Explainer:
 
 
 def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
-    """The saved flat .keras network of an architecture. Raises DataError when it can't be read or lacks the layer."""
+    """The saved flat .keras network of an architecture. Raises DataError when it can't be read, isn't the one that its
+    name says, or lacks the layer."""
     import keras
 
-    try:
-        network = keras.models.load_model(model_path, compile=False)
-        shuffled = keras.models.clone_model(network)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{model_path.name}: this saved network can't be opened ({error}). Train it again.") from None
+    network = keras_file.load(model_path)
+    shuffled = keras.models.clone_model(network)
     rng = np.random.default_rng(seed)
     shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
     method = method_for(network, architecture)

@@ -27,7 +27,7 @@ from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import ImageRecord, QuarantinedFile
 from wrist_model.sources.recognise_source import CONFLICTING, Labels
-from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, passes
+from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, Uncertain, passes
 
 FILTERED, IGNORED, UNCHANGED, CHANGED, IMAGES, QUARANTINED = (
     "filtered",
@@ -55,6 +55,7 @@ class Context:
     labels: Labels = field(default_factory=dict, repr=False)
     store_pixels: bool = True
     other_sources: tuple[str, ...] = ()  # of the catalogue, where the same patient numbers are looked for
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def _examine(task: Task, seen: _Seen, context: Context) -> Examined:
         study=study,
         patient=item.patient,
         body_part=item.body_part or "UNKNOWN",
-        label=item.label,
+        label=item.label_by(context.uncertain),
         view=item.view,
         sex=item.sex,
         age=item.age,
@@ -246,8 +247,8 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
         return Examined(FILTERED, path=seen.path)
     stated = [context.labels[name] for name in (facts.study, facts.accession) if name and name in context.labels]
     labels = {label for label in stated if label is not None}
-    if item.label is not None:
-        labels.add(item.label)
+    if (said := item.label_by(context.uncertain)) is not None:
+        labels.add(said)
     if CONFLICTING in labels or len(labels) > 1:
         raise Refused("conflicting_label", "The labels given for this study disagree; mend the list.")
     known = _Facts(
@@ -331,6 +332,8 @@ def _record(
         extra=facts.extra,
         decode_rule=decode.RULE,
         suspicious=decoded.doubt or suspicious.looks_wrong(decoded.pixels, small),
+        image_label=item.image_label,
+        doubt=item.doubt if context.uncertain == "exclude" else None,
     )
     return record, small
 

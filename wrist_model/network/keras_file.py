@@ -66,11 +66,15 @@ def _renumbered(config: str) -> str:
 
 
 def load(path: Path) -> Any:
-    """The Keras network of a file. Raises DataError for one that is missing or damaged, not named by its hash, or whose
-    weights are NaN or infinite."""
+    """The Keras network of a file: whoever opens a saved network opens it here.
+
+    Raises DataError for one that is missing or damaged, not the one whose hash its name is, or whose weights are NaN or
+    infinite."""
     import keras
 
     try:
+        if not path.is_file():
+            raise FileNotFoundError
         content = path.read_bytes()
     except OSError:
         raise DataError(f"{path}: the saved network is gone. Train it again, or restore the models folder.") from None

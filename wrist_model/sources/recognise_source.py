@@ -11,7 +11,7 @@ from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import csv_table, walk
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Source, every
-from wrist_model.sources.source_item import Item, slug
+from wrist_model.sources.source_item import Item, Uncertain, slug
 
 Labels = dict[str, int | None]
 CONFLICTING = -1
@@ -36,8 +36,13 @@ class Plan:
     body_part: str
     private: bool = False
     distinct_patients: bool = False  # a person says so: numbers that other sources have, too, are other people's
+    uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # out of the root
     labels: Labels = field(default_factory=dict, repr=False)
+
+    @property
+    def label_meaning(self) -> str:
+        return self._source.label_meaning
 
     @property
     def lists_patients(self) -> bool:
@@ -69,6 +74,7 @@ def find(
     body_part: str = "WRIST",
     labels: Path | str | None = None,
     distinct_patients: bool = False,
+    uncertain: Uncertain = "exclude",
     follow_links: bool = False,
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
@@ -102,6 +108,7 @@ def find(
                 source or place.name,
                 body_part,
                 distinct_patients=distinct_patients,
+                uncertain=uncertain,
                 follow_links=follow_links,
                 labels=stated,
             )

@@ -11,6 +11,8 @@ from pathlib import Path
 from wrist_model import sources
 from wrist_model.sources.source_item import Item
 
+ABNORMAL = "abnormal"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,6 +33,7 @@ class Source:
     private(root, start, paths catalogued below root, follow_links): whether names of folders and files may tell who
     somebody is, so that pseudonyms are kept. A source that has it may ask for a part of a root that is catalogued, and
     is named late: `private_name`, or else its root's name. Without it nothing is private.
+    label_meaning: what a positive label says; MURA's and, where nobody says another, a list's or a folder's: abnormal.
     lists_patients: it states patients under a name space that somebody chose by naming a folder.
     """
 
@@ -41,6 +44,7 @@ class Source:
     private: Callable[[Path, Path, Container[str], bool], bool] | None = None
     private_name: str = ""
     lists_patients: bool = False
+    label_meaning: str = ABNORMAL
 
 
 def every() -> tuple[Source, ...]:

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Official = Literal["test", "train"]
+Uncertain = Literal["exclude", "keep", "unlabel"]
+"""What becomes of a study whose label its source doubts: left out of data-set versions, taken, or unlabelled."""
 
 
 @dataclass(frozen=True)
 class Item:
     """A file to look at, or what is known of it without looking.
 
+    image_label: of this picture alone, where the source labels pictures. doubt: why the source's label of its study is
+    not to be believed, None where it is.
     path: to open it by. relative: below the plan's root, with `/`; names the image within its study.
     patient, study: raw identifiers where the source states them (never shown). label: 1, 0 or None.
     refused: (reason code, sentence) where the source already knows that it can't be taken.
@@ -29,10 +33,16 @@ class Item:
     hardware: bool | None = None
     sex: str | None = None
     age: int | None = None
+    image_label: int | None = None
+    doubt: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, str] | None = None
     ignored: bool = False
     filtered: bool = False
+
+    def label_by(self, uncertain: Uncertain) -> int | None:
+        """The study's label, or None where it is doubted and doubt unlabels."""
+        return None if self.doubt and uncertain == "unlabel" else self.label
 
 
 _JUNK = {".ds_store", "thumbs.db", "desktop.ini", ".localized", "dicomdir"}

@@ -1,6 +1,6 @@
-"""Images say by which rule they were decoded, and what looks wrong about them.
+"""Images say by which rule they were decoded, what looks wrong about them, and what their source labels them.
 
-Rows written before keep NULL in both: the rule is that of commit a98e219, and nobody looked.
+Rows written before keep NULL in all: the rule is that of commit a98e219, nobody looked, and no source labelled images.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from wrist_model.errors import CatalogueError
 
 revision = "0004"
 down_revision = "0003"
-COLUMNS = (("decode_rule", {"sqlite": "INTEGER", "postgresql": "BIGINT"}), ("suspicious", "TEXT"))
+NUMBER = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
+COLUMNS = (("decode_rule", NUMBER), ("suspicious", "TEXT"), ("image_label", NUMBER))
 
 
 def upgrade() -> None:
@@ -22,12 +23,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Raises CatalogueError when an image has either: without them its hash would not be its own."""
-    held = "SELECT count(*) FROM image WHERE decode_rule IS NOT NULL OR suspicious IS NOT NULL"
+    """Raises CatalogueError when an image has any: without them its hash would not be its own."""
+    held = f"SELECT count(*) FROM image WHERE {' OR '.join(f'{name} IS NOT NULL' for name, _ in COLUMNS)}"
     count = op.get_bind().exec_driver_sql(held).scalar()
     if count and context.config.attributes["wanted"] != "base":
         raise CatalogueError(
-            f"Schema {down_revision} can't hold by which rule {count} image(s) were decoded. "
+            f"Schema {down_revision} can't hold by which rule {count} image(s) were decoded, nor their labels. "
             "Go back with `wrist db restore` and a backup made before the upgrade."
         )
     for name, _ in COLUMNS:
