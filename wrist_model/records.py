@@ -157,11 +157,8 @@ class Member:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """What training, prediction and explanation need of one image.
-
-    file: absolute path of the PNG or JPEG, or of the stored pixels (PNG) of a DICOM frame.
-    pixel_sha256: of the decoded uint8 pixels (bone bright); `decode.load_pixels` checks it.
-    """
+    """What training, prediction and explanation need of one image. file: absolute path of the PNG or JPEG, or of the
+    stored pixels (PNG) of a DICOM frame. pixel_sha256: of the uint8 pixels (bone bright), which load_pixels checks."""
 
     image_uid: str
     study_uid: str
@@ -172,6 +169,7 @@ class ImageRef:
     split: Split | None = None
     subgroups: tuple[tuple[str, str], ...] = ()  # e.g. (("hardware", "1"), ("source", "mura"))
     decode_rule: int | None = None  # decode.RULE when it was catalogued; None: rule 1
+    n_pixels: int | None = None  # rows × columns when it was catalogued
 
 
 @dataclass(frozen=True)

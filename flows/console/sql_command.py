@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +20,30 @@ from wrist_model.errors import UsageError
 from wrist_model.terminal_text import escaped
 
 TABLE_ROWS = 10_000
+GRACE_SECONDS = 5.0
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command()(sql)
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """End this process where the block still runs then: a single function of SQLite (LIKE, replace) asks nobody whether
+    it may go on, and a server may not answer."""
+
+    def end() -> None:
+        say(f"wrist: Stopped after {seconds:g} s: one step of the query took longer than allowed. Narrow the query.")
+        os._exit(1)
+
+    watch = threading.Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 class Format(StrEnum):
@@ -54,7 +77,9 @@ def sql(
     chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
     if spreadsheet and chosen is not Format.csv:
         raise UsageError("--spreadsheet goes with CSV: add --format csv, or --output FILE.csv.")
-    rows = read_only_sql.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
+    with _ended_after(limit + GRACE_SECONDS):
+        most = TABLE_ROWS if chosen is Format.table else None
+        rows = read_only_sql.query(query, limit_seconds=limit, max_rows=most)
     try:
         if chosen is Format.table:
             line = "─" if output is not None or can_print("─") else "-"
