@@ -19,6 +19,15 @@ LOOK_AGAIN = frozenset(
 """Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, or
 another file of its study may have."""
 
+BACKED = (
+    "coalesce(CASE WHEN f.reason_code IS NULL "
+    "THEN (f.file_sha256, f.size) IN (SELECT file_sha256, file_size FROM image) "
+    "ELSE EXISTS (SELECT 1 FROM quarantined_file q WHERE q.root = f.root AND q.path = f.path "
+    "AND q.reason_code = f.reason_code AND coalesce(q.file_sha256, '') = coalesce(f.file_sha256, '') "
+    "AND coalesce(q.file_size, -1) = coalesce(f.size, -1)) END, false)"
+)
+"""Whether an audited row says what a row of `file f` says: the table itself is a cache, which nothing protects."""
+
 Outcome = Literal["new", "unchanged", "changed", "taken", "conflicting"]
 
 
@@ -33,11 +42,10 @@ class KnownFile:
 
 
 def known_files(engine: Catalogue, root: str) -> dict[str, KnownFile]:
-    """path → what is known, for all catalogued and refused files below one root."""
+    """path → what is known, for all catalogued and refused files below one root; what no audited row says isn't."""
+    sql = f"SELECT path, size, mtime_ns, file_sha256, reason_code FROM file f WHERE root = :root AND {BACKED}"
     with reading(engine) as connection:
-        rows = every(
-            connection, "SELECT path, size, mtime_ns, file_sha256, reason_code FROM file WHERE root = :root", root=root
-        )
+        rows = every(connection, sql, root=root)
     return {row[0]: KnownFile(row[1], row[2], row[3], row[4]) for row in rows}
 
 
@@ -45,6 +53,27 @@ def roots(engine: Catalogue) -> set[str]:
     """The folders below which files were examined."""
     with reading(engine) as connection:
         return {row.root for row in every(connection, "SELECT DISTINCT root FROM file")}
+
+
+def places(engine: Catalogue) -> set[str]:
+    """The folders below which files were examined, or images lie now."""
+    with reading(engine) as connection:
+        rows = every(connection, "SELECT root FROM file UNION SELECT root FROM image_location")
+    return {row.root for row in rows}
+
+
+def seen_below(engine: Catalogue, root: str) -> dict[str, set[str]]:
+    """path → the content hashes that were seen there: catalogued, refused, or said by the cache."""
+    sql = (
+        "SELECT path, file_sha256 FROM file WHERE root = :root AND file_sha256 IS NOT NULL "
+        "UNION SELECT l.path, i.file_sha256 FROM image_location l JOIN image i ON i.id = l.image_id "
+        "WHERE l.root = :root"
+    )
+    found: dict[str, set[str]] = {}
+    with reading(engine) as connection:
+        for path, sha256 in every(connection, sql, root=root):
+            found.setdefault(path, set()).add(sha256)
+    return found
 
 
 def studies_at(engine: Catalogue, root: str, paths: Iterable[str]) -> dict[str, list[str]]:

@@ -283,6 +283,27 @@ POSTGRESQL = {
     ],
     "a trigger for replicas alone": ["ALTER TABLE metric ENABLE REPLICA TRIGGER metric_no_change"],
     "a trigger that replicas pass": ["ALTER TABLE metric ENABLE TRIGGER metric_no_change"],
+    "a table whose triggers are forgotten": [
+        "UPDATE pg_class SET relhastriggers = false WHERE oid = 'metric'::regclass"
+    ],
+    "a table whose checks are forgotten": ["UPDATE pg_class SET relchecks = 0 WHERE oid = 'dataset_member'::regclass"],
+    "a table whose indices are forgotten": [
+        "UPDATE pg_class SET relhasindex = false WHERE oid = 'near_duplicate'::regclass"
+    ],
+    "a view whose rule is switched off": [
+        "UPDATE pg_rewrite SET ev_enabled = 'D' WHERE ev_class = 'studies'::regclass"
+    ],
+    "a view with another view's query": [
+        "UPDATE pg_rewrite SET ev_action = (SELECT ev_action FROM pg_rewrite WHERE ev_class = "
+        "'current_predictions'::regclass) WHERE ev_class = 'study_predictions'::regclass"
+    ],
+    "a trigger whose function is another": [
+        "CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "UPDATE pg_trigger SET tgfoid = 'told'::regproc WHERE tgname = 'metric_no_change'",
+    ],
+    "a column that may be NULL, edited beneath": [
+        "UPDATE pg_attribute SET attnotnull = false WHERE attrelid = 'label'::regclass AND attname = 'study_id'"
+    ],
     "an event trigger": [
         "CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
         "CREATE EVENT TRIGGER insider_tells ON ddl_command_end EXECUTE FUNCTION told()",

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from db.audit import postgresql_definitions, postgresql_surroundings, sqlite_definitions, superseded_checks
+from db.audit import (
+    known_file_checks,
+    postgresql_definitions,
+    postgresql_surroundings,
+    sqlite_definitions,
+    superseded_checks,
+)
 from db.audit.anchor_file import Found
 from db.home import model_file
 from db.lookups import environment_sha256
@@ -148,6 +154,7 @@ CONTENT: tuple[tuple[str, Callable[[Connection], Iterable[Found]]], ...] = (
     ("content hashes", content_hashes),
     ("corrections", corrections),
     ("predictions", superseded_checks.predictions),
+    ("known files", known_file_checks.known_files),
 )
 
 
@@ -163,20 +170,6 @@ def stored_files(connection: Connection, home: Path) -> Iterator[tuple[Path, str
         yield home / row[1], row[2], row[0]
     for path, sha256, report_id in superseded_checks.standing_reports(connection):
         yield home / path, sha256, report_id
-
-
-def file_hash(path: Path, sha256: str, where: str) -> Iterator[Found]:
-    """A file that is gone or has other content."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        yield "file", where, f"{path}: can't be read ({error.strerror}); its hash was {sha256[:12]}…."
-        return
-    if digest.hexdigest() != sha256:
-        yield "file", where, f"{path}: its content is not what was stored (hash {sha256[:12]}…)."
 
 
 def orphans(engine: Engine) -> Iterator[Found]:

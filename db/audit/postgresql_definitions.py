@@ -25,7 +25,11 @@ QUERIES = (
     """
 SELECT CASE WHEN c.relkind = 'v' THEN 'view' ELSE 'table' END, c.relname, '', concat_ws(' ', c.relkind,
   CASE WHEN c.relpersistence = '{kept}' THEN 'kept' ELSE c.relpersistence::text END, c.relrowsecurity,
-  c.relforcerowsecurity, c.relispartition, a.amname, CASE WHEN c.relkind = 'v' THEN concat_ws(' ', c.reloptions::text,
+  c.relforcerowsecurity, c.relispartition, a.amname,
+  CASE WHEN EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid) THEN c.relhastriggers::text END,
+  CASE WHEN EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = c.oid) THEN c.relhasindex::text END,
+  CASE WHEN EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN c.relhasrules::text END, c.relchecks,
+  CASE WHEN c.relkind = 'v' THEN concat_ws(' ', c.reloptions::text,
   pg_get_viewdef(c.oid, true), (SELECT string_agg(concat_ws(' ', t.attname, format_type(t.atttypid, t.atttypmod),
     pg_get_expr(d.adbin, d.adrelid), t.attcollation::regcollation), ', ' ORDER BY t.attnum)
     FROM pg_attribute t LEFT JOIN pg_attrdef d ON d.adrelid = t.attrelid AND d.adnum = t.attnum
@@ -48,7 +52,7 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE c.relnamespace 
 """,
     """
 SELECT 'index', c.relname, i.relname, concat_ws(' ', pg_get_indexdef(x.indexrelid, 0, true), x.indisvalid, x.indisready,
-  x.indislive, x.indisunique, x.indimmediate)
+  x.indislive, x.indisunique, x.indimmediate, x.indisprimary)
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
 WHERE c.relnamespace = {of}
 """,

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from db.audit import anchor_file as anchors
-from db.audit import integrity_checks, record_checks, superseded_checks
+from db.audit import home_files, integrity_checks, record_checks, superseded_checks
 from db.audit.canonical_json import Columns, batch_sha256, summed
 from db.audit.chain import GENESIS, columns_of, link_sha256
 from db.engine import reading
@@ -83,8 +83,10 @@ def verify(
                     stored := list(integrity_checks.stored_files(connection, home)), 1
                 ):
                     tell("verify: files", n, len(stored), "")
-                    findings += [Finding(*one) for one in integrity_checks.file_hash(path, sha256, where)]
+                    findings += [Finding(*one) for one in home_files.file_hash(path, sha256, where)]
                 checked["files"] = len(stored)
+                for broken, found in home_files.strangers(connection, home):
+                    (findings if broken else warnings).append(Finding(*found))
                 warnings += [Finding(*one) for one in superseded_checks.overwritten_reports(connection, home)]
             warnings += [Finding(*one) for check in record_checks.LOOK_AT for one in check(connection)]
             warnings += [Finding(*one) for one in superseded_checks.scored_twice(connection)]

@@ -20,10 +20,11 @@ def add_to(app: typer.Typer) -> None:
 
 def verify(
     anchor: Annotated[Path | None, typer.Option("--anchor", help="Write, later compare, an anchor file.")] = None,
+    files: Annotated[bool, typer.Option("--files", help="Read every original file again, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check the audit chain, stored hashes, the split guard and orphaned runs; exit 1 when anything is off."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from db.audit.verify import verify as verify_catalogue
     from db.engine import open_catalogue
@@ -32,7 +33,19 @@ def verify(
     if anchor is not None:
         require_output(anchor, "--anchor", database=True)
     progress = _line if sys.stderr.isatty() else None
-    verdict = verify_catalogue(open_catalogue(existing=True, writes=False), anchor=anchor, progress=progress)
+    engine = open_catalogue(existing=True, writes=False)
+    verdict = verify_catalogue(engine, anchor=anchor, progress=progress)
+    if files:
+        from tasks.original_files import read_again
+
+        found, look_at, read = read_again(engine, progress or (lambda *_: None))
+        verdict = replace(
+            verdict,
+            ok=verdict.ok and not found,
+            findings=(*verdict.findings, *found),
+            warnings=(*verdict.warnings, *look_at),
+            checked={**verdict.checked, "originals": read},
+        )
 
     def tell() -> None:
         for finding in verdict.findings:
