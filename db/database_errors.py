@@ -44,6 +44,7 @@ BY_WORD = (
     ("disk i/o", "The disk reports an error: check it, then run `wrist verify`."),
     ("append-only", APPEND_ONLY),
     ("connection", UNREACHABLE),
+    ("resolve host", UNREACHABLE),
 )
 
 

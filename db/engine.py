@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from db import database_address, read_only_file
 from db import home as places
-from db import read_only_file
 from db.database_errors import BUSY_SECONDS, explain, state
 from db.schema.revisions import HEAD, refuse_newer, stored_revision
 from wrist_model.errors import CatalogueError, WristError
@@ -101,7 +101,9 @@ def _read_only_engine(file: Path) -> Engine:
     from sqlalchemy import URL, create_engine, event
 
     engine = create_engine(
-        URL.create("sqlite", database=str(file)), creator=lambda: read_only_file.connect(file, check_same_thread=False)
+        URL.create("sqlite", database=str(file)),
+        creator=lambda: read_only_file.connect(file, check_same_thread=False),
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "begin")
@@ -151,27 +153,25 @@ def make_engine(url: str) -> Engine:
     default is, since a writer has to see what was committed before it got the lock that writers take in turn.
     """
     from sqlalchemy import URL, create_engine, event
-    from sqlalchemy.exc import ArgumentError
 
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise CatalogueError("WRIST_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
-    try:
-        if not url.startswith("sqlite"):
-            return create_engine(
-                url,
-                pool_pre_ping=True,
-                max_overflow=-1,
-                isolation_level="READ COMMITTED",
-                connect_args={"connect_timeout": 10},
-            )
-        path = url.removeprefix("sqlite:///")  # the whole of it: a `?` in it begins no query
-        engine = create_engine(
-            URL.create("sqlite", database=path),
+    if not url.startswith("sqlite"):
+        return create_engine(
+            database_address.read(url),
+            pool_pre_ping=True,
             max_overflow=-1,
-            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
-        )  # max_overflow −1: as many connections as threads ask for at once; five are kept
-    except ArgumentError:
-        raise CatalogueError("WRIST_DATABASE_URL can't be read as a database address.") from None
+            isolation_level="READ COMMITTED",
+            connect_args={"connect_timeout": 10},
+            hide_parameters=True,
+        )
+    path = url.removeprefix("sqlite:///")  # the whole of it: a `?` in it begins no query
+    engine = create_engine(
+        URL.create("sqlite", database=path),
+        max_overflow=-1,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        hide_parameters=True,  # an error's text goes into Prefect's log, and a row's values are no part of it
+    )  # max_overflow −1: as many connections as threads ask for at once; five are kept
     file = str(engine.url.database)
 
     @event.listens_for(engine, "do_connect")
@@ -292,7 +292,8 @@ def _is_connection(engine: Catalogue) -> TypeIs[Connection]:
 
 @contextmanager
 def plain_errors(engine: Engine) -> Iterator[None]:
-    """Turn a database's errors into one CatalogueError that says what to do."""
+    """Turn a database's errors into one CatalogueError that says what to do; what it came from, which may quote a row,
+    isn't shown with it."""
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -301,15 +302,15 @@ def plain_errors(engine: Engine) -> Iterator[None]:
         raise
     except DBAPIError as error:
         if engine.get_execution_options().get("wrist_reads") and "readonly" in str(error.orig):
-            raise CatalogueError(f"{where(engine)}: {read_only_file.BESIDE_A_WRITER}") from error
+            raise CatalogueError(f"{where(engine)}: {read_only_file.BESIDE_A_WRITER}") from None
         if error.connection_invalidated or error.orig is not None:
             raise explain(
                 str(error.orig), where(engine), state(error.orig) or ("57P01" if error.connection_invalidated else None)
-            ) from error
+            ) from None
         raise
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("psycopg", "sqlite3"):
-            raise explain(str(error), where(engine), state(error)) from error
+            raise explain(str(error), where(engine), state(error)) from None
         raise
 
 

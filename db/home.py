@@ -130,6 +130,11 @@ def sources_file(home: Path) -> Path:
     return home / "sources.toml"
 
 
+def request_file(home: Path, request: str) -> Path:
+    """What a command asks a flow to read, while it runs."""
+    return home / "requests" / f"{request}.json"
+
+
 def browse_folder(home: Path) -> Path:
     """What `wrist browse` writes for Datasette."""
     return home / "browse"
@@ -156,4 +161,5 @@ def own_places(home: Path) -> tuple[Path, ...]:
         leak_folder(home, "any").parent,
         prefect_folder(home),
         browse_folder(home),
+        request_file(home, "any").parent,
     )

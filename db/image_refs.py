@@ -23,6 +23,7 @@ _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
 _REF = """
 SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
   i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.decode_rule, i.extra,
+  i.rows * i.columns AS n_pixels,
   (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
 FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
 LEFT JOIN image_location l ON l.image_id = i.id
@@ -85,6 +86,7 @@ def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
                 row.split,
                 tuple(sorted(groups.items())),
                 row.decode_rule,
+                row.n_pixels,
             )
         )
     return refs

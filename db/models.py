@@ -88,7 +88,8 @@ def operating_points(engine: Catalogue, model_version_id: str) -> tuple[Operatin
 def model(engine: Catalogue, name: str | None = None) -> ModelVersion:
     """A model version by its id, `champion`, `challenger` (the newest), an architecture (its newest); None: champion.
 
-    Raises DataError when there is none.
+    Raises DataError when there is none; where none serves, it names the challenger that was decided about last, or else
+    the newest.
     """
     wanted = name or "champion"
     with reading(engine) as connection:
@@ -98,10 +99,29 @@ def model(engine: Catalogue, name: str | None = None) -> ModelVersion:
             found = select_models(connection, "v.model_version_id = :id", id=wanted) or select_models(
                 connection, "v.role = :name OR v.architecture = :name", name=wanted
             )
+        waiting = _challenger(connection) if not found and wanted == "champion" else None
+    if waiting is not None:
+        raise DataError(
+            f"No model serves yet. The challenger is {waiting.model_version_id} ({waiting.architecture}): use it with "
+            f"`--model {waiting.model_version_id}`, or let it serve with `wrist promote {waiting.model_version_id}`."
+        )
     if not found:
         listed = 'wrist sql "select model_version_id, architecture, role from model_versions"'
         raise DataError(f"No model {wanted!r}. `{listed}` lists those that are stored; `wrist retrain` trains one.")
     return found[-1]
+
+
+def _challenger(connection: Connection) -> ModelVersion | None:
+    """Of the challengers the one that was decided about last, else the newest."""
+    found = select_models(connection, "v.role = 'challenger'")
+    decided = one(
+        connection,
+        "SELECT v.model_version_id AS id FROM promotion p JOIN model_version m ON m.id = p.model_version_id "
+        "JOIN model_versions v ON v.model_version_id = m.model_version_id WHERE v.role = 'challenger' "
+        "ORDER BY p.id DESC LIMIT 1",
+    )
+    chosen = [model for model in found if decided is None or model.model_version_id == decided.id]
+    return chosen[-1] if chosen else None
 
 
 def models_by_role(engine: Catalogue) -> dict[str, int]:

@@ -67,7 +67,7 @@ def image_predictions(engine: Catalogue, evaluation_id: str, split: Split | None
     columns = "image_uid, study_uid, patient_key, split, label, raw_probability, probability, operating_point, "
     return [
         ImagePrediction(*row)
-        for row in _stored(engine, "image", columns + "threshold, predicted_label", evaluation_id, split)
+        for row in _stored(engine, "image", columns + "threshold, predicted_label, logit", evaluation_id, split)
     ]
 
 
@@ -76,7 +76,7 @@ def study_predictions(engine: Catalogue, evaluation_id: str, split: Split | None
     columns = "study_uid, patient_key, split, label, n_images, raw_probability, probability, operating_point, "
     return [
         StudyPrediction(*row)
-        for row in _stored(engine, "study", columns + "threshold, predicted_label", evaluation_id, split)
+        for row in _stored(engine, "study", columns + "threshold, predicted_label, logit", evaluation_id, split)
     ]
 
 
@@ -132,12 +132,13 @@ def _store(
                 )
         head = (run, number) if level == "image" else (run, number, int(row.n_images))
         probability = None if row.probability is None else float(row.probability)
-        tail = (float(row.raw_probability), probability, point, row.predicted_label)
+        logit = None if row.logit is None else float(row.logit)
+        tail = (float(row.raw_probability), probability, point, row.predicted_label, logit)
         rows.append((*head, row.split, row.label, *tail))
     if not rows:
         return 0
     names = ["evaluation_id", f"{level}_id", *(["n_images"] if level == "study" else []), "split", "label"]
-    names += ["raw_probability", "probability", "operating_point_id", "predicted_label"]
+    names += ["raw_probability", "probability", "operating_point_id", "predicted_label", "logit"]
     rows.sort(key=lambda values: values[1])
     append_rows(connection, f"{level}_prediction", names, rows, by)
     return len(rows)

@@ -18,6 +18,7 @@ from pydantic import Field
 from flows.host.crash_recovery import AGAIN, PAUSE
 from flows.parameters import LONGEST_DAYS
 from tasks.promote import record
+from wrist_model.report.model_card import plain
 
 
 class Approval(RunInput):
@@ -43,7 +44,7 @@ def ask(verdict: dict[str, Any], days: float = LONGEST_DAYS) -> str:
     key, answer = _question(model)
     if answer is None:
         form = Approval.with_initial_data(
-            description=f"## Shall {model} serve?\n\nIt {verdict['reason']}.\n\n"
+            description=f"## Shall {model} serve?\n\nIt {plain(verdict['reason'])}.\n\n"
             "The comparison is in this run's artifact `gate`, the metrics in its artifact `report`.",
         )
         wait = timedelta(days=days)

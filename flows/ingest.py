@@ -9,10 +9,11 @@ from prefect.events import emit_event
 from pydantic import Field
 
 from flows.parameters import BodyPart, Jobs
-from tasks import named_files
+from tasks import named_files, requests
 from tasks.ingest import catalogue, enough_labels, places
 from tasks.recipe import chosen_recipe
 from wrist_model.errors import SharedPatients
+from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.sources.source_item import Uncertain
 
 ENOUGH = "wrist.labels.enough"
@@ -31,6 +32,8 @@ def ingest(
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
     follow_links: bool = False,
+    max_frames: Annotated[int, Field(ge=1)] = DEFAULT_MAX_FRAMES,
+    request: str | None = None,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
@@ -49,13 +52,17 @@ def ingest(
         distinct_patients: Patient numbers that other sources have, too, are other people's.
         uncertain: Studies whose label the source itself doubts: exclude (`wrist exclude --undo`), keep or unlabel.
         follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
+        max_frames: Objects with more are refused.
+        request: What a command stored in place of paths and labels; not in a deployment's run.
     """
     named_files.of_a_deployment(paths, labels, recipe, cluster, follow_links)
     chosen = chosen_recipe(recipe)
-    found = places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
-    done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster)
+    asked, stated = requests.opened(request, paths, labels)
+    with requests.unnamed([*(asked or ()), *(stated or ())]):
+        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links)
+    done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
-    if refused and (paths or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots
+    if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots
         raise SharedPatients("\n".join(refused))
     waiting = (
         enough_labels(chosen) if runtime.deployment.get_id() and not runtime.flow_run.get_parent_flow_run_id() else 0

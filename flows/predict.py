@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.ingest import ingest
+from tasks import requests
 from tasks.predict import score_new
 from wrist_model.network import keras_settings
 
@@ -20,6 +21,7 @@ def predict(
     jobs: int | None = None,
     cluster: str | None = None,
     quiet_minutes: float = 0.0,
+    request: str | None = None,
 ) -> dict[str, Any]:
     """Catalogues the paths and scores what lies there and this model has not scored yet; without paths, what the
     remembered roots bring, and each study that has no label.
@@ -27,9 +29,11 @@ def predict(
     model: a model version's id, an architecture or a role; without one, the champion.
     cluster: a Dask scheduler whose workers decode and compute.
     quiet_minutes: how long after its last image a study counts as complete.
+    request: what a command stored in place of the paths.
     Gives ingest (counts), evaluation_id, one row a study, how many were scored before and how many wait; an
     evaluation_id of None says that nothing was new.
     """
     keras_settings.refuse_environment()
-    counts = ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster)
-    return {"ingest": counts, **score_new(paths, model, source, cluster, quiet_minutes)}
+    counts = ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster, request=request)
+    asked, _ = requests.opened(request, paths)
+    return {"ingest": counts, **score_new(asked, model, source, cluster, quiet_minutes)}

@@ -1,4 +1,4 @@
-"""Flow `retrain`: ingest, freeze, train, evaluate, explain, gate, report: what the schedule runs."""
+"""Flow `retrain`: ingest, freeze, plan, train, evaluate, explain, gate, report: what the schedule runs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from flows.train import train
 from tasks import named_files
 from tasks.freeze import freeze
 from tasks.gate import gate
+from tasks.plan import fix_plan
 from tasks.recipe import used_recipe
 from tasks.report_summary import summary
 from tasks.runtime import stage_costs
@@ -39,10 +40,11 @@ def retrain(
     models: Models = None,
     jobs: Jobs = None,
     answer_days: Annotated[float, Field(gt=0, le=LONGEST_DAYS)] = LONGEST_DAYS,
+    request: str | None = None,
 ) -> dict[str, Any]:
     """The whole job. Interrupted anywhere, the same call again goes on where it was; unchanged work is reused.
 
-    Gives ingest (counts), dataset_id, model_versions, evaluations, decision and report (a path).
+    Gives ingest (counts), dataset_id, plan_id, model_versions, evaluations, decision and report (a path).
 
     Args:
         paths: Files or folders, of a deployment's run below a remembered root; none: the roots in sources.toml.
@@ -53,6 +55,7 @@ def retrain(
         models: These networks only.
         jobs: Processes that decode; none: all cores.
         answer_days: How long a suspended run waits for a person's answer.
+        request: What a command stored in place of paths and labels; not in a deployment's run.
     """
     named_files.of_a_deployment(paths, labels, recipe)
     answered = is_answered()  # then all before the question is done and only read back: without the lock and its costs
@@ -60,9 +63,10 @@ def retrain(
     part = partial(stage_costs.stage, NAME, measured=not answered)
     with nullcontext() if answered else held(RETRAIN):
         with part("ingest"):
-            counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs)
+            counts = ingest(paths, labels, source, body_part, chosen.sha256, jobs, request=request)
         with part("freeze"):
             dataset_id = freeze(mixed_labels=chosen.data.mixed_labels)
+            plan_id = fix_plan(dataset_id, chosen)  # before anything is evaluated
         rename(NAME, short(dataset_id), "+".join(chosen.network.architectures))
         with part("train"):
             versions = train(dataset_id, chosen.sha256, models)
@@ -84,6 +88,7 @@ def retrain(
     return {
         "ingest": counts,
         "dataset_id": dataset_id,
+        "plan_id": plan_id,
         "model_versions": versions,
         "evaluations": evaluations,
         "decision": decision,

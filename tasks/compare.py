@@ -10,7 +10,6 @@ from db import comparisons, evaluations
 from db.engine import open_catalogue
 from db.predictions import study_predictions
 from tasks.runtime.provenance import provenance
-from wrist_model.evidence import promotion_gate
 from wrist_model.recipe import Recipe
 from wrist_model.statistics import paired_tests
 
@@ -25,7 +24,7 @@ def compare_networks(evaluation_ids: Sequence[str], recipe: Recipe) -> None:
     stored = {
         one.reference
         for _, one, _ in comparisons.comparisons(engine, first)
-        if one.challenger == challenger and one.method != promotion_gate.METHOD
+        if one.challenger == challenger and "one_sided" not in one.method  # the gate's
     }
     for other in others:
         reference = evaluations.evaluation(engine, other).model_version_id
@@ -38,5 +37,6 @@ def compare_networks(evaluation_ids: Sequence[str], recipe: Recipe) -> None:
             reference=reference,
             resamples=recipe.evaluation.resamples,
             seed=recipe.evaluation.bootstrap_seed,
+            rules=recipe.evaluation.rules,
         )
         comparisons.add_comparisons(engine, first, found, provenance())

@@ -34,7 +34,7 @@ def check_drift(recipe: Recipe) -> dict[str, Any]:
     """Writes one drift check, a row a feature; gives drift_id, n_current, alerts (names) and a sentence.
 
     The reference is the training split of the version that the champion was trained on (its scores: validation and
-    test, which it was not trained on). Current are all studies first seen since. Below
+    test, which it was not trained on). Current are the newest `drift.newest_studies` (0: all) first seen since. Below
     `drift.minimum_studies` of them nothing is tested. Raises DataError without a champion.
     """
     engine, log = open_catalogue(), get_run_logger()
@@ -46,12 +46,12 @@ def check_drift(recipe: Recipe) -> dict[str, Any]:
         raise DataError(f"{champion.model_version_id} has no training run, so no data to drift from.")
     dataset_id = trained_on.dataset_id
     studies = study_facts(engine, dataset_id, champion.model_version_id)
-    new = [one for one in studies if one.split is None]
+    new = [one for one in studies if one.split is None][-recipe.drift.newest_studies :]
     if len(new) < recipe.drift.minimum_studies:
         said = f"{len(new)} new studies since {dataset_id}; drift.minimum_studies is {recipe.drift.minimum_studies}."
         log.info("Drift: %s", said)
         return {"drift_id": None, "n_current": len(new), "alerts": [], "said": said}
-    reference, current = _features(engine, dataset_id, studies)
+    reference, current = _features(engine, dataset_id, [*(one for one in studies if one.split), *new])
     checks = drift.check(reference, current, recipe.drift)
     drift_id = drift_checks.add_drift_checks(engine, checks, champion.model_version_id, provenance())
     alerts = [one.feature for one in checks if one.alert]
@@ -121,12 +121,17 @@ def _page(said: str, checks: Sequence[DriftCheck], reference: Features, current:
         lines.append(f"| {one.feature} | {one.n_reference} | {one.n_current} | {p} | {index} | {word} |")
     lines += [
         "",
-        f"One test a feature, Holm-corrected: at most {recipe.drift.false_alarm_rate:.0%} of looks are false alarms. "
+        f"One test a feature, Holm-corrected: at most {recipe.drift.false_alarm_rate:.0%} of {_spent_over(recipe)}. "
         f"PSI from {recipe.drift.psi:g} on is called large.",
         "",
     ]
     picture = base64.b64encode(_chart(checks, reference, current)).decode("ascii")
     return "\n".join([*lines, f"![distributions](data:image/png;base64,{picture})", ""])
+
+
+def _spent_over(recipe: Recipe) -> str:
+    looks = recipe.drift.looks_a_year
+    return "looks are false alarms" if looks == 1 else f"years of {looks} looks have a false alarm"
 
 
 def _chart(checks: Sequence[DriftCheck], reference: Features, current: Features) -> bytes:

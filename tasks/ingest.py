@@ -11,7 +11,7 @@ from prefect import get_run_logger, task
 from db import datasets
 from db.engine import open_catalogue
 from db.home import home
-from tasks import sources_toml
+from tasks import requests, sources_toml
 from tasks.compute import decode_pool
 from tasks.compute.dask_decode import examined as on_cluster
 from tasks.ingest_files import Decoding, Reading, catalogue_files
@@ -21,6 +21,7 @@ from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import DELAYS, on_transient_errors
 from wrist_model.errors import SharedPatients, UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
+from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.recipe import Recipe, SplitRecipe
 from wrist_model.sources.source_item import Uncertain
 
@@ -39,6 +40,7 @@ def catalogue(
     jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     cluster: str | None = None,
+    max_frames: int = DEFAULT_MAX_FRAMES,
 ) -> dict[str, Any]:
     """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look, and
     `refused`: why a list was not catalogued."""
@@ -51,7 +53,7 @@ def catalogue(
     suspicious: dict[str, int] = {}
     refused: list[str] = []
     for place in places:
-        with progress("ingest") as tell:
+        with progress("ingest") as tell, requests.unnamed(places):
             try:
                 done = catalogue_files(
                     [place.path],
@@ -67,12 +69,12 @@ def catalogue(
                         place.uncertain,
                         place.follow_links,
                     ),
-                    decoding=Decoding(jobs, max_pixels, examiner),
+                    decoding=Decoding(jobs, max_pixels, max_frames, examiner),
                     progress=tell,
                 )
             except SharedPatients as error:
-                get_run_logger().error("%s", error)
-                refused.append(str(error))
+                refused.append(requests.hidden(error, places))
+                get_run_logger().error("%s", refused[-1])
                 continue
         for name, number in {**asdict(done.counts), "seen": done.counts.seen}.items():
             total[name] = total.get(name, 0) + number

@@ -20,11 +20,13 @@ from tasks.compute import decode_pool
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
 from tasks.shared_numbers import others, refuse_shared
+from wrist_model import regular_file
 from wrist_model.errors import DataError, SharedPatients
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
+from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
@@ -55,11 +57,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How files are decoded. jobs: processes, none: all cores; pictures of more than max_pixels are refused undecoded;
+    """How files are decoded. jobs: processes, none: all cores; files of more than max_pixels or max_frames are refused;
     examiner: where it is done, in a pool of processes here or by `tasks.compute.dask_decode.examined`."""
 
     jobs: int | None = None
     max_pixels: int = decode.DEFAULT_MAX_PIXELS
+    max_frames: int = DEFAULT_MAX_FRAMES
     examiner: Examiner = decode_pool.examined
 
 
@@ -90,8 +93,7 @@ def catalogue_files(
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
     done, refused = Ingested(), list[SharedPatients]()
     for plan in plans:
-        known = known_files.known_files(engine, str(plan.root))
-        plan = settle(plan, known, any(map(is_pseudonym, known)))
+        plan, root, known = settled(engine, plan, key)
         names = others(engine, plan.source)
         try:
             patients = refuse_shared(engine, plan, known, key, names, provenance)
@@ -102,11 +104,12 @@ def catalogue_files(
             key=key,
             rule=rule,
             pixels=str(pixel_folder(home)),
-            root=str(plan.root),
+            root=root,
             source=plan.source,
             body_part=plan.body_part,
             private=plan.private,
             max_pixels=decoding.max_pixels,
+            max_frames=decoding.max_frames,
             labels=plan.labels,
             other_sources=names,
             uncertain=plan.uncertain,
@@ -131,6 +134,21 @@ def placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan
     return plans
 
 
+def settled(engine: Engine, plan: Plan, key: IdentityKey) -> tuple[Plan, str, dict[str, known_files.KnownFile]]:
+    """The plan with its privacy and source name, its root as the catalogue names it, and the files known below that.
+
+    The folder of a single file is named by nobody, and may tell who somebody is: where paths are private it is a
+    pseudonym, unless it is catalogued already.
+    """
+    root = str(plan.root)
+    known = known_files.known_files(engine, root)
+    plan = settle(plan, known, any(map(is_pseudonym, known)))
+    if plan.private and not known and regular_file.is_file(plan.start):
+        root = key.path(root)
+        known = known_files.known_files(engine, root)
+    return plan, root, known
+
+
 def studies_at(
     engine: Engine, home: Path, paths: Sequence[Path | str], source: str | None = None
 ) -> dict[str, list[str]]:
@@ -139,8 +157,9 @@ def studies_at(
     found: dict[str, list[str]] = {}
     for plan in placed(engine, paths, source=source):
         names = {name for item in plan.items() for name in (printable(item.relative), key.path(item.relative))}
-        for study, stored in known_files.studies_at(engine, str(plan.root), names).items():
-            found.setdefault(study, []).extend(stored)
+        for root in (str(plan.root), key.path(str(plan.root))):
+            for study, stored in known_files.studies_at(engine, root, names).items():
+                found.setdefault(study, []).extend(stored)
     return found
 
 

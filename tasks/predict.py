@@ -15,6 +15,7 @@ from db.home import home
 from db.image_refs import refs_of_studies, refs_of_unlabelled
 from db.leases import SCORING
 from db.unended_runs import resource
+from tasks import requests
 from tasks.ingest_files import studies_at
 from tasks.raw_scores import scores_of_whole_studies
 from tasks.runtime.endings import as_ended
@@ -43,7 +44,7 @@ def score_new(
     cluster: a Dask scheduler whose workers compute.
     quiet_minutes: a study counts as complete so long after its last image came. Raises DataError when no model serves.
     """
-    with held(SCORING, WAIT_SECONDS):
+    with requests.unnamed(paths or ()), held(SCORING, WAIT_SECONDS):
         return _score_new(paths, model, source, cluster, quiet_minutes)
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect import task
+from sqlalchemy import Engine
 
 from db import evaluations, models
 from db.engine import open_catalogue, writing
 from db.image_refs import image_refs
 from db.predictions import add_predictions, image_predictions
 from db.unended_runs import resource
-from tasks.raw_scores import raw_scores
+from tasks.raw_scores import averaged, raw_scores
 from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import kept, patiently
 from tasks.runtime.provenance import facts, provenance
 from wrist_model.errors import LeaseLost
 from wrist_model.recipe import Recipe
 from wrist_model.records import EVALUATED_SPLITS, ImagePrediction
-from wrist_model.scoring import ensemble, operating_points, study_aggregation
+from wrist_model.scoring import operating_points, study_aggregation
 
 WAIT_SECONDS = 3600.0  # for another process that makes the same evaluation: its rows are reused then
 
@@ -57,8 +58,10 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
             for split in EVALUATED_SPLITS:
                 refs = image_refs(engine, dataset_id, split)
                 if member_evaluations:
-                    rows: Sequence[ImagePrediction] = ensemble.ensemble(
-                        [image_predictions(engine, one, split) for one in member_evaluations]
+                    rows: Sequence[ImagePrediction] = averaged(
+                        engine,
+                        [_model_of(engine, one) for one in member_evaluations],
+                        [image_predictions(engine, one, split) for one in member_evaluations],
                     )
                 else:
                     rows = raw_scores(engine, model, refs)
@@ -79,3 +82,7 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
             evaluations.finish_evaluation(engine, start.evaluation_id, by, "failed", as_ended(error))
             raise
     return start.evaluation_id
+
+
+def _model_of(engine: Engine, evaluation_id: str) -> models.ModelVersion:
+    return models.model(engine, evaluations.evaluation(engine, evaluation_id).model_version_id)

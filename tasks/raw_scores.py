@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect import get_run_logger
+from scipy import special
 from sqlalchemy import Engine
 
-from db import models
+from db import models, recipes
 from db.home import home, model_file
 from tasks.compute import dask_predict
 from tasks.runtime.progress import progress
 from wrist_model.errors import DataError
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.radiograph import decode
+from wrist_model.recipe import stored as stored_recipe
 from wrist_model.records import ENSEMBLE, ImagePrediction, ImageRef
 from wrist_model.scoring import ensemble
 
@@ -23,9 +25,31 @@ def raw_scores(
 ) -> tuple[ImagePrediction, ...]:
     """Raw predictions by a network, or by each member of an ensemble and their mean; on a Dask cluster, if given."""
     if model.architecture != ENSEMBLE:
-        return _of_network(model, refs, cluster)
+        return _of_network(model, refs, cluster, second_rules(engine, model))
     members = [models.model(engine, member) for member in model.members]
-    return tuple(ensemble.ensemble([_of_network(member, refs, cluster) for member in members]))
+    rows = [_of_network(member, refs, cluster, second_rules(engine, member)) for member in members]
+    return averaged(engine, members, rows)
+
+
+def averaged(
+    engine: Engine, members: Sequence[models.ModelVersion], rows: Sequence[Sequence[ImagePrediction]]
+) -> tuple[ImagePrediction, ...]:
+    """An ensemble's raw predictions from its members': the mean of calibrated logits, each by its own locked points.
+
+    Networks that were trained by the first rules are averaged by them, over raw probabilities: so is what serves now,
+    whose thresholds were fixed on that.
+    """
+    if not all(second_rules(engine, member) for member in members):
+        return ensemble.ensemble(rows)
+    return ensemble.ensemble(rows, [models.operating_points(engine, member.model_version_id) for member in members])
+
+
+def second_rules(engine: Engine, model: models.ModelVersion) -> bool:
+    """Whether a network's recipe asks for the second rules, by which scores keep their logits."""
+    if model.recipe_sha256 is None:
+        return False
+    kept = recipes.recipe(engine, model.recipe_sha256)
+    return stored_recipe(kept.canonical_json, kept.name).evaluation.rules == "second"
 
 
 def scores_of_whole_studies(
@@ -59,19 +83,28 @@ def broken_studies(refs: Sequence[ImageRef]) -> dict[str, str]:
 
 
 def _of_network(
-    model: models.ModelVersion, refs: Sequence[ImageRef], cluster: str | None
+    model: models.ModelVersion, refs: Sequence[ImageRef], cluster: str | None, logits: bool
 ) -> tuple[ImagePrediction, ...]:
-    """A single network's raw predictions of these images, in their order."""
+    """A single network's raw predictions of these images, in their order; with their logits where asked for."""
     path = model_file(home(), model.artifact_sha256)
     with progress(f"predict with {model.architecture}") as tell:
         if cluster:
-            scores = dask_predict.predict(path, refs, address=cluster, progress=tell)
+            scores = dask_predict.predict(path, refs, address=cluster, progress=tell, logits=logits)
         else:
             load_tensorflow()
             from wrist_model.scoring import inference
 
-            scores = inference.predict(path, refs, progress=tell)
+            scores = (inference.predict_logits if logits else inference.predict)(path, refs, progress=tell)
+    raw = special.expit(scores) if logits else scores
     return tuple(
-        ImagePrediction(ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label, float(score))
-        for ref, score in zip(refs, scores, strict=True)
+        ImagePrediction(
+            ref.image_uid,
+            ref.study_uid,
+            ref.patient_key,
+            ref.split,
+            ref.label,
+            float(p),
+            logit=float(score) if logits else None,
+        )
+        for ref, score, p in zip(refs, scores, raw, strict=True)
     )

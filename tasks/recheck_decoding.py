@@ -17,16 +17,15 @@ from db.home import home, identity_key_file, pixel_folder
 from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.ingest import places
-from tasks.ingest_files import known_as, placed
+from tasks.ingest_files import known_as, placed, settled
 from tasks.runtime.lease import kept
 from tasks.runtime.provenance import provenance
 from wrist_model.intake.examine_file import Context, Examined, Task
-from wrist_model.intake.storable_text import is_pseudonym
 from wrist_model.radiograph.decode import RULE
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe, load
 from wrist_model.records import ImageRecord, IngestCounts, Provenance
-from wrist_model.sources.recognise_source import Plan, settle
+from wrist_model.sources.recognise_source import Plan
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,12 @@ def recheck(
     """
     key, found = IdentityKey.load_or_make(identity_key_file(where)), list[Difference]()
     for plan in placed(engine, paths, source=source, body_part=body_part):
-        known = known_files.known_files(engine, str(plan.root))
-        plan = settle(plan, known, any(map(is_pseudonym, known)))
+        plan, root, known = settled(engine, plan, key)
         context = Context(
             key,
             rule,
             str(pixel_folder(where)),
-            str(plan.root),
+            root,
             plan.source,
             plan.body_part,
             plan.private,

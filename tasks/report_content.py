@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 from sqlalchemy import Engine
 
 from db import (
@@ -16,6 +17,7 @@ from db import (
     known_files,
     leak_demonstrations,
     metrics,
+    plans,
     predictions,
     promotions,
     quarantine,
@@ -32,6 +34,7 @@ from tasks.evaluation_choice import evaluation_to_serve
 from tasks.explain import cases
 from tasks.runtime.provenance import facts
 from wrist_model.errors import DataError
+from wrist_model.evidence import subgroups
 from wrist_model.recipe import stored as stored_recipe
 from wrist_model.records import ENSEMBLE, SPLITS, Member
 from wrist_model.report import gallery
@@ -45,6 +48,8 @@ from wrist_model.report.report_data import (
     ReportData,
     SplitFacts,
 )
+from wrist_model.statistics import group_differences
+from wrist_model.statistics.group_differences import GroupDifference
 
 SYNTHETIC_SOURCE = "synthetic"
 
@@ -64,6 +69,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     sources = datasets.sources(engine, version.dataset_id)
     models = tuple(_model(engine, one) for one in evaluation_ids)
     decision = promotions.last_decision(engine, served.model_version_id)
+    look = plans.look_of(engine, served.model_version_id)
     return ReportData(
         evaluation_id=serving,
         created_at=served.created_at,
@@ -103,6 +109,14 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         lineage=facts(),
         leak=leak_demonstrations.leak_demonstrations(engine, version.dataset_id),
         trials=tuning_trials.tuning_trials(engine, version.dataset_id),
+        prevalence=recipe.evaluation.prevalence,
+        group_differences=_differences(
+            engine, version.dataset_id, next(m for m in models if m.model_version_id == served.model_version_id)
+        )
+        if recipe.evaluation.rules == "second"
+        else (),
+        plan=plans.plan(engine, look.plan_id) if look else plans.newest_plan(engine, version.dataset_id),
+        look=look,
         home=home(),
     )
 
@@ -128,6 +142,27 @@ def _model(engine: Engine, evaluation_id: str) -> ModelReport:
         metrics=tuple(metrics.metrics(engine, evaluation_id)),
         images=tuple(predictions.image_predictions(engine, evaluation_id, "test")),
         studies=tuple(predictions.study_predictions(engine, evaluation_id, "test")),
+    )
+
+
+def _differences(engine: Engine, dataset_id: str, model: ModelReport) -> tuple[GroupDifference, ...]:
+    """Of each subgroup against the other test studies, of factors with two values at least."""
+    of_study = subgroups.of_studies(
+        model.images, {ref.image_uid: ref.subgroups for ref in image_refs(engine, dataset_id, "test")}
+    )
+    names = sorted({name for of in of_study.values() for name in of})
+    factors = Counter(name.split("=", 1)[0] for name in names)
+    rows = [row for row in model.studies if row.label is not None and row.probability is not None]
+    return group_differences.group_differences(
+        np.array([row.label for row in rows], dtype=np.int64),
+        np.array([row.probability for row in rows], dtype=np.float64),
+        np.array([row.predicted_label for row in rows], dtype=np.int64),
+        [row.patient_key for row in rows],
+        {
+            name: [name in of_study.get(row.study_uid, ()) for row in rows]
+            for name in names
+            if factors[name.split("=", 1)[0]] > 1
+        },
     )
 
 

@@ -10,6 +10,7 @@ from db.audit.verify import verify as check
 from db.engine import open_catalogue
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
+from wrist_model.report.model_card import plain
 
 
 @task(name="verify", task_run_name="verify the catalogue", tags=["audit"])
@@ -23,8 +24,8 @@ def verify() -> dict[str, Any]:
     else:
         first = verdict.findings[0]
         said = f"{len(verdict.findings)} findings, the first: {first.where}: {first.message}"
-    rows = [f"| {one.kind} | {one.where} | {one.message} |" for one in verdict.findings[:200]]
+    rows = [f"| {one.kind} | {plain(one.where)} | {plain(one.message)} |" for one in verdict.findings[:200]]
     table = ["", "| kind | where | what |", "|---|---|---|", *rows] if rows else []
-    artifacts.markdown("verify", said, "\n".join([f"# {said}", *table]))
+    artifacts.markdown("verify", said, "\n".join([f"# {plain(said)}", *table]))
     get_run_logger().log(20 if verdict.ok else 40, "Verify: %s", said)
     return {"ok": verdict.ok, "findings": len(verdict.findings), "said": said}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from db.engine import open_catalogue
 from db.home import home
 from tests import factories
-from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
+from wrist_model.recipe import GateRecipe, Recipe, SplitRecipe, from_mapping
 
 SOURCE = "hospital"
 
@@ -61,6 +62,23 @@ def gate(evaluation_id: str, seed: int = 1) -> dict[str, Any]:
     from tasks.gate import gate as act
 
     return act.fn([evaluation_id], recipe(seed))
+
+
+def planned(seed: int) -> Recipe:
+    """The same recipe, whose gate goes by a plan."""
+    return replace(recipe(seed), gate=GateRecipe(0.03, 0.1, 0.1, rule="score"))
+
+
+def plan(dataset_id: str, seed: int) -> str:
+    from tasks.plan import frozen_plan
+
+    return frozen_plan(dataset_id, planned(seed)).plan_id
+
+
+def gate_by_plan(evaluation_id: str, seed: int) -> dict[str, Any]:
+    from tasks.gate import gate as act
+
+    return act.fn([evaluation_id], planned(seed))
 
 
 def explain(evaluation_id: str) -> int:
@@ -149,6 +167,35 @@ def near_copies(folder: Path, count: int = 48) -> str:
 def incoming(folder: Path) -> str:
     """Studies that nobody has labelled."""
     return manifest(folder, [(small(80 + n, n % 2), f"t{n}", None) for n in range(3)])
+
+
+def look() -> str:
+    """The newest network's test studies are scored once more, as another number of resamples asks for."""
+    from db import datasets, evaluations, models
+    from db.predictions import add_predictions, image_predictions, study_predictions
+    from tasks.runtime.provenance import facts, provenance
+
+    engine, by = open_catalogue(), provenance()
+    dataset_id, model = datasets.dataset(engine).dataset_id, models.model(engine, "efficientnetb0").model_version_id
+    rows = [row for row in evaluations.newest_finished(engine, dataset_id) if row.model_version_id == model]
+    if not rows:  # a version was frozen since, on which nothing is scored
+        return ""
+    resamples = 200 + evaluations.holdout_looks(engine, dataset_id)
+    another = replace(recipe(2), evaluation=replace(recipe(2).evaluation, resamples=resamples))
+    evaluation_id = evaluations.begin_evaluation(
+        engine,
+        model_version_id=model,
+        dataset_id=dataset_id,
+        purpose="evaluation",
+        facts=facts(),
+        by=by,
+        recipe=another.as_stored,
+    ).evaluation_id
+    before = rows[-1].evaluation_id
+    of_images, of_studies = image_predictions(engine, before), study_predictions(engine, before)
+    add_predictions(engine, evaluation_id, of_images, of_studies, by)
+    evaluations.finish_evaluation(engine, evaluation_id, by)
+    return evaluation_id
 
 
 def promote_challenger() -> dict[str, str]:

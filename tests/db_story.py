@@ -25,6 +25,7 @@ from db import (
     models,
     near_duplicates,
     patient_identity,
+    plans,
     predictions,
     promotions,
     quarantine,
@@ -33,7 +34,9 @@ from db import (
     trainings,
     tuning_trials,
 )
+from db.engine import writing
 from db.images import add_images
+from db.recipes import add_recipe
 from wrist_model.evidence_records import DriftCheck, LeakDemonstration
 from wrist_model.records import (
     Comparison,
@@ -277,9 +280,38 @@ def tell(engine: Engine) -> Story:
     return Story(run, dataset_id, training, (resnet, efficientnet), ensemble, evaluation, other, prospective)
 
 
+def plan_and_look(engine: Engine, story: Story) -> plans.Plan:
+    """A plan that was stored after the looks of the story, and a decision under it."""
+    with writing(engine) as connection:
+        add_recipe(connection, STORED, BY)
+    content = {"rule": "score", "looks_planned": 4, "looks_before": 1, "hold_out": {"new_patients_only": False}}
+    found = plans.add_plan(
+        engine,
+        content,
+        recipe_sha256=RECIPE_SHA,
+        dataset_id=story.dataset_id,
+        alpha_spent=0.0125,
+        budget=None,
+        by=BY,
+    )
+    decided = promotions.add_promotion(engine, story.model_ids[1], "undecided", "too few", BY)
+    plans.add_look(
+        engine,
+        found.plan_id,
+        decided,
+        look=2,
+        alpha=0.0125,
+        evaluation_ids=[story.other_evaluation_id],
+        compared={story.ensemble_id: (2, 1)},
+        by=BY,
+    )
+    return found
+
+
 def tell_all(engine: Engine) -> Story:
-    """`tell`, and what no earlier schema holds: a merged patient, a pseudonym without its issuer."""
+    """`tell`, and what no earlier schema holds: a plan, a merged patient, a pseudonym without its issuer."""
     story = tell(engine)
+    plan_and_look(engine, story)
     patient_identity.merge_patients(engine, "pt-0001", "pt-0002", "one person", BY)
     patient_identity.remember_pseudonyms(engine, {"pt-0001": "pt-alone"}, BY)
     return story

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from db_story import tell
+from db_story import plan_and_look, tell
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from db.audit.canonical_json import batch_sha256
@@ -89,7 +89,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     os.environ["WRIST_DATABASE_URL"] = url
     try:
         engine = open_catalogue(home)
-        tell(engine)
+        plan_and_look(engine, tell(engine))
         engine.dispose()
     finally:
         del os.environ["WRIST_DATABASE_URL"]

@@ -50,7 +50,8 @@ class Hall:
         models.add_operating_points(self.engine, model, POINTS, BY)
         return model, self.evaluation(model, separation, same, dataset)
 
-    def evaluation(self, model: str, separation: float, same: int, dataset: str) -> str:
+    def evaluation(self, model: str, separation: float, same: int, dataset: str, shift: float = 0.0) -> str:
+        """shift: of all logits, which are stored by the second rules."""
         session = replace(BY, prefect_flow_run_id=f"retrain {self.seed}")  # each is a look of its own
         evaluation = evaluations.begin_evaluation(
             self.engine,
@@ -66,11 +67,12 @@ class Hall:
             refs = image_refs.image_refs(self.engine, dataset, split)  # type: ignore[arg-type]
             images, studies = [], []
             for ref in sorted(refs, key=lambda one: one.image_uid):
-                p = float(1 / (1 + np.exp(-(luck.normal() + separation * ((ref.label or 0) - 0.5)))))
+                z = shift + luck.normal() + separation * ((ref.label or 0) - 0.5)
+                p, logit = float(1 / (1 + np.exp(-z))), z if self.recipe.evaluation.rules == "second" else None
                 called = int(p >= 0.5)
                 head = (ref.image_uid, ref.study_uid, ref.patient_key, ref.split, ref.label)
-                images.append(ImagePrediction(*head, p, p, "youden", 0.5, called))
-                studies.append(StudyPrediction(*head[1:], 1, p, p, "youden", 0.5, called))
+                images.append(ImagePrediction(*head, p, p, "youden", 0.5, called, logit))
+                studies.append(StudyPrediction(*head[1:], 1, p, p, "youden", 0.5, called, logit))
             add_predictions(self.engine, evaluation, images, studies, session)
         auc = float(roc_auc_score([one.label for one in studies], [one.probability for one in studies]))
         metric = Metric("test", "study", "all", None, "roc_auc", auc, None, None, 80, 80, 80)

@@ -11,5 +11,5 @@ def settings(**how: Any) -> dict[str, Any]:
     """Those of Reading and Decoding, by name; others pass as they are."""
     asked = ("source", "labels", "body_part", "distinct_patients", "uncertain", "follow_links")
     reading = {name: how.pop(name) for name in asked if name in how}
-    decoding = {name: how.pop(name) for name in ("jobs", "max_pixels", "examiner") if name in how}
+    decoding = {name: how.pop(name) for name in ("jobs", "max_pixels", "max_frames", "examiner") if name in how}
     return {**how, "reading": Reading(**reading), "decoding": Decoding(**decoding)}

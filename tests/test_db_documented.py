@@ -30,6 +30,7 @@ def test_every_documented_query_runs_and_they_find_the_story(catalogue: Engine) 
         "Patients on whom the two networks disagree",
         "How a metric moved when labels were corrected",
         "What changed between two versions of a network",
+        "What was planned before each decision of the gate, and what it has spent",
         "Runs that have no end",
     }
 

@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from db_story import BY, ingest, record, tell
+from db_story import BY, ingest, plan_and_look, record, tell
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
@@ -60,6 +60,8 @@ def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue
 
 
 FROZEN = {
+    "0004_views.sql": "0658404ab46f164d8a7d93ce61ff62047258f76769355325346c434bb78a0ffc",
+    "0003_views.sql": "8e178a5b59b0847c596e7953de0bf2cefd259ba2f971b18853855b8987dbf61f",
     "0001_sqlite.sql": "6945ae495678017966cadfb14e041dc2d8beec6b0b329093fe7e147218cb5641",
     "0001_postgresql.sql": "9caa4398744de2ee4a4ad3a2e965142453c2b2db607d28aee090a948662f9bf1",
     "0002_views.sql": "ec18895c4e9c59a066a80ee46784e3b1a52a7ad161a5b196de8d7d5fd2968317",
@@ -181,6 +183,26 @@ def test_a_catalogue_with_heartbeats_and_locks_gets_leases_and_goes_back(catalog
     assert lease_holder.holders(catalogue) == []
     leases.forget(catalogue, leases.held(catalogue, f"ingest {run}"))  # the process of that time is no more
     assert [one.run_id for one in end_abandoned(catalogue, BY)] == [run]
+
+
+def test_a_catalogue_gets_plans_and_goes_back_only_without_them(catalogue: Engine, home: Path) -> None:
+    head = shape(catalogue)
+    downgrade(catalogue, home, "base")
+    upgrade(catalogue, home, "0004")
+    before = shape(catalogue)
+    upgrade(catalogue, home)
+    story = tell(catalogue)
+    assert downgrade(catalogue, home, "0004") == HEAD and shape(catalogue) == before
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    plan_and_look(catalogue, story)
+    with pytest.raises(CatalogueError, match=r"can't hold 1 plan\(s\)"):
+        downgrade(catalogue, home, "0004")
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    for table in ("plan", "plan_look"):
+        for change in (f"UPDATE {table} SET entry = 1", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError, match="append-only"), catalogue.begin() as connection:
+                connection.exec_driver_sql(change)
 
 
 def shape(engine: Engine) -> list[object]:

@@ -21,7 +21,7 @@ from wrist_model.errors import CatalogueError, UsageError
 STUDY_PREDICTIONS = (
     "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, label_version, split, "
     "study_uid, patient_key, n_images, label, raw_probability, probability, operating_point, threshold, "
-    "predicted_label, prefect_flow_run_id, created_at, superseded_by"
+    "predicted_label, prefect_flow_run_id, created_at, superseded_by, logit"
 )
 VIEWS = {
     "studies": "study_uid, patient_key, patient_known, source, body_part, label, label_version, split, n_images, "
@@ -41,7 +41,7 @@ VIEWS = {
     "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
     "image_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
     "label_version, split, image_uid, study_uid, patient_key, label, raw_probability, probability, operating_point, "
-    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by",
+    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by, logit",
     "study_predictions": STUDY_PREDICTIONS,
     "current_predictions": STUDY_PREDICTIONS,
     "evaluation_metrics": "metric_id, evaluation_id, model_version_id, architecture, dataset_id, label_version, split, "
@@ -50,6 +50,10 @@ VIEWS = {
     "comparisons": "comparison_id, evaluation_id, challenger, reference, metric, difference, ci_low, ci_high, method, "
     "n_patients, holdout_looks, created_at",
     "promotions": "promotion_id, model_version_id, decision, reason, decided_by, comparison_ids, created_at",
+    "plans": "plan_id, content_sha256, recipe_sha256, dataset_id, looks_planned, alpha_spent, created_at, "
+    "looks_before, rule, new_patients_only, budget_plan_id, content",
+    "plan_looks": "plan_id, promotion_id, model_version_id, decision, look, alpha, evaluation_ids, compared, "
+    "created_at",
     "explanations": "explanation_id, prediction_id, method, path, file_sha256, sanity_score, withheld, created_at",
     "tuning_trials": "study_name, trial, architecture, learning_rate, batch_size, value, state, seconds, created_at",
     "audit_trail": "seq, table_name, first_row, last_row, n_rows, batch_sha256, chain_sha256, actor, at",

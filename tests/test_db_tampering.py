@@ -66,6 +66,8 @@ EDITS = {
     "the counts of an ingest": ("ingest_event", 1, "n_new = 18"),
     "the split rule": ("fact", 2, "value = '{}'"),
     "a near duplicate": ("near_duplicate", 1, "confirmed = 0"),
+    "the looks of a plan": ("plan", 1, "looks_planned = 40"),
+    "what a look has spent": ("plan_look", 1, "alpha = 0.0"),
     "an evaluation's label version": ("evaluation", 1, "label_version = 2"),
 }
 SQL = {
@@ -157,7 +159,7 @@ def test_a_chain_cut_at_its_end_is_found_by_the_anchor_alone(copied: Engine, tmp
     promotions.add_promotion(copied, models.model(copied).model_version_id, "undecided", "just now", BY)
     verify(copied, anchor=anchor)
     with past_the_guards(copied) as connection:
-        connection.exec_driver_sql("DELETE FROM promotion WHERE id = 3")
+        connection.exec_driver_sql("DELETE FROM promotion WHERE id = (SELECT max(id) FROM promotion)")
         connection.exec_driver_sql("DELETE FROM audit_entry WHERE seq = (SELECT max(seq) FROM audit_entry)")
     assert verify(copied).ok, "docs/audit.md says so: without an anchor this can't be found"
     assert "shorter" in verify(copied, anchor=anchor).findings[0].message

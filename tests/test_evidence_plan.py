@@ -63,10 +63,10 @@ def test_one_class_is_never_a_pass() -> None:
 
 
 def test_the_first_model_must_reach_its_floors() -> None:
-    assert score_gate.decide_first(studies(3.0), FLOORS).decision == "promoted"
-    chance = score_gate.decide_first(studies(0.0), FLOORS)
+    assert score_gate.decide_first(studies(3.0), FLOORS, FIRST).decision == "promoted"
+    chance = score_gate.decide_first(studies(0.0), FLOORS, FIRST)
     assert chance.decision == "undecided" and "roc_auc" in chance.reason and "floor 0.700" in chance.reason
-    assert "at least 20" in score_gate.decide_first(studies(3.0, n=20), FLOORS).reason
+    assert "at least 20" in score_gate.decide_first(studies(3.0, n=20), FLOORS, FIRST).reason
 
 
 def test_the_looks_share_the_error_and_a_promotion_hands_its_share_on() -> None:

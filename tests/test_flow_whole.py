@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prefect_fixtures import ask
+from scipy import special
 from sklearn import metrics as peer
 from test_docs_commands import ALL
 from whole_fixtures import Whole
@@ -57,12 +58,17 @@ def test_each_model_has_one_prediction_of_each_image_of_the_frozen_version(whole
         assert found == [(name, wanted, wanted) for name in sorted(MODELS)]
 
 
-def test_the_ensemble_is_the_mean_of_the_networks(whole: Whole) -> None:
-    scores: dict[str, dict[str, float]] = {}
-    for name, image, raw in whole.rows("select architecture, image_uid, raw_probability from image_predictions"):
-        scores.setdefault(image, {})[name] = raw
+def test_the_ensemble_is_the_mean_of_the_networks_calibrated_logits(whole: Whole) -> None:
+    scores: dict[str, dict[str, tuple[float, float, float]]] = {}
+    sql = "select architecture, image_uid, raw_probability, probability, logit from image_predictions"
+    for name, image, *values in whole.rows(sql):
+        scores.setdefault(image, {})[name] = tuple(values)
     for of in scores.values():
-        assert of["ensemble"] == pytest.approx((of["resnet50"] + of["efficientnetb0"]) / 2, abs=1e-12)
+        logits = [special.logit(of[name][1]) for name in ("resnet50", "efficientnetb0")]
+        raw, _, logit = of["ensemble"]
+        assert logit == pytest.approx(np.mean(logits), abs=1e-6) and raw == pytest.approx(
+            special.expit(logit), abs=1e-12
+        )
 
 
 def test_a_studys_score_is_the_mean_over_its_images(whole: Whole) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +16,16 @@ import pytest
 from PIL import Image, PngImagePlugin
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
-from whole_fixtures import run
+from sqlalchemy import text
+from sqlalchemy.exc import StatementError
+from whole_fixtures import environment, run
 
-from db.engine import open_catalogue
+from db.engine import open_catalogue, reading, writing
+from tasks import requests
 from tasks.ingest_files import Decoding, Reading, catalogue_files
 from tests import dicom_files
 from tests.ingest_settings import settings
+from wrist_model.errors import CatalogueError, DataError, UsageError
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 
@@ -104,9 +111,9 @@ def assert_nowhere(home: Path, *said: str) -> None:
                 found = re.search(re.escape(canary).encode(), path.read_bytes(), re.IGNORECASE)
                 assert found is None, f"{canary} in {path}"
     assert seen
-    for text in said:
+    for words in said:
         for canary in CANARIES:
-            assert canary.lower() not in text.lower()
+            assert canary.lower() not in words.lower()
 
 
 @pytest.fixture
@@ -153,6 +160,84 @@ def test_no_canary_reaches_prefect(export, tmp_path, prefect_server):
     for path in databases:
         content = path.read_bytes().lower()
         assert not any(canary.lower().encode() in content for canary in CANARIES), path
+
+
+FAILS = """
+import sys
+from flows.ingest import ingest
+from tasks import requests
+from wrist_model.errors import WristError
+for path in sys.argv[1:]:
+    try:
+        with requests.stored([path]) as request:
+            ingest(request=request)
+    except (WristError, OSError) as error:
+        print(f"{type(error).__name__}: {error}")
+"""
+
+
+def test_no_canary_of_a_path_that_was_typed_reaches_prefect_the_home_or_status(tmp_path, prefect_server):
+    folder, home = tmp_path / "export" / f"{TEXT}^JANE {DATE}", tmp_path / "home"
+    file = dicom_files.write(folder, f"{TEXT}.dcm", planted())
+    labels = folder / f"{TEXT}.csv"
+    labels.write_text("study_uid,label\n1.2.3,1\n")
+    for outcome in ("new", "unchanged"):
+        done = run(home, prefect_server, "--debug", "ingest", str(file), "--labels", str(labels), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[outcome] == 1
+    refused = run(home, prefect_server, "ingest", str(file), "--remember")
+    assert (refused.returncode, "Remember the folder" in refused.stderr) == (2, True)
+    gone, secret = folder / f"{TEXT}gone.dcm", folder / "a.csv"
+    secret.write_text("no table")
+    failed = subprocess.run(
+        [sys.executable, "-c", FAILS, str(gone), str(secret), str(folder / "x" / f"{TEXT}.dcm")],
+        env=environment(home, prefect_server),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = failed.stdout.splitlines()
+    assert len(said) == 3, failed.stderr
+    assert str(gone) in said[0]  # whoever typed it is told of it
+    assert str(secret) in said[1]
+    told = run(home, prefect_server, "status")
+    assert told.returncode == 0
+    assert_nowhere(home, done.stdout, told.stdout, told.stderr)
+    contents = [path.read_bytes().lower() for path in tmp_path.parent.glob("server*/**/*") if path.is_file()]
+    assert not any(canary.lower().encode() in content for content in contents for canary in CANARIES)
+    assert any(b"place 1: no such file" in content for content in contents)
+
+
+def test_errors_name_no_path_by_any_of_its_spellings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inner = tmp_path / TEXT
+    inner.mkdir()
+    for error in (
+        UsageError(f"{TEXT}: no such file. Give another."),
+        DataError(f"{inner}/{TEXT} of {DATE}.csv: row 3: no label."),
+        DataError(f"`wrist ingest {inner} --source x`, or '{inner}/{DATE}'"),
+        OSError(5, "Input/output error", f"{inner}/{TEXT}"),
+        FileNotFoundError(2, "No such file or directory", str(inner)),
+    ):
+        with pytest.raises(type(error)) as caught, requests.unnamed([TEXT]):
+            try:
+                raise ValueError(TEXT)
+            except ValueError:
+                raise error from None
+        told = "".join(traceback.format_exception(caught.value)).split("Traceback", 1)[1]
+        assert not any(canary in line for line in told.splitlines() if "raise" not in line for canary in CANARIES)
+        assert "place" in str(caught.value)
+
+
+def test_a_databases_error_tells_no_value_of_a_row(catalogue):
+    with pytest.raises(CatalogueError) as caught, writing(catalogue) as connection:
+        connection.execute(
+            text("INSERT INTO file (root, path, size) VALUES (:root, NULL, :size)"), {"root": TEXT, "size": 1}
+        )
+    assert TEXT not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(StatementError) as bare, reading(catalogue) as connection:
+        connection.execute(text("SELECT :a, :b"), {"a": TEXT})
+    assert TEXT not in "".join(traceback.format_exception(bare.value))
 
 
 def test_age_sex_and_burned_in_annotation_are_kept_for_subgroups(export, tmp_path):

@@ -11,6 +11,7 @@ from db import datasets, image_refs
 from db.engine import open_catalogue
 from db.maintenance.migrate import downgrade
 from db.quarantine import add_quarantined
+from db.schema.revisions import HEAD
 from tasks.ingest_files import catalogue_files
 from tasks.recheck_decoding import recheck
 from tests import dicom_files
@@ -128,7 +129,7 @@ def test_a_picture_beside_dicom_is_read_from_the_pixel_store(home, engine, tmp_p
 
 
 def test_a_schema_without_rules_refuses_to_hold_them(old_catalogue, home, engine):
-    assert downgrade(engine, home, "0002") == "0004"
+    assert downgrade(engine, home, "0002") == HEAD
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM images")).scalar() == 1
     again = open_catalogue(home)

@@ -48,6 +48,8 @@ class Stage:
             "predict": partial(acts.predict, self.challenger, self.dataset_id, 3),
             "measure": partial(acts.score, self.challengers_evaluation, 2),
             "gate": partial(acts.gate, self.challengers_evaluation, 2),
+            "plan": partial(acts.plan, self.dataset_id, 3),
+            "gate by its plan": partial(acts.gate_by_plan, self.challengers_evaluation, 2),
             "explain": partial(acts.explain, self.champions_evaluation),
             "report": partial(acts.report, self.champions_evaluation),
             "score new studies": acts.score_new,
@@ -66,6 +68,7 @@ def meanwhile_acts(base: Path) -> dict[str, Callable[[], Any]]:
         "new studies are scored": acts.score_new,
         "a version is frozen": acts.freeze,
         "another model is promoted": acts.promote_challenger,
+        "the hold-out is looked at": acts.look,
     }
 
 
@@ -120,6 +123,32 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/gate.py:gate > db/promotions.py:last_decision": "a version is frozen",
         "tasks/gate.py:gate > db/schema/revisions.py:stored_revision": "another model is promoted",
     },
+    "plan": {
+        "tasks/plan.py:frozen_plan": "another model is promoted",
+        "tasks/plan.py:frozen_plan > db/datasets.py:_dataset": "a version is frozen",
+        "tasks/plan.py:frozen_plan > db/evaluations.py:_rows": "a study is relabelled",
+        "tasks/plan.py:frozen_plan > db/plans.py:_plans": "the hold-out is looked at",
+        "tasks/plan.py:frozen_plan > db/plans.py:budget_plan": "the hold-out is looked at",
+        "tasks/plan.py:frozen_plan > db/plans.py:hold_out_patients": "the hold-out is looked at",
+        "tasks/plan.py:frozen_plan > db/plans.py:looks": "the hold-out is looked at",
+        "tasks/plan.py:frozen_plan > db/predictions.py:_stored": "the hold-out is looked at",
+        "tasks/plan.py:frozen_plan > db/promotions.py:champion": "another model is promoted",
+        "tasks/plan.py:frozen_plan > db/schema/revisions.py:stored_revision": "a version is frozen",
+    },
+    "gate by its plan": {
+        "tasks/gate.py:gate": "the hold-out is looked at",
+        "tasks/gate.py:gate > db/evaluations.py:_rows": "a study is relabelled",
+        "tasks/gate.py:gate > db/evaluations.py:begin_evaluation": "a version is frozen",
+        "tasks/gate.py:gate > db/models.py:model": "another model is promoted",
+        "tasks/gate.py:gate > db/models.py:trained_patients": "the hold-out is looked at",
+        "tasks/gate.py:gate > db/plans.py:_plans": "the hold-out is looked at",
+        "tasks/gate.py:gate > db/plans.py:looks": "the hold-out is looked at",
+        "tasks/gate.py:gate > db/predictions.py:_stored": "the hold-out is looked at",
+        "tasks/gate.py:gate > db/promotions.py:champion": "another model is promoted",
+        "tasks/gate.py:gate > db/promotions.py:earlier_champions": "a study is relabelled",
+        "tasks/gate.py:gate > db/promotions.py:last_decision": "the hold-out is looked at",
+        "tasks/gate.py:gate > db/schema/revisions.py:stored_revision": "another model is promoted",
+    },
     "explain": {
         "tasks/explain.py:explain > db/evaluations.py:_rows": "another model is promoted",
         "tasks/explain.py:explain > db/explanations.py:add_explanations": "a study is left out",
@@ -160,6 +189,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/predict.py:score_new > db/known_files.py:roots": "unlabelled studies come in",
         "tasks/predict.py:score_new > tasks/runtime/lease.py:take": "unlabelled studies come in",
         "tasks/predict.py:score_new > tasks/runtime/lease.py:kept": "another model is promoted",
+        "tasks/predict.py:score_new > db/recipes.py:recipe": "new studies are scored",
         "tasks/predict.py:score_new > db/schema/revisions.py:stored_revision": "unlabelled studies come in",
         "tasks/predict.py:score_new > tasks/predict.py:_score_new": "new studies are scored",
     },
@@ -195,6 +225,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     challenger = done(acts.train, dataset_id, 2)
     second = done(acts.predict, challenger, dataset_id, 2)
     done(acts.score, second, 2)
+    done(acts.plan, dataset_id, 2)
     yield Stage(home, dataset_id, champion, challenger, first, second, held, other)
     held.stop()
     other.stop()

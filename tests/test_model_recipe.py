@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,9 +32,13 @@ FAULTS = {
     "whole number": ("[training]\nepochs = 3.0", "training.epochs is 3.0; expected int"),
     "yes or no": ("[gate]\nask_person = 1", "gate.ask_person is 1; expected bool"),
     "not TOML": ("= 3", "not a TOML file"),
+    "wide margin": ('[gate]\nrule = "score"\nmargin_roc_auc = 0.2', "at most 0.1 is allowed"),
+    "no margin": ('[gate]\nrule = "score"\nmargin_roc_auc = 0.0', "more than 0"),
+    "a floor by the bootstrap rule": ("[gate]\nfloor_roc_auc = 0.7", "need gate.rule"),
 }
 
-# As version 0.1.0 wrote them: (canonical JSON, model JSON).
+# As version 0.1.0 wrote them: (canonical JSON, model JSON). Since then they say by which rules they are evaluated and
+# by which the gate decides.
 HASHES = {
     "report": (
         "7ceba8c6278dda5824a63736d037bf81052ac689af9800e12ac690cef095ea42",
@@ -105,7 +109,11 @@ def test_a_stored_recipe_is_the_recipe() -> None:
 @pytest.mark.parametrize("name", HASHES)
 def test_todays_recipes_keep_the_hashes_that_catalogues_hold(name: str) -> None:
     read = recipe.load(name)
-    assert (read.sha256, hashlib.sha256(read.model_json.encode()).hexdigest()) == HASHES[name]
+    first = replace(read.evaluation, rules="first")
+    before = replace(read, gate=recipe.GateRecipe(), evaluation=first, drift=recipe.DriftRecipe())
+    assert (before.sha256, hashlib.sha256(before.model_json.encode()).hexdigest()) == HASHES[name]
+    assert read.network_json == before.network_json and read.evaluation.rules == "second"
+    assert (read.gate.rule, read.gate.floor_roc_auc, before.gate.rule) == ("score", 0.7, "bootstrap")
     assert recipe.stored(read.canonical_json, name).canonical_json == read.canonical_json
 
 

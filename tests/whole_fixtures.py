@@ -34,6 +34,7 @@ learning_rate = 1e-3
 mode = "online"
 [evaluation]
 resamples = 200
+rules = "second"
 [explain]
 gallery = 4
 """
@@ -66,7 +67,7 @@ class Whole:
 
 VIEWS = ("images", "studies", "dataset_versions", "dataset_members", "training_runs", "training_history")
 VIEWS += ("model_versions", "operating_points", "image_predictions", "study_predictions", "evaluation_metrics")
-VIEWS += ("comparisons", "promotions", "explanations")
+VIEWS += ("comparisons", "promotions", "explanations", "plans")
 
 
 def environment(home: Path, url: str) -> dict[str, str]:

@@ -1,5 +1,4 @@
-"""Frozen records of drift checks, of the leaky protocol's figures, and of patient numbers as hashes. Standard library
-only."""
+"""Frozen records of plans, drift checks, leaky figures, and patient numbers as hashes. Standard library only."""
 
 from __future__ import annotations
 
@@ -47,3 +46,36 @@ class Numbered:
     key: str
     number: str
     others: Mapping[str, str]  # source → patient_key or pseudonym without issuer there
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was fixed before a hold-out was looked at. content: canonical JSON, content_sha256 its hash; looks_planned:
+    over which the error is divided; looks_before, alpha_spent: when it was stored; budget_plan_id: the plan that began
+    the budget, its own id where it began one; new_patients_only: of patients nobody had looked at then."""
+
+    plan_id: str
+    content_sha256: str
+    content: str
+    recipe_sha256: str
+    dataset_id: str
+    rule: str  # score, bootstrap
+    looks_planned: int
+    looks_before: int
+    alpha_spent: float
+    budget_plan_id: str
+    new_patients_only: bool
+    created_at: str
+
+
+@dataclass(frozen=True)
+class PlanLook:
+    """A decision of the gate under a plan. look: its number, from 1; alpha: the one-sided error of its limits."""
+
+    plan_id: str
+    promotion_id: str
+    model_version_id: str
+    decision: str
+    look: int
+    alpha: float
+    created_at: str

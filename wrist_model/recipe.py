@@ -16,17 +16,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Interval
 
 from wrist_model import regular_file
 from wrist_model.errors import RecipeError, Refused
 from wrist_model.network import backbone
+from wrist_model.recipe_words import sentence
 from wrist_model.records import StoredRecipe
 
 DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve", "evaluation.prevalence", "training.replicates")
 """Fields of the sections in `model_json` that are left out of it."""
+WIDEST_MARGIN = 0.10
+"""No margin of the score rule is widened beyond this to buy power: such a loss matters whatever the hold-out's size."""
 
 
 class Checked:
@@ -117,10 +120,10 @@ class GateRecipe(Checked):
     margin_specificity: Annotated[float, Interval(ge=0.0, le=0.5)] = 0.05
     max_looks: Annotated[int, Interval(ge=1, le=10_000)] = 20
     ask_person: bool = False
-    # bootstrap: 95% a look, whatever the number of looks; score: score limits, the error divided over planned_looks
+    # bootstrap: 95% a look, past max_looks a person; score: score limits, the error of 5% divided over planned_looks
     rule: Literal["bootstrap", "score"] = later("0.2", neutral="bootstrap")
     planned_looks: Annotated[int, Interval(ge=1, le=100)] = later("0.2", neutral=4)
-    # least lower 95% limits of a first model, one-sided; 0 asks for none
+    # of rule "score": the least lower limits of a first model, at the look's one-sided error; 0 asks for none
     floor_roc_auc: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
     floor_sensitivity: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
     floor_specificity: Annotated[float, Interval(ge=0.0, le=0.99)] = later("0.2", neutral=0.0)
@@ -270,7 +273,7 @@ def from_mapping(content: dict[str, Any], where: str) -> Recipe:
         # As JSON, where an array is a tuple even in strict mode.
         recipe = _adapter().validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        raise RecipeError(f"{where}: {_sentence(error.errors()[0], content)}") from None
+        raise RecipeError(f"{where}: {sentence(error.errors()[0], content, Recipe)}") from None
     return _consistent(recipe, where)
 
 
@@ -301,43 +304,26 @@ def _adapter() -> Any:
     return TypeAdapter(Recipe)
 
 
-def _sentence(error: Any, content: dict[str, Any]) -> str:
-    """pydantic's first complaint, with the field's full name and what is allowed there."""
-    section: Any = Recipe
-    hint: Any = Recipe
-    value: Any = content
-    names = [part for part in error["loc"] if isinstance(part, str)]
-    for name in names:
-        section, hint = hint, get_type_hints(hint, include_extras=True).get(name)
-        value = value.get(name)
-    label, kind = ".".join(names), error["type"]
-    if kind == "unexpected_keyword_argument":
-        known = ", ".join(".".join((*names[:-1], each.name)) for each in fields(section))
-        return f"unknown field {label}. Known are: {known}."
-    if kind in ("greater_than_equal", "less_than_equal"):
-        interval = get_args(hint)[1]
-        return f"{label} is {value}; allowed is {interval.ge:g} to {interval.le:g}."
-    if is_dataclass(hint):
-        return f"{label} must be a table, [{label}]."
-    if get_origin(hint) is Literal:
-        return f"{label} is {value!r}; allowed are {', '.join(map(repr, get_args(hint)))}."
-    return f"{label} is {value!r}; expected {_described(hint)}."
-
-
-def _described(hint: Any) -> str:
-    inner = get_args(hint)
-    if get_origin(hint) is tuple:
-        each = inner[0].__name__
-        return f"a list of {each}" if inner[-1] is Ellipsis else f"a list of {len(inner)} values, each {each}"
-    return str((inner[0] if inner else hint).__name__)
+def _gate_is_sound(gate: GateRecipe, where: str) -> None:
+    """Raises RecipeError for fields of one rule under the other, and for margins that the score rule never allows."""
+    if gate.rule == "bootstrap":
+        if gate.floor_roc_auc or gate.floor_sensitivity or gate.floor_specificity or gate.planned_looks != 4:
+            raise RecipeError(f'{where}: gate.floor_… and gate.planned_looks need gate.rule = "score".')
+        return
+    for name in ("margin_roc_auc", "margin_sensitivity", "margin_specificity"):
+        if not 0 < getattr(gate, name) <= WIDEST_MARGIN:
+            raise RecipeError(
+                f'{where}: gate.{name} is {getattr(gate, name)}; with gate.rule = "score" more than 0 and '
+                f"at most {WIDEST_MARGIN} is allowed. A wider margin buys power with patients' harm; `wrist plan` says "
+                "what the hold-out can decide."
+            )
 
 
 def _consistent(recipe: Recipe, where: str) -> Recipe:
     """The recipe, if its fields agree. Some are simulated only (benchmarks/decisions.py)."""
-    gate = recipe.gate
-    floors = max(gate.floor_roc_auc, gate.floor_sensitivity, gate.floor_specificity)
-    if gate.rule != "bootstrap" or floors or recipe.training.replicates > 1 or recipe.drift.newest_studies:
-        raise RecipeError(f"{where}: gate.rule and floors, replicates, newest_studies have no effect yet; remove them.")
+    if recipe.training.replicates > 1:
+        raise RecipeError(f"{where}: training.replicates has no effect yet; remove it.")
+    _gate_is_sound(recipe.gate, where)
     split = recipe.split
     if abs(split.train + split.validation + split.test - 1) > 1e-9:
         raise RecipeError(f"{where}: split.train + split.validation + split.test must be 1.")

@@ -16,8 +16,7 @@ Progress = Callable[[str, int, int, str], None]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-SPLIT_RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
-"""Where one of two splits has to give way, the one with the higher number does: never test."""
+SPLIT_RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}  # of two splits the higher gives way
 EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
 """In this order: operating points are fixed on validation before test is predicted."""
 Level = Literal["image", "study"]
@@ -87,7 +86,7 @@ class ImageRecord:
     extra: tuple[tuple[str, str], ...] = ()  # further columns of a manifest
     patient_pseudonym: str | None = None  # of DICOM's PatientID without its issuer; patient_key where it states none
     decode_rule: int | None = None  # decode.RULE
-    suspicious: str | None = None  # what looks wrong about the picture though it decoded, wrist_model.suspicious
+    suspicious: str | None = None  # what looks wrong though it decoded, wrist_model.radiograph.suspicious
     image_label: int | None = None  # of this picture alone, where the source labels pictures
     doubt: str | None = None  # why its study is left out of data-set versions until a person says otherwise
 
@@ -158,11 +157,8 @@ class Member:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """What training, prediction and explanation need of one image.
-
-    file: absolute path of the PNG or JPEG, or of the stored pixels (PNG) of a DICOM frame.
-    pixel_sha256: of the decoded uint8 pixels (bone bright); `decode.load_pixels` checks it.
-    """
+    """What training, prediction and explanation need of one image. file: absolute path of the PNG or JPEG, or of the
+    stored pixels (PNG) of a DICOM frame. pixel_sha256: of the uint8 pixels (bone bright), which load_pixels checks."""
 
     image_uid: str
     study_uid: str
@@ -173,6 +169,7 @@ class ImageRef:
     split: Split | None = None
     subgroups: tuple[tuple[str, str], ...] = ()  # e.g. (("hardware", "1"), ("source", "mura"))
     decode_rule: int | None = None  # decode.RULE when it was catalogued; None: rule 1
+    n_pixels: int | None = None  # rows × columns when it was catalogued
 
 
 @dataclass(frozen=True)

@@ -101,10 +101,11 @@ def split_guard(connection: Connection) -> Iterator[Found]:
 
 
 def content_hashes(connection: Connection) -> Iterator[Found]:
-    """Recipes, environments, ensembles and manifests whose hash is not of their content."""
-    for row in connection.execute(text("SELECT id, recipe_sha256, content FROM recipe")):
-        if hashlib.sha256(row.content.encode()).hexdigest() != row.recipe_sha256:
-            yield "hash", f"recipe row {row.id}", "Its hash is not of its content."
+    """Recipes, plans, environments, ensembles and manifests whose hash is not of their content."""
+    for table, column in (("recipe", "recipe_sha256"), ("plan", "content_sha256")):
+        for row in connection.execute(text(f"SELECT id, {column} AS sha256, content FROM {table}")):
+            if hashlib.sha256(row.content.encode()).hexdigest() != row.sha256:
+                yield "hash", f"{table} row {row.id}", "Its hash is not of its content."
     for facts in connection.execute(text("SELECT * FROM environment")).mappings():
         if environment_sha256(dict(facts)) != facts["environment_sha256"]:
             yield "hash", f"environment row {facts['id']}", "Its hash is not of its content."

@@ -14,11 +14,13 @@ from db.query.read_only_sql import Rows
 from wrist_model.errors import UsageError
 
 
-def write(rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | None = None) -> str:
+def write(
+    rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | None = None, spreadsheet: bool = False
+) -> str:
     """The rows as CSV or JSON text (also written to `path`, when given), or as a Parquet file at `path`.
 
     In JSON and Parquet each column has a name of its own: a second `x` is `x_2`. A Parquet column of
-    mixed types is text.
+    mixed types is text. spreadsheet: no text of a CSV is taken for a formula (`guarded`).
     """
     if format == "parquet":
         if path is None:
@@ -35,12 +37,21 @@ def write(rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | No
     else:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(rows.columns)
-        writer.writerows(rows.rows)
+        each = guarded if spreadsheet else lambda value: value
+        writer.writerow(map(each, rows.columns))
+        writer.writerows(map(each, row) for row in rows.rows)
         made = stream.getvalue()
     if path is not None:
         path.write_text(made, encoding="utf-8")
     return made
+
+
+def guarded(value: object) -> object:
+    """Text that a spreadsheet would run as a formula, `=cmd|…`, behind an apostrophe, as spreadsheets write text."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" \"'")[:1] in _FORMULA else value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -7,11 +7,13 @@ role where there is one, in a read-only transaction that is always rolled back.
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from db.database_address import connect_arguments
 from db.database_errors import explain, state
 from db.engine import open_catalogue
 from db.home import database_url, sqlite_file
@@ -22,6 +24,11 @@ from db.schema.revisions import HEAD
 from wrist_model.errors import CatalogueError, UsageError
 
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+PART_ROWS = 50
+MOST_BYTES, LONGEST_VALUE = 512 << 20, 32 << 20
+"""Bytes of an answer that are held, and of one value: a single function of SQLite can make a value of a gigabyte."""
+_LIMITS = ((sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE), (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200))
 
 _LOOKS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list")
 
@@ -74,6 +81,8 @@ def _sqlite(sql: str, file: Path, limit_seconds: float, max_rows: int | None) ->
     try:
         connection.execute("PRAGMA query_only = ON").close()
         connection.set_authorizer(_allow)
+        for limit, most in _LIMITS:
+            connection.setlimit(limit, most)
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
         cursor = connection.execute(sql)
         if cursor.description is None:
@@ -97,10 +106,9 @@ def _allow(action: int, first: str | None, second: str | None, _database: str | 
 def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: int | None) -> Rows:
     import psycopg
 
-    address = "postgresql://" + url.partition("://")[2]
     place = "PostgreSQL"
     try:
-        with psycopg.connect(address, connect_timeout=10) as connection:
+        with psycopg.connect(**{"connect_timeout": 10, **connect_arguments(url)}) as connection:
             try:
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             except psycopg.errors.UndefinedTable:
@@ -143,14 +151,22 @@ def _number_loader() -> Any:
 
 def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None, note: str = "") -> Rows:
     if max_rows is None:
-        return Rows(columns, [tuple(row) for row in cursor.fetchall()], note=note)
-    rows = [tuple(row) for row in cursor.fetchmany(max_rows + 1)]
+        max_rows = sys.maxsize - 1
+    rows: list[tuple[Any, ...]] = []
+    held = 0
+    while len(rows) <= max_rows and (part := cursor.fetchmany(min(PART_ROWS, max_rows + 1 - len(rows)))):
+        rows += map(tuple, part)
+        held += sum(sum(len(value) if isinstance(value, str | bytes) else 8 for value in row) for row in part)
+        if held > MOST_BYTES:
+            raise UsageError(f"The answer has more than {MOST_BYTES >> 20} MiB: ask for fewer rows or columns.")
     return Rows(columns, rows[:max_rows], len(rows) > max_rows, note)
 
 
 def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None = None) -> Exception:
     first = message.strip().splitlines()[0] if message.strip() else "no message"
     low = first.lower()
+    if low == "string or blob too big":
+        return UsageError(f"A value of more than {LONGEST_VALUE >> 20} MiB comes up in it. Narrow the query.")
     if low == "interrupted" or sqlstate == "57014":  # query_canceled
         return CatalogueError(f"Stopped after {limit_seconds:g} s. Narrow the query, or raise the limit (--seconds).")
     refusals = ("not authorized", "prohibited", "cannot modify", "readonly", "read-only")
@@ -162,7 +178,7 @@ def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None 
         return UsageError("One statement at a time, please.")
     if sqlstate is not None and sqlstate[:2] in ("08", "28", "3D", "53", "57"):
         return explain(first, place, sqlstate)
-    for sign in ("malformed", "not a database", "unable to open", "locked", "disk i/o", "connection"):
+    for sign in ("malformed", "not a database", "unable to open", "locked", "disk i/o", "connection", "resolve host"):
         if sign in low:
             return explain(first, place)
     return UsageError(f"SQL: {first}. The views and their columns are in docs/sql.md.")

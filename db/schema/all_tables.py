@@ -8,6 +8,7 @@ from db.schema import (  # noqa: F401  (each registers its tables in METADATA)
     evaluations_tables,
     labels_tables,
     operations_tables,
+    plans_tables,
     trainings_tables,
 )
 from db.schema.column_types import METADATA

@@ -46,6 +46,7 @@ image_prediction = audited_table(
     optional("split", Text),  # train, validation or test; NULL for new studies
     optional("label", Flag),  # the study's label then: 1, 0 or NULL
     required("raw_probability", Real),  # of the positive class, as the network gave it, 0–1
+    optional("logit", Real),  # of raw_probability, unrounded; NULL by the rules before 0.2
     optional("probability", Real),  # the same, calibrated, 0–1
     link("operating_point_id", "operating_point", optional=True),  # where it was decided
     optional("predicted_label", Flag),  # the decision: 1 or 0
@@ -63,6 +64,7 @@ study_prediction = audited_table(
     optional("split", Text),  # train, validation or test; NULL for new studies
     optional("label", Flag),  # the study's label then: 1, 0 or NULL
     required("raw_probability", Real),  # mean over the study's images, 0–1
+    optional("logit", Real),  # of raw_probability, unrounded; NULL by the rules before 0.2
     optional("probability", Real),  # calibrated, 0–1
     link("operating_point_id", "operating_point", optional=True),  # where it was decided
     optional("predicted_label", Flag),  # the decision: 1 or 0

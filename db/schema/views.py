@@ -24,7 +24,7 @@ SELECT '{prefix}-' || CAST(p.id AS TEXT) AS prediction_id, e.evaluation_id, e.pu
     SELECT '{prefix}-' || CAST(min(q.id) AS TEXT) FROM {level}_prediction q JOIN evaluation f ON f.id = q.evaluation_id
     WHERE q.{level}_id = p.{level}_id AND q.id > p.id AND f.purpose = 'prospective'
       AND f.model_version_id = e.model_version_id
-  ) END AS superseded_by
+  ) END AS superseded_by, p.logit
 FROM {level}_prediction p
 JOIN evaluation e ON e.id = p.evaluation_id
 JOIN model_version m ON m.id = e.model_version_id
@@ -280,6 +280,21 @@ CREATE VIEW patient_merges AS
 SELECT p.patient_key AS patient_a, q.patient_key AS patient_b, m.reason, a.actor, a.at AS created_at, m.entry AS seq
 FROM patient_merge m JOIN patient p ON p.id = m.patient_a_id JOIN patient q ON q.id = m.patient_b_id
 JOIN audit_entry a ON a.seq = m.entry
+""",
+    "plans": """
+CREATE VIEW plans AS
+SELECT p.plan_id, p.content_sha256, r.recipe_sha256, d.dataset_id, p.looks_planned, p.alpha_spent, a.at AS created_at,
+  p.looks_before, p.rule, p.new_patients_only, coalesce(b.plan_id, p.plan_id) AS budget_plan_id, p.content,
+  p.entry AS seq
+FROM plan p JOIN recipe r ON r.id = p.recipe_id JOIN dataset_version d ON d.id = p.dataset_version_id
+JOIN audit_entry a ON a.seq = p.entry LEFT JOIN plan b ON b.id = p.begins_id
+""",
+    "plan_looks": """
+CREATE VIEW plan_looks AS
+SELECT p.plan_id, o.promotion_id, m.model_version_id, o.decision, k.look, k.alpha, k.evaluation_ids, k.compared,
+  a.at AS created_at, k.entry AS seq
+FROM plan_look k JOIN plan p ON p.id = k.plan_id JOIN promotion o ON o.id = k.promotion_id
+JOIN model_version m ON m.id = o.model_version_id JOIN audit_entry a ON a.seq = k.entry
 """,
     "recipes_used": "CREATE VIEW recipes_used AS SELECT recipe_sha256, name, content FROM recipe",
 }

@@ -28,6 +28,7 @@ from flows.console import (
 )
 from tasks import home_rights
 from wrist_model.errors import WristError
+from wrist_model.terminal_text import escaped
 
 app = typer.Typer(
     name="wrist",
@@ -86,7 +87,7 @@ def main() -> None:
         _fail("Stopped.", 1)
     except WristError as error:
         if debug:
-            traceback.print_exc()
+            print(escaped(traceback.format_exc()), file=sys.stderr)
         _fail(str(error), error.exit_status)
     except KeyboardInterrupt:
         _fail("Stopped. Run the same command again to go on where it was.", 1)
@@ -99,7 +100,8 @@ def main() -> None:
                 sys.exit(2)
             _fail(_usage(error), 2)
         if debug:
-            raise
+            print(escaped(traceback.format_exc()), file=sys.stderr)
+            sys.exit(1)
         text = " ".join(str(error).split())
         _fail(f"{type(error).__name__}: {text[:400]} (wrist --debug … shows where)", 1)
 
@@ -135,7 +137,7 @@ def _usage(error: Any) -> str:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"wrist: {message}", file=sys.stderr)
+    print(f"wrist: {escaped(message)}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -1,4 +1,4 @@
-"""Commands that measure and show: evaluate, explain, explain-prediction, report."""
+"""Commands that measure and show: plan, evaluate, explain, explain-prediction, report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,32 @@ from flows.console.output import show
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (evaluate, explain, report):
+    for command in (plan, evaluate, explain, report):
         app.command()(command)
     app.command("explain-prediction")(explain_prediction)
+
+
+def plan(
+    recipe: RecipeFile = "report",
+    model: Models = None,
+    dataset: Dataset = None,
+    freeze: Annotated[
+        bool, typer.Option("--freeze", help="Store it now, ahead of the retrain; it is fixed then.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What a retrain's gate goes by, and what the hold-out can decide: power, margins, studies, looks that are left."""
+    check(recipe, model, networks=False)
+    from tasks.plan_shown import shown
+
+    found = shown(recipe, model, dataset, freeze)
+
+    def tell() -> None:
+        print(found["said"])
+        for what, words in found["lines"]:
+            print(f"  {what:<14}{words}")
+
+    show({key: value for key, value in found.items() if key not in ("said", "lines")}, as_json, tell)
 
 
 def evaluate(

@@ -12,6 +12,7 @@ from flows.console import output
 from flows.console.output import ROOT, say
 from flows.host.server import recorded
 from flows.host.server_choice import prefect_api
+from wrist_model.terminal_text import escaped
 
 
 @contextmanager
@@ -35,6 +36,16 @@ def prefect() -> Iterator[None]:
         yield
 
 
+class _Escaped(logging.Filter):
+    """Lines whose names and reasons can't command the terminal."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = escaped(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = escaped(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
 class _Ours(logging.Filter):
     """Lines of our own code, and warnings; what failed is said once, by the console."""
 
@@ -52,12 +63,12 @@ def _quiet() -> None:
     from prefect.logging.configuration import setup_logging
 
     setup_logging()
-    if output.DEBUG:
-        return
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs", ""):
         for handler in logging.getLogger(name).handlers:
             if hasattr(handler, "console"):
-                handler.addFilter(_Ours())
+                handler.addFilter(_Escaped())
+                if not output.DEBUG:
+                    handler.addFilter(_Ours())
 
 
 def check(

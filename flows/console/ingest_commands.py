@@ -11,6 +11,7 @@ from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
 from flows.console.output import counted, show
 from wrist_model.sources.source_item import Uncertain
+from wrist_model.terminal_text import in_a_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def ingest(
     body_part: BodyPart = "WRIST",
     jobs: Jobs = None,
     max_megapixels: Annotated[float, typer.Option(help="Larger pictures are refused.", min=0.01)] = 64.0,
+    max_frames: Annotated[int, typer.Option(help="DICOM objects with more are refused.", min=1)] = 256,
     cluster: Cluster = None,
     distinct_patients: Annotated[
         bool, typer.Option("--distinct-patients", help="Numbers that other sources have, too, are other people's.")
@@ -45,6 +47,8 @@ def ingest(
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
     check("report", paths=paths, labels=labels, roots=True, networks=False)
+    if remember:
+        _refuse_single_files(paths)
     if recheck or take:
         _recheck(paths, source, body_part, take, as_json)
         return
@@ -53,22 +57,26 @@ def ingest(
 
         from db.home import home
         from flows.ingest import ingest as ingest_flow
+        from tasks import requests
         from tasks.ingest import places
         from tasks.sources_toml import remember as remember_root
         from wrist_model.sources.recognise_source import absolute
 
-        counts = ingest_flow(
-            paths,
-            labels,
-            source,
-            body_part,
-            jobs=jobs,
-            max_megapixels=max_megapixels,
-            cluster=cluster,
-            distinct_patients=distinct_patients,
-            uncertain=uncertain,
-            follow_links=follow_links,
-        )
+        with requests.stored(paths, labels) as request:
+            counts = ingest_flow(
+                None,
+                None,
+                source,
+                body_part,
+                jobs=jobs,
+                max_megapixels=max_megapixels,
+                cluster=cluster,
+                distinct_patients=distinct_patients,
+                uncertain=uncertain,
+                follow_links=follow_links,
+                max_frames=max_frames,
+                request=request,
+            )
         for place in (
             places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
             if remember and paths
@@ -79,6 +87,16 @@ def ingest(
     show(counts, as_json, lambda: _print_counts(counts))
 
 
+def _refuse_single_files(paths: list[str] | None) -> None:
+    """Raises UsageError for a file that is no list: its name may tell who somebody is, and stays in sources.toml."""
+    from wrist_model.errors import UsageError
+    from wrist_model.regular_file import is_folder
+
+    for path in paths or ():
+        if not is_folder(path) and not path.lower().endswith(".csv"):
+            raise UsageError(f"--remember {path}: one file. Remember the folder that new files come into, or a list.")
+
+
 def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: bool, as_json: bool) -> None:
     from tasks.recheck_decoding import as_rows, recheck_places
 
@@ -86,7 +104,8 @@ def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: 
 
     def print_differences() -> None:
         for row in found:
-            subject = f"{row['image_uid']} ({row['path']})" if row["image_uid"] else row["path"]
+            path = in_a_line(str(row["path"]))
+            subject = f"{row['image_uid']} ({path})" if row["image_uid"] else path
             taken = f", taken as {row['taken_as']}" if row["taken_as"] else ""
             print(f"{subject}: was {row['was']}, now {'other ' if row['image_uid'] else ''}{row['now']}{taken}")
         print(f"{counted(len(found), 'file')} would decode otherwise now" + ("" if take or not found else "; --take"))
@@ -164,7 +183,7 @@ def locate(
     from tasks.locate_file import locate as locate_file
 
     found = str(locate_file(target, folder))
-    show({"file": found}, as_json, lambda: print(found))
+    show({"file": found}, as_json, lambda: print(in_a_line(found)))
 
 
 def relabel(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from wrist_model.terminal_text import escaped
 
 DEBUG = False
 ROOT = Path(__file__).parents[2]
@@ -28,9 +31,26 @@ def can_print(text: str) -> bool:
     return True
 
 
+class _Escaped(io.TextIOBase):
+    """Standard output for lines that hold names and reasons of others."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return self.stream.write(escaped(text))
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.stream.encoding
+
+
 def say(message: str) -> None:
     """A line for the person, beside results: on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(escaped(message), file=sys.stderr, flush=True)
 
 
 def say_if_new() -> None:
@@ -54,4 +74,5 @@ def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
 
         print(json_text(result, indent=2))
     else:
-        tell()
+        with redirect_stdout(_Escaped(sys.stdout)):
+            tell()

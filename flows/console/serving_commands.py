@@ -11,6 +11,7 @@ from flows.console.ingest_commands import print_quarantined
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Paths, Source
 from flows.console.output import counted, show
 from flows.console.text_table import cell_text
+from wrist_model.terminal_text import in_a_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,8 +61,10 @@ def predict(
     models.model(open_catalogue(existing=True), model)  # an unknown one is said at once
     with prefect():
         from flows.predict import predict as predict_flow
+        from tasks import requests
 
-        result = predict_flow(paths, model, source, body_part, jobs, cluster)
+        with requests.stored(paths) as request:
+            result = predict_flow(None, model, source, body_part, jobs, cluster, request=request)
 
     def tell() -> None:
         before, model_version_id = result["before"], result["model_version_id"]
@@ -72,7 +75,7 @@ def predict(
             word = "abnormal" if row["predicted_label"] else "normal"
             files = row["paths"] or [counted(row["n_images"], "image")]
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            print(f"{row['study_uid']}  {row['probability']:.3f}  {word:8}  {files[0]}{more}")
+            print(f"{row['study_uid']}  {row['probability']:.3f}  {word:8}  {in_a_line(files[0])}{more}")
         if before:
             print(
                 f'{counted(before, "study", "studies")} scored before: wrist sql "select * from study_predictions '

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +17,33 @@ from flows.console.options import Json
 from flows.console.output import can_print, say, say_if_new
 from flows.console.text_table import table
 from wrist_model.errors import UsageError
+from wrist_model.terminal_text import escaped
 
 TABLE_ROWS = 10_000
+GRACE_SECONDS = 5.0
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command()(sql)
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """End this process where the block still runs then: a single function of SQLite (LIKE, replace) asks nobody whether
+    it may go on, and a server may not answer."""
+
+    def end() -> None:
+        say(f"wrist: Stopped after {seconds:g} s: one step of the query took longer than allowed. Narrow the query.")
+        os._exit(1)
+
+    watch = threading.Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 class Format(StrEnum):
@@ -36,6 +60,9 @@ def sql(
     format: Annotated[Format | None, typer.Option("--format", help="Default: table, or by --output's ending.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
     limit: Annotated[float, typer.Option("--seconds", min=0.1, help="Give up after so long.")] = 30.0,
+    spreadsheet: Annotated[
+        bool, typer.Option("--spreadsheet", help="CSV whose texts Excel and the like don't run as formulas.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run read-only SQL on the catalogue."""
@@ -48,7 +75,11 @@ def sql(
     say_if_new()
     ending = output.suffix.removeprefix(".").lower() if output else ""
     chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
-    rows = read_only_sql.query(query, limit_seconds=limit, max_rows=TABLE_ROWS if chosen is Format.table else None)
+    if spreadsheet and chosen is not Format.csv:
+        raise UsageError("--spreadsheet goes with CSV: add --format csv, or --output FILE.csv.")
+    with _ended_after(limit + GRACE_SECONDS):
+        most = TABLE_ROWS if chosen is Format.table else None
+        rows = read_only_sql.query(query, limit_seconds=limit, max_rows=most)
     try:
         if chosen is Format.table:
             line = "─" if output is not None or can_print("─") else "-"
@@ -56,11 +87,11 @@ def sql(
             if output is not None:
                 output.write_text(text, encoding="utf-8")
         else:
-            text = export_formats.write(rows, chosen.value, output)  # type: ignore[arg-type]
+            text = export_formats.write(rows, chosen.value, output, spreadsheet)  # type: ignore[arg-type]
     except OSError as error:
         raise UsageError(f"{output}: can't be written ({error.strerror or error}). Give another file.") from None
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(escaped(text) if sys.stdout.isatty() else text)
     if rows.truncated:
         say(f"Only the first {TABLE_ROWS} rows: `--format csv` or `--output FILE.csv` gives all.")
     if rows.note:

@@ -8,6 +8,7 @@ import typer
 
 from flows.console.options import Json
 from flows.console.output import say_if_new, show
+from wrist_model.terminal_text import in_a_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +34,7 @@ def status(as_json: Json = False) -> None:
         for title, lines in found["text"].items():
             print(title)
             for text in lines:
-                print(f"  {text}")
+                print(f"  {in_a_line(text)}")
 
     show({key: value for key, value in found.items() if key != "text"}, as_json, tell)
 

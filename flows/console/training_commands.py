@@ -31,8 +31,10 @@ def retrain(
     check(recipe, model, paths, labels=labels, roots=True)
     with prefect():
         from flows.retrain import retrain as retrain_flow
+        from tasks import requests
 
-        result = retrain_flow(paths, labels, source, body_part, recipe, model, jobs)
+        with requests.stored(paths, labels) as request:
+            result = retrain_flow(None, None, source, body_part, recipe, model, jobs, request=request)
     show(result, as_json, lambda: _print_retrained(result))
 
 

@@ -10,6 +10,7 @@ import typer
 
 from flows.console.options import Json
 from flows.console.output import show
+from wrist_model.terminal_text import in_a_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,9 +49,9 @@ def verify(
 
     def tell() -> None:
         for finding in verdict.findings:
-            print(f"BROKEN {finding.where}: {finding.message}")
+            print(f"BROKEN {in_a_line(finding.where)}: {in_a_line(finding.message)}")
         for finding in verdict.warnings:
-            print(f"look at {finding.where}: {finding.message}")
+            print(f"look at {in_a_line(finding.where)}: {in_a_line(finding.message)}")
         checked = ", ".join(f"{number} {name}" for name, number in verdict.checked.items())
         print(f"{'All as it was written' if verdict.ok else 'NOT as it was written'}: {checked}.")
 

@@ -20,9 +20,14 @@ CHUNK = 64 * BATCH
 
 
 def predict(
-    model_path: Path, refs: Sequence[ImageRef], *, address: str, progress: Progress | None = None
+    model_path: Path,
+    refs: Sequence[ImageRef],
+    *,
+    address: str,
+    progress: Progress | None = None,
+    logits: bool = False,
 ) -> np.ndarray:
-    """P(positive) of each image, float64 (n,), in the order of refs, as `wrist_model.scoring.inference.predict`.
+    """P(positive) of each image, or its logit, float64 (n,), in the order of refs, as `wrist_model.scoring.inference`.
 
     Raises UsageError when there is no scheduler at address, DataError as there.
     """
@@ -31,7 +36,7 @@ def predict(
         from distributed import as_completed
 
         parts = {
-            client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), pure=False): at
+            client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), logits, pure=False): at
             for at in range(0, len(refs), CHUNK)
         }
         done = 0
@@ -44,9 +49,9 @@ def predict(
     return found
 
 
-def _chunk(model_path: str, refs: Sequence[ImageRef]) -> np.ndarray:
+def _chunk(model_path: str, refs: Sequence[ImageRef], logits: bool) -> np.ndarray:
     from wrist_model.network.tensorflow_setup import load_tensorflow
-    from wrist_model.scoring.inference import predict as here
+    from wrist_model.scoring import inference
 
     load_tensorflow()
-    return here(Path(model_path), refs)
+    return (inference.predict_logits if logits else inference.predict)(Path(model_path), refs)

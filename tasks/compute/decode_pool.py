@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +26,9 @@ CHUNK = 32
 
 CPU_SECONDS = 120.0
 """The most computing that one file may take: damaged pixel data can keep a decoder busy for ever."""
+
+BYTES_A_PIXEL, LEAST_MEMORY = 64, 1 << 30
+"""How much memory a worker may take for a file: so much for each pixel of the largest picture that it may decode."""
 
 KEPT_BYTES = 64 << 20
 """Memory that a worker keeps between files."""
@@ -42,6 +47,18 @@ def _begin(context: Context, limit: float) -> None:
     os.dup2(nowhere, 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _keep_memory()
+    _limit_memory(max(LEAST_MEMORY, BYTES_A_PIXEL * context.max_pixels))
+
+
+def _limit_memory(more: int) -> None:
+    """So many bytes beyond what is mapped now; then Python raises MemoryError, and a codec fails or dies. Where the
+    system knows no such limit (macOS), it is without one."""
+    mapped = Path("/proc/self/statm")
+    if mapped.exists():
+        most = int(mapped.read_text().split()[0]) * resource.getpagesize() + more
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _keep_memory() -> None:
@@ -77,7 +94,8 @@ def examined(tasks: Iterable[Task], context: Context, jobs: int) -> Iterator[tup
     """Results of each chunk as it is done, in any order; few chunks are in flight, so memory doesn't grow.
 
     Workers come from a fork server, never by forking this process: TensorFlow may be loaded in it. Where a decoder
-    takes a worker down, or takes CPU_SECONDS, the files in flight are gone through one by one and the culprit refused.
+    takes a worker down, or takes CPU_SECONDS, or too much memory, the files in flight are gone through one by one and
+    the culprit refused.
     """
     parts = chunks(tasks)
     while True:
@@ -160,7 +178,7 @@ def _landed(
         chunk = flying.pop(future)
         try:
             result = future.result()
-        except BrokenProcessPool:
+        except (BrokenProcessPool, MemoryError):
             lost.append(chunk)
         else:
             yield result
@@ -173,6 +191,8 @@ def alone(tasks: Sequence[Task], context: Context) -> Iterator[tuple[Examined, .
         for task in tasks:
             try:
                 yield pool.submit(_work, [task]).result()
+            except MemoryError:
+                yield (crashed(task, context),)
             except BrokenProcessPool:
                 yield (crashed(task, context),)
                 pool.shutdown()

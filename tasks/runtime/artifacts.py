@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from db.stage_costs import StoredCost
 from tasks.runtime.progress import in_a_run
+from wrist_model.evidence.alpha_spending import Budget
+from wrist_model.evidence.promotion_gate import margins
+from wrist_model.evidence.retrain_plan import lines_of
+from wrist_model.evidence_records import Plan
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import Comparison
 from wrist_model.report.metric_text import with_interval
+from wrist_model.report.model_card import plain
 from wrist_model.report.report_data import ReportData
 from wrist_model.scoring.serving_point import serving_metrics
 
@@ -36,35 +42,49 @@ def markdown(key: str, description: str, text: str) -> None:
     if in_a_run():
         from prefect.artifacts import create_markdown_artifact
 
-        create_markdown_artifact(text, key=key, description=description)
+        create_markdown_artifact(text, key=key, description=plain(description))
 
 
 def gate(
-    challenger: str, decision: str, reason: str, found: Sequence[Comparison], margins: GateRecipe, looks: int
+    decided: Mapping[str, Any],
+    found: Sequence[Comparison],
+    recipe: GateRecipe,
+    looks: int,
+    plan: Plan | None = None,
+    budget: Budget | None = None,
 ) -> None:
-    """Store the gate's comparison as a table in the run at hand."""
-    limit = {
-        "roc_auc": margins.margin_roc_auc,
-        "sensitivity": margins.margin_sensitivity,
-        "specificity": margins.margin_specificity,
-    }
-    lines = [f"# Gate: {challenger}: {decision}", "", f"{reason[:1].upper()}{reason[1:]}.", ""]
+    """Store the gate's comparison as a table in the run at hand. decided: what the gate gives; plan, budget: what the
+    score rule went by."""
+    limit, reason = margins(recipe), str(decided["reason"])
+    lines = [f"# Gate: {decided['model_version_id']}: {decided['decision']}", ""]
+    lines += [f"{plain(reason[:1].upper() + reason[1:])}.", ""]
     if found:
-        lines += ["| against | metric | difference | lower 95% bound | upper 95% bound | margin | patients |"]
-        lines += ["|---|---|---|---|---|---|---|"]
+        lines += ["| against | metric | difference | lower limit | upper limit | margin | patients | method |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
         for one in found:
             numbers = (_signed(value) for value in (one.difference, one.ci_low, one.ci_high))
+            method = one.method.replace("_", " ")
             lines.append(
                 f"| {one.reference} | {one.metric} | {' | '.join(numbers)} | −{limit[one.metric]:.3f} "
-                f"| {one.n_patients} |"
+                f"| {one.n_patients} | {method} |"
             )
         lines += [
             "",
-            "Promoted when every lower bound lies above −margin; refused when an upper bound lies below it.",
+            "Promoted when every lower limit lies above −margin; refused when an upper limit lies below it.",
             "",
         ]
-    lines += [f"Looks at this hold-out so far: {looks} (a person decides past {margins.max_looks})."]
-    markdown("gate", f"{challenger}: {decision}", "\n".join(lines))
+    if plan is None or budget is None:
+        lines += [f"Looks at this hold-out so far: {looks} (a person decides past {recipe.max_looks})."]
+    else:
+        lines += [
+            f"## What plan {plan.plan_id} had fixed",
+            "",
+            f"SHA-256 `{plan.content_sha256}`, {plan.created_at}.",
+            "",
+        ]
+        lines += ["| | |", "|---|---|", *(f"| {what} | {said} |" for what, said in lines_of(plan.content))]
+        lines += ["", f"This was {budget.in_words}."]
+    markdown("gate", f"{decided['model_version_id']}: {decided['decision']}", "\n".join(lines))
 
 
 def _signed(value: float | None) -> str:
@@ -93,13 +113,13 @@ def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) ->
 def summary(data: ReportData, path: Path) -> str:
     """The Markdown of a report's summary; at most PICTURES_BYTES of pictures, the curves first."""
     lines = [
-        f"# {data.recipe_name} on {data.dataset.dataset_id}",
+        f"# {plain(data.recipe_name)} on {data.dataset.dataset_id}",
         "",
-        f"**Report:** `{path}` (open it with a browser on the machine that wrote it)",
+        f"**Report:** {plain(path)} (open it with a browser on the machine that wrote it)",
         "",
-        f"**Gate:** {data.decision or 'not asked'}" + (f", {data.decision_reason}" if data.decision_reason else ""),
+        f"**Gate:** {plain(', '.join(filter(None, (data.decision or 'not asked', data.decision_reason))))}",
         "",
-        f"**Hold-out:** {data.dataset.guard_status}; looked at "
+        f"**Hold-out:** {plain(data.dataset.guard_status)}; looked at "
         + ("once." if data.holdout_looks == 1 else f"{data.holdout_looks} times."),
         "",
     ]

@@ -38,8 +38,9 @@ class Budget:
     @property
     def in_words(self) -> str:
         """One sentence for the report and the gate's page."""
-        if self.alpha <= 0:
-            return f"look {self.look}, past the {self.planned} planned: only a person promotes on this hold-out"
+        if self.look > self.planned:
+            shown = f"; limits of one-sided error {self.alpha:.4f} are shown" if self.alpha > 0 else ""
+            return f"look {self.look}, past the {self.planned} planned: only a person promotes on this hold-out{shown}"
         return (
             f"look {self.look} of {self.planned}: one-sided error {self.alpha:.4f}; "
             f"{max(0, self.planned - self.look)} more after it"

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from wrist_model.errors import DataError
-from wrist_model.evidence.subgroups import Subgroups, _study_subgroups, remarks
+from wrist_model.evidence.subgroups import Subgroups, of_studies, remarks
 from wrist_model.recipe import EvaluationRecipe
 from wrist_model.records import ImagePrediction, Level, Metric, OperatingPoint, Split, StudyPrediction
 from wrist_model.statistics import calibration_headline
@@ -42,7 +42,7 @@ def measure(
     for row in everything:
         if row.split != split or row.probability is None:
             raise DataError(f"Rows to measure must be of split {split} and have a probability: apply the points first.")
-    of_study = _study_subgroups(images, subgroups or {})
+    of_study = of_studies(images, subgroups or {})
     found: list[Metric] = []
     levels: tuple[tuple[Level, Sequence[ImagePrediction | StudyPrediction]], ...] = (
         ("study", studies),

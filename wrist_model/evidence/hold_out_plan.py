@@ -15,13 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from wrist_model.errors import DataError
+from wrist_model.recipe import WIDEST_MARGIN
 from wrist_model.statistics import paired_proportions, roc_area
 
 Floats = NDArray[np.float64]
 METRICS = ("roc_auc", "sensitivity", "specificity")
 POWER = 0.80
-WIDEST_MARGIN = 0.10
-"""No margin is widened beyond this to buy power: such a loss matters to patients whatever the hold-out's size."""
 DRAWS = 2000
 """Simulated hold-outs a question; the power's Monte Carlo standard error is at most 0.011."""
 MOST_STUDIES = 50_000

@@ -83,6 +83,7 @@ def _words(key: tuple[str, ...]) -> str:
 def _rows(kind: str, uid: str, stored: Sequence[object], derived: Sequence[object]) -> list[Difference]:
     names = (
         "raw_probability",
+        "logit",
         "probability",
         "operating_point",
         "threshold",

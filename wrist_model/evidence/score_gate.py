@@ -27,8 +27,6 @@ from wrist_model.statistics.roc_area import area_interval, areas, difference_int
 METRICS = ("roc_auc", "sensitivity", "specificity")
 FEWEST_OF_A_CLASS = 20
 """With fewer hold-out patients of either class nothing is decided."""
-FLOOR_ALPHA = 0.05
-"""The one-sided error of a first model's lower limits."""
 Rows = Sequence[StudyPrediction | ImagePrediction]
 
 
@@ -110,12 +108,15 @@ def decide(compared: Sequence[Compared], margins: Mapping[str, float], budget: B
     return Decision("promoted", _say(every, margins, "no loss beyond the margins", budget))
 
 
-def decide_first(rows: Sequence[StudyPrediction], floors: Mapping[str, float]) -> Decision:
+def decide_first(rows: Sequence[StudyPrediction], floors: Mapping[str, float], budget: Budget) -> Decision:
     """A model without a champion before it: promoted where each lower limit reaches its floor, else undecided.
 
-    rows: labelled hold-out studies with probability and decision; floors: metric of METRICS → least lower limit, of
-    one-sided error FLOOR_ALPHA, in [0, 1). Undecided leaves it a challenger. Raises DataError for rows without them.
+    rows: labelled hold-out studies with probability and decision; floors: metric of METRICS → least lower limit, of the
+    look's one-sided error, in [0, 1): first models share the looks' error as later ones do. Undecided leaves it a
+    challenger. Raises DataError for rows without them.
     """
+    if budget.alpha <= 0:
+        return Decision("undecided", budget.in_words)
     if not rows or any(row.label is None or row.probability is None or row.predicted_label is None for row in rows):
         raise DataError("The first model's floors need labelled studies with decisions: evaluate it on test first.")
     y = np.array([row.label for row in rows])
@@ -129,9 +130,9 @@ def decide_first(rows: Sequence[StudyPrediction], floors: Mapping[str, float]) -
         )
     right = np.array([row.predicted_label == row.label for row in rows])
     found = areas(y, np.array([[row.probability for row in rows]], dtype=np.float64), patients)
-    limits = {"roc_auc": (float(found.areas[0]), area_interval(found, 0, FLOOR_ALPHA)[0])}
+    limits = {"roc_auc": (float(found.areas[0]), area_interval(found, 0, budget.alpha)[0])}
     for metric, label in (("sensitivity", 1), ("specificity", 0)):
-        share = proportion(right[y == label], patients[y == label], FLOOR_ALPHA)
+        share = proportion(right[y == label], patients[y == label], budget.alpha)
         limits[metric] = share.value, share.low
     said = "; ".join(
         f"{name} {limits[name][0]:.3f}, lower limit {limits[name][1]:.3f}, floor {floors[name]:.3f}" for name in floors
@@ -139,9 +140,10 @@ def decide_first(rows: Sequence[StudyPrediction], floors: Mapping[str, float]) -
     below = [name for name in floors if limits[name][1] < floors[name]]
     if below:
         return Decision(
-            "undecided", f"the first model stays a challenger, {' and '.join(below)} under the floor: {said}"
+            "undecided",
+            f"the first model stays a challenger, {' and '.join(below)} under the floor: {said} ({budget.in_words})",
         )
-    return Decision("promoted", f"the first model, above its floors: {said}")
+    return Decision("promoted", f"the first model, above its floors: {said} ({budget.in_words})")
 
 
 def _say(comparisons: Sequence[Comparison], margins: Mapping[str, float], verdict: str, budget: Budget) -> str:

@@ -28,7 +28,8 @@ def remarks(subgroup: str, n_studies: int) -> list[str]:
     return [] if subgroup == "all" or n_studies >= TOO_SMALL else ["too small to read"]
 
 
-def _study_subgroups(images: Sequence[ImagePrediction], subgroups: Subgroups) -> dict[str, tuple[str, ...]]:
+def of_studies(images: Sequence[ImagePrediction], subgroups: Subgroups) -> dict[str, tuple[str, ...]]:
+    """study_uid → its subgroups, as `name=value`; subgroups: image_uid → ((name, value), …)."""
     values: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     sizes: dict[str, int] = defaultdict(int)
     for image in images:

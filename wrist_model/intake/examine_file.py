@@ -22,7 +22,7 @@ from wrist_model.evidence_records import Numbered
 from wrist_model.intake.pixel_store import keep
 from wrist_model.intake.storable_text import printable, refuse_unstorable
 from wrist_model.radiograph import composite_picture, decode, polarity, suspicious
-from wrist_model.radiograph.picture import Decoded
+from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES, Decoded
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import ImageRecord, QuarantinedFile
@@ -51,6 +51,7 @@ class Context:
     body_part: str = "WRIST"
     private: bool = False
     max_pixels: int = decode.DEFAULT_MAX_PIXELS
+    max_frames: int = DEFAULT_MAX_FRAMES
     labels: Labels = field(default_factory=dict, repr=False)
     store_pixels: bool = True
     other_sources: tuple[str, ...] = ()  # of the catalogue, where the same patient numbers are looked for
@@ -128,6 +129,9 @@ def examine(task: Task, context: Context) -> Examined:
         return _examine(task, seen, context)
     except Refused as refused:
         return Examined(QUARANTINED, (), quarantined(context, seen, refused), seen.path)
+    except MemoryError:
+        bomb = Refused("decompression_bomb", "It needs more memory than a file may take.")
+        return Examined(QUARANTINED, (), quarantined(context, seen, bomb), seen.path)
     except Exception as error:  # whatever a file does, it costs itself alone
         said = f"The file can't be examined ({type(error).__name__}): its content is damaged."
         return Examined(QUARANTINED, (), quarantined(context, seen, Refused("damaged", said)), seen.path)
@@ -262,7 +266,7 @@ def _dicom(item: Item, data: bytes, seen: _Seen, context: Context) -> Examined:
         extra=item.extra,
     )
     images = []
-    for frame in dicom_frames.decode(dataset, context.max_pixels):
+    for frame in dicom_frames.decode(dataset, context.max_pixels, context.max_frames):
         if context.store_pixels:
             keep(frame.pixels, frame.pixel_sha256, Path(context.pixels))
         images.append(_record(item, frame, known, seen, context))

@@ -82,10 +82,16 @@ def load(path: Path) -> Any:
         raise DataError(f"{path}: the saved network is damaged: its bytes no longer have the hash in its name.")
     try:
         network = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a saved network ({str(error).splitlines()[0]}).") from None
+    except Exception as error:  # RecursionError, ModuleNotFoundError: Keras raises whatever it meets in a file
+        raise DataError(f"{path}: not a saved network ({first_line(error)}).") from None
     refuse_non_finite(network, f"{path}: the saved network")
     return network
+
+
+def first_line(error: Exception) -> str:
+    """An error in a few words, its type where it has none."""
+    said = str(error).strip().splitlines()
+    return said[0][:200] if said else type(error).__name__
 
 
 def refuse_non_finite(network: Any, what: str) -> None:

@@ -6,7 +6,6 @@ Origin decides the graph: weights that go back to ImageNet may need one more Res
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from wrist_model.errors import WeightsError
 from wrist_model.network import backbone
 from wrist_model.network.assemble import Network, has_imagenet_rescaling, with_imagenet_rescaling
 from wrist_model.network.finite_weights import non_finite
+from wrist_model.network.keras_file import first_line
 
 WAYS_OUT = (
     'Two ways out: weights = "<path to a .keras or .weights.h5 file>", or weights = "none" '
@@ -122,8 +122,8 @@ def _from_keras(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarra
 
     try:
         model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path}: damaged, or not a Keras file ({str(error).splitlines()[0]}).") from None
+    except Exception as error:  # RecursionError, ModuleNotFoundError: Keras raises whatever it meets in a file
+        raise WeightsError(f"{path}: damaged, or not a Keras file ({first_line(error)}).") from None
     tensors = _tensors(model)
     _belongs(tensors, architecture, path)
     return tensors, has_imagenet_rescaling(model)
@@ -142,15 +142,15 @@ def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]]
     try:
         with h5py.File(path, "r") as file:
             origin = file.attrs.get("wrist_origin")
-    except OSError as error:
-        raise WeightsError(f"{path}: damaged, or not an HDF5 file ({str(error).splitlines()[0]}).") from None
+    except Exception as error:
+        raise WeightsError(f"{path}: damaged, or not an HDF5 file ({first_line(error)}).") from None
     refused = []
     for candidate in (model, with_imagenet_rescaling(model)) if row.rescales_for_imagenet else (model,):
         try:
             candidate.load_weights(path)
             break
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            refused.append(str(error).splitlines()[0])
+        except Exception as error:
+            refused.append(first_line(error))
     else:
         raise WeightsError(f"{path}: holds no {architecture} without its top, or is damaged ({refused[0]}).")
     tensors = _tensors(candidate)

@@ -42,10 +42,17 @@ def parse(stream: bytes) -> Codestream | None:
     """A codestream's own header, and whether it comes to its end; None for one of another kind (RLE, MPEG)."""
     if stream[:3] == STARTS[0]:
         return _jpeg(stream)
-    at = 0 if stream[:4] == STARTS[1] else stream[:4096].find(STARTS[1])  # some wrap it in JP2's boxes
-    if at == 0 or (at > 0 and stream[4:8] == b"jP  "):
-        return _jpeg_2000(stream, at)
-    return None
+    return _jpeg_2000(stream, 0) if stream[:4] == STARTS[1] else None
+
+
+def unboxed(stream: bytes) -> bytes:
+    """The codestream that some wrap in JP2's boxes (T.800 Annex I); any other is given as it is.
+
+    Boxes state a size, components and a palette of their own, and may hold another codestream before the one that a
+    decoder finds: it gets what was looked at here, and nothing else.
+    """
+    at = stream[:4096].find(STARTS[1]) if stream[4:8] == b"jP  " else -1
+    return stream[at:] if at > 0 else stream
 
 
 def with_junk(stream: bytes, end: int) -> bytes:

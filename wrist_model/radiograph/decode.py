@@ -237,7 +237,7 @@ def load_pixels(ref: ImageRef) -> np.ndarray:
         kind = sniff(data[:SNIFF_BYTES])
         if kind not in ("png", "jpeg"):
             raise unrecognised(data[:SNIFF_BYTES])
-        pixels, _, _ = _grey(data, kind, MAX_FILE_BYTES, ref.decode_rule or 1)
+        pixels, _, _ = _grey(data, kind, ref.n_pixels or DEFAULT_MAX_PIXELS, ref.decode_rule or 1)
     except Refused as refused:
         raise DataError(f"{ref.image_uid}: its file {ref.file!r} is no longer what was catalogued: {refused}") from None
     for candidate in (pixels, 255 - pixels):

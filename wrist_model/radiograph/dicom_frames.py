@@ -15,12 +15,14 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from wrist_model.errors import Refused
 from wrist_model.radiograph import codestream, dicom_fragments, dicom_greyscale, dicom_pixel_module, frame_decoders
 from wrist_model.radiograph.dicom_pixel_module import PixelModule
-from wrist_model.radiograph.picture import Decoded, check_size
+from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES, Decoded, check_frames, check_size
 from wrist_model.radiograph.suspicious import HEADER
 
 _ITEM = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 FEW_OUTSIDE = 0.1
 """Overlays of old lie in bits beside the pixel's; where more pixels than this share have some, the header is wrong."""
+
+BAND_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Frame:
     module: PixelModule
 
 
-def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
+def decode(dataset: Dataset, max_pixels: int, max_frames: int = DEFAULT_MAX_FRAMES) -> Iterator[Decoded]:
     """Each frame of the object, one at a time. Raises Refused when a frame can't be had."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +48,8 @@ def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
                 raise Refused("no_pixel_data", "The object has no Pixel Data (7FE0,0010): a report or a bare header.")
             module = dicom_pixel_module.read(dataset)
             check_size(module.columns, module.rows, max_pixels, module.frames or 1)
-            for index, frame in enumerate(frames(dataset, module)):
+            check_frames(module.frames or 1, max_frames)
+            for index, frame in enumerate(frames(dataset, module, max_frames)):
                 yield _decoded(dataset, frame, index)
         except Refused:
             raise
@@ -60,8 +63,9 @@ def decode(dataset: Dataset, max_pixels: int) -> Iterator[Decoded]:
             ) from None
 
 
-def frames(dataset: Dataset, module: PixelModule) -> Iterator[Frame]:
-    """Every frame, decoded. Raises Refused (`no_pixel_data`, `truncated`, `damaged`, `unsupported`)."""
+def frames(dataset: Dataset, module: PixelModule, max_frames: int = DEFAULT_MAX_FRAMES) -> Iterator[Frame]:
+    """Every frame, decoded; where the header doesn't say how many, as many as the pixels hold. Raises Refused
+    (`no_pixel_data`, `truncated`, `damaged`, `unsupported`, `decompression_bomb`)."""
     module = replace(module, notes=(*getattr(dataset, "notes", ()), *module.notes))
     syntax = _transfer_syntax(dataset)
     element = dataset["PixelData"]
@@ -70,13 +74,13 @@ def frames(dataset: Dataset, module: PixelModule) -> Iterator[Frame]:
         raise Refused("no_pixel_data", "The object's Pixel Data (7FE0,0010) are empty.")
     in_items = value[:4] in _ITEM and (syntax.is_compressed or bool(element.is_undefined_length))
     if in_items:
-        return _coded(dataset, module, syntax, value)
+        return _coded(dataset, module, syntax, value, max_frames)
     if syntax.is_compressed and not syntax.is_deflated:
         module = replace(module, notes=(*module.notes, f"pass over the transfer syntax {syntax.name}: not compressed"))
         if len(value) - len(value) % 2 != _size(module, len(value), module.frames or 1)[0] // 2 * 2:
             raise Refused("damaged", f"The pixel data are said to be {syntax.name}, but hold no fragments.")
         syntax = ExplicitVRLittleEndian
-    return _plain(module, syntax, value, str(element.VR))
+    return _plain(module, syntax, value, str(element.VR), max_frames)
 
 
 def _transfer_syntax(dataset: Dataset) -> UID:
@@ -89,13 +93,14 @@ def _transfer_syntax(dataset: Dataset) -> UID:
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
 
 
-def _coded(dataset: Dataset, module: PixelModule, syntax: UID, value: bytes) -> Iterator[Frame]:
+def _coded(dataset: Dataset, module: PixelModule, syntax: UID, value: bytes, max_frames: int) -> Iterator[Frame]:
     """The frames of encapsulated Pixel Data (PS3.5 A.4)."""
     table = dataset.get_item("ExtendedOffsetTable")
     raw = table.value if table is not None and isinstance(table.value, bytes) else b""
     extended = tuple(np.frombuffer(raw[: len(raw) // 8 * 8], "<u8").tolist())
     streams, notes = dicom_fragments.frames(dicom_fragments.split(value), module.frames, extended)
-    for stream in streams:
+    check_frames(len(streams), max_frames)
+    for stream in map(codestream.unboxed, streams):
         header = codestream.parse(stream)
         if header is not None:
             dicom_pixel_module.check(module, header)
@@ -123,11 +128,12 @@ def _size(module: PixelModule, held: int, count: int) -> tuple[int, int]:
     return -(-pixels * allocated * count // 8), allocated
 
 
-def _plain(module: PixelModule, syntax: UID, value: bytes, vr: str) -> Iterator[Frame]:
+def _plain(module: PixelModule, syntax: UID, value: bytes, vr: str, max_frames: int) -> Iterator[Frame]:
     """The frames of uncompressed Pixel Data: as many bytes as the header says, and no other frame behind them."""
     notes = list(module.notes)
     one, allocated = _size(module, len(value), 1)
     count = module.frames if module.frames is not None else max(1, len(value) // one)
+    check_frames(count, max_frames)
     expected, _ = _size(module, len(value), count)
     if len(value) < expected:
         raise Refused(
@@ -177,14 +183,21 @@ def _decoded(dataset: Dataset, frame: Frame, index: int) -> Decoded:
 def _colours(dataset: Dataset, frame: Frame, steps: list[str]) -> np.ndarray:
     from PIL import Image
 
-    stored, bits = frame.cells, frame.precision if frame.precision <= frame.module.stored else frame.module.stored
-    if frame.module.photometric == "PALETTE COLOR":
-        stored = apply_color_lut(stored, dataset)
-        bits = 8 * stored.dtype.itemsize
-        steps.append("palette")
-    values = stored.astype(np.float64)
+    is_palette, module = frame.module.photometric == "PALETTE COLOR", frame.module
+    bits = min(frame.precision, module.stored)
+    steps += ["palette"] if is_palette else []
+    grey = np.empty(frame.cells.shape[:2], np.uint8)
+    for at in range(0, len(grey), BAND_ROWS):  # three float64 a pixel are fifty times what the file has
+        stored = frame.cells[at : at + BAND_ROWS]
+        if is_palette:
+            stored = apply_color_lut(stored, dataset)
+            bits = 8 * stored.dtype.itemsize
+        values = stored.astype(np.float64)
+        if bits != 8:
+            values *= 255.0 / ((1 << bits) - 1)
+        band = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8), "RGB")
+        grey[at : at + BAND_ROWS] = np.asarray(band.convert("L"))
     if bits != 8:
-        values *= 255.0 / ((1 << bits) - 1)
         steps.append(f"scale {bits} bits to 8")
     steps.append("colour to grey")
-    return np.array(Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8), "RGB").convert("L"))
+    return grey

@@ -39,6 +39,18 @@ def pixel_sha256(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+DEFAULT_MAX_FRAMES = 256
+"""The most frames of one object that are decoded: a radiograph has one, a long series of exposures some dozens."""
+
+
+def check_frames(frames: int, max_frames: int) -> None:
+    """Raises Refused `decompression_bomb` before anything is decoded: each frame becomes a row and a file."""
+    if frames > max_frames:
+        raise Refused(
+            "decompression_bomb", f"The object claims {frames} frames; the limit is {max_frames} (--max-frames)."
+        )
+
+
 def check_size(width: int, height: int, max_pixels: int, frames: int = 1) -> None:
     """Raises Refused `decompression_bomb` before anything is decoded."""
     if width * height * frames > max_pixels:

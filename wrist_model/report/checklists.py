@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wrist_model.report import published_results
+from wrist_model.report import plan_beside, published_results
+from wrist_model.report.headline import intervals_said, is_second
 from wrist_model.report.model_card import NOT_REPORTED, figure, plain, table, warnings
 from wrist_model.report.report_data import ReportData
 
@@ -93,7 +94,8 @@ def _selection(data: ReportData) -> str:
 
 def _ensemble(data: ReportData) -> str:
     found = [model for model in data.models if model.members]
-    return f"Mean of the raw probabilities of {len(found[0].members)} networks." if found else "None."
+    of = "calibrated logits" if found and is_second(found[0]) else "raw probabilities"
+    return f"Mean of the {of} of {len(found[0].members)} networks." if found else "None."
 
 
 def _metrics(data: ReportData) -> str | None:
@@ -106,8 +108,8 @@ def _uncertainty(data: ReportData) -> str | None:
     if metric is None:
         return None
     compared = f"; {len(data.comparisons)} paired comparisons" if data.comparisons else ""
-    how = f"{metric.n_resamples} resamples, seed {metric.bootstrap_seed}"
-    return f"95% intervals by bootstrap over patients, {how}{compared}."
+    drawn = max(one.n_resamples for one in data.serving_model.metrics)
+    return f"95% intervals: {intervals_said(data.serving_model, drawn, metric.bootstrap_seed)}{compared}."
 
 
 def _subgroups(data: ReportData) -> str | None:
@@ -198,7 +200,7 @@ CLAIM: tuple[Item, ...] = (
     ("18", "Reference standard", "Inter- and intrarater variability", _nothing),
     ("19", "Partitions", "How data were assigned", _splits),
     ("20", "Partitions", "Level at which partitions are disjoint", _disjoint),
-    ("21", "Testing data", "Intended sample size", _nothing),
+    ("21", "Testing data", "Intended sample size", plan_beside.sample_size),
     ("22", "Model", "Description", _networks),
     ("23", "Model", "Software", _libraries),
     ("24", "Model", "Initialisation of parameters", _start),

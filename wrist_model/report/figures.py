@@ -131,7 +131,8 @@ def calibration(models: Sequence[ModelReport]) -> Figure:
             if not labels:
                 continue
             bins = calibration_bins(labels, scores, bins=min(15, max(4, len(labels) // 12)))
-            name = f"{model.name}: ECE {_value(model.metric('ece'))}"
+            slope = model.metric("calibration_slope")
+            name = f"{model.name}: " + (f"slope {_value(slope)}" if slope else f"ECE {_value(model.metric('ece'))}")
             line = style(model.architecture).line
             axes.plot(
                 bins[:, 0], bins[:, 1], marker, ls=line, color=_colour(model), lw=1.4, ms=5, mec="white", label=name

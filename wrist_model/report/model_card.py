@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 
 from wrist_model.records import Metric
-from wrist_model.report import published_results
+from wrist_model.report import plan_beside, published_results
+from wrist_model.report.headline import MEANING, headline
 from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ModelReport, ReportData
+from wrist_model.terminal_text import in_a_line
 
 NOT_REPORTED = "not reported"
 
 
 def plain(text: object) -> str:
-    """Text from files made harmless in Markdown: no markup, no HTML, no broken table rows."""
+    """Text from files made harmless in Markdown: no markup, no HTML, no broken table rows, no link."""
     flat = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", flat)
+    flat = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", in_a_line(flat))
+    return flat.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def figure(metric: Metric | None) -> str:
@@ -33,9 +36,27 @@ def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
 
 def results(models: tuple[ModelReport, ...]) -> list[str]:
     """The headline as a Markdown table: a row a metric, a column a model."""
-    names = ("roc_auc", "accuracy", "sensitivity", "specificity", "ppv", "npv", "cohen_kappa", "brier", "ece")
+    left_to_the_page = ("f1_positive", "f1_negative", "pr_auc", "log_loss")
+    names = [name for name, _ in headline(models[0]) if name not in left_to_the_page]
     rows: list[tuple[object, ...]] = [(name, *(figure(model.metric(name)) for model in models)) for name in names]
     return table(("test studies", *(model.name for model in models)), rows)
+
+
+def _meaning(model: ModelReport) -> str:
+    point = model.point()
+    meant = MEANING.get(point.name) if point else None
+    return f" ({meant})" if meant else ""
+
+
+def _plan(data: ReportData) -> list[str]:
+    if data.plan is None:
+        return []
+    rows: list[tuple[object, ...]] = [
+        (plain(what), plain(said), plain(happened or "–")) for what, said, happened in plan_beside.rows(data)
+    ]
+    when = f"after {data.plan.looks_before} looks" if data.plan.looks_before else "before any look"
+    head = f"Plan `{data.plan.plan_id}`, SHA-256 `{data.plan.content_sha256}`, stored {when} at this hold-out."
+    return ["## Plan", "", head, "", *table(("what", "planned", "happened"), rows), ""]
 
 
 def warnings(data: ReportData) -> list[str]:
@@ -98,11 +119,12 @@ def model_card(data: ReportData) -> str:
         "",
         "## Results",
         "",
-        f"At the serving operating point, 95% intervals by bootstrap over patients. This hold-out has been looked at "
-        f"{data.holdout_looks} time{'' if data.holdout_looks == 1 else 's'}.",
+        f"At the serving operating point{_meaning(served)}, 95% intervals over patients. This hold-out has been looked "
+        f"at {data.holdout_looks} time{'' if data.holdout_looks == 1 else 's'}.",
         "",
         *results(data.models),
         "",
+        *_plan(data),
         "## Subgroups",
         "",
     ]

@@ -14,28 +14,14 @@ from PIL import Image
 
 from wrist_model.errors import DataError
 from wrist_model.records import Metric
-from wrist_model.report import figures, gallery, published_results
+from wrist_model.report import figures, gallery, plan_beside, published_results
 from wrist_model.report.checklists import claim, tripod_ai
+from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, details, headline, intervals_said
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
 from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
 from wrist_model.statistics.metrics import UNDEFINED
 
-HEADLINE = (
-    ("roc_auc", "ROC AUC"),
-    ("accuracy", "Accuracy"),
-    ("sensitivity", "Sensitivity"),
-    ("specificity", "Specificity"),
-    ("ppv", "PPV (precision)"),
-    ("npv", "NPV"),
-    ("f1_positive", "F1, abnormal"),
-    ("f1_negative", "F1, normal"),
-    ("cohen_kappa", "Cohen's kappa"),
-    ("pr_auc", "PR AUC"),
-    ("brier", "Brier score ↓"),
-    ("log_loss", "Log loss ↓"),
-    ("ece", "ECE (15 bins) ↓"),
-)
 GALLERY_SIDE = 460
 """Pictures of the gallery are shrunk to this many pixels a side: the full ones lie in explanations/."""
 ALTS = {
@@ -72,8 +58,10 @@ def render(data: ReportData) -> str:
     return environment.get_template("page.html").render(
         data=data,
         served=data.serving_model,
-        headline=HEADLINE,
-        metric_names=dict(HEADLINE),
+        headline=headline(data.serving_model, data.prevalence),
+        details=details(data.serving_model),
+        meaning=MEANING,
+        metric_names=dict((*HEADLINE, *CALIBRATION)),
         names={name: each.title for name, each in every().items()}
         | {model.model_version_id: model.name for model in data.models},
         style=style,
@@ -84,6 +72,7 @@ def render(data: ReportData) -> str:
         withheld=sum(each.withheld for case in data.gallery for each in case.maps),
         published=published_results,
         resamples=_resampling(data.serving_model),
+        planned=plan_beside.rows(data),
     )
 
 
@@ -188,7 +177,9 @@ def _hardware(models: Sequence[ModelReport]) -> list[dict[str, Any]]:
 def _resampling(model: ModelReport) -> dict[str, Any]:
     metric = model.metric("roc_auc") or next(iter(model.metrics), None)
     notes = sorted({m.note for m in model.metrics if m.note and m.split == "test" and m.subgroup == "all"})
-    return {"n": metric.n_resamples if metric else 0, "seed": metric.bootstrap_seed if metric else None, "notes": notes}
+    drawn = max((m.n_resamples for m in model.metrics), default=0)
+    said = intervals_said(model, drawn, metric.bootstrap_seed if metric else None)
+    return {"said": said, "notes": notes}
 
 
 def _gallery(data: ReportData) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from wrist_model.evidence_records import LeakDemonstration
+from wrist_model.evidence_records import LeakDemonstration, Plan, PlanLook
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -21,6 +21,7 @@ from wrist_model.records import (
 )
 from wrist_model.report.network_style import style
 from wrist_model.scoring.serving_point import serving_metrics, serving_point
+from wrist_model.statistics.group_differences import GroupDifference
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,10 @@ class ReportData:
     leak: tuple[LeakDemonstration, ...] = ()
     trials: tuple[TuningTrial, ...] = ()
     body_part: str | None = None
+    plan: Plan | None = None  # by which the gate decided, or the newest of this version
+    look: PlanLook | None = None  # the served model's
+    prevalence: float = 0.0  # of abnormal studies, for predictive values; 0: not asked for
+    group_differences: tuple[GroupDifference, ...] = ()  # of the served model, on test studies
     home: Path = Path()
 
     @property

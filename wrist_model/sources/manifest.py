@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,21 +22,39 @@ _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|phys
 
 def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
     """One item for each row. A row that can't be taken is an item with a reason, not an error."""
-    rows = csv_table.rows(manifest, ("path", "label"))
-    read = [_item(row, number, root, body_part) for number, row in enumerate(rows, start=2)]
-    labels: dict[str, set[int | None]] = defaultdict(set)
-    for item in read:
-        if item.refused is None and item.study is not None:
-            labels[item.study].add(item.label)
-    met: set[str] = set()
-    for item in read:
-        if item.refused is None and len(labels[str(item.study)] - {None}) > 1:
+    conflicting = _conflicting(manifest, root, body_part)
+    met: set[bytes] = set()
+    for item in _rows(manifest, root, body_part):
+        name = _short(item.relative)
+        if item.refused is None and _short(str(item.study)) in conflicting:
             yield _refuse(item, "conflicting_label", "Rows of one study state different labels.")
-        elif item.relative in met:
+        elif name in met:
             yield Item(item.path, item.relative, ignored=True)
         else:
             yield item
-        met.add(item.relative)
+        met.add(name)
+
+
+def _conflicting(manifest: Path, root: Path, body_part: str) -> set[bytes]:
+    """The studies that the list labels in two ways: it is read twice, since all its rows at once take gigabytes."""
+    labels: dict[bytes, int] = {}
+    found: set[bytes] = set()
+    for item in _rows(manifest, root, body_part):
+        if item.refused is None and item.label is not None:
+            study = _short(str(item.study))
+            if labels.setdefault(study, item.label) != item.label:
+                found.add(study)
+    return found
+
+
+def _rows(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
+    for number, row in enumerate(csv_table.each(manifest, ("path", "label")), start=2):
+        yield _item(row, number, root, body_part)
+
+
+def _short(text: str) -> bytes:
+    """What stands for a name in memory, whatever its length: 16 bytes of SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
 
 
 def _refuse(item: Item, code: str, reason: str) -> Item:

@@ -12,7 +12,7 @@ from wrist_model.errors import CatalogueError
 revision = "0004"
 down_revision = "0003"
 NUMBER = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
-COLUMNS = (("decode_rule", NUMBER), ("suspicious", "TEXT"), ("image_label", NUMBER))
+COLUMNS = (("decode_rule", NUMBER), ("suspicious", "TEXT"), ("image_label", "SMALLINT"))
 
 
 def upgrade() -> None:

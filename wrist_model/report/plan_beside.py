@@ -1,0 +1,59 @@
+"""What was planned before the hold-out was looked at, beside what happened: a table, and the checklists' answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from wrist_model.evidence.retrain_plan import expected, in_words
+from wrist_model.records import Comparison
+from wrist_model.report.report_data import ReportData
+
+METRICS = ("roc_auc", "sensitivity", "specificity")
+
+
+def rows(data: ReportData) -> list[tuple[str, str, str]]:
+    """(what, planned, happened) a line; empty without a stored plan. happened is empty where nothing answers it."""
+    if data.plan is None:
+        return []
+    happened = dict(_happened(data))
+    return [(what, planned, happened.get(what, "")) for what, planned in in_words(json.loads(data.plan.content))]
+
+
+def sample_size(data: ReportData) -> str | None:
+    """What the hold-out was expected to decide, as planned; None without a stored plan."""
+    if data.plan is None:
+        return None
+    said = json.loads(data.plan.content)
+    hold = said["hold_out"]
+    size = f"{hold['positive_patients']} patients with a positive and {hold['negative_patients']} with a negative study"
+    return f"{size}, as planned before they were looked at. {'; '.join(words for _, words in expected(said))}."
+
+
+def of_the_gate(data: ReportData) -> list[Comparison]:
+    """The comparisons that the served model's decision rests on."""
+    return [one for one in data.comparisons if one.challenger == data.served and "one_sided" in one.method]
+
+
+def _happened(data: ReportData) -> Iterator[tuple[str, str]]:
+    served, found = data.serving_model, of_the_gate(data)
+    if metric := served.metric("roc_auc"):
+        yield "Hold-out", f"{metric.n_studies} studies of {metric.n_patients} patients scored"
+    point = served.point()
+    threshold = f" at {point.name}, threshold {point.threshold:.3f}" if point else ""
+    yield "Serves", f"{served.architecture} {served.model_version_id}{threshold}: {data.decision or 'not decided'}"
+    methods = sorted({one.method.replace("_", " ") for one in found})
+    yield "Rule", ", ".join(methods) or "nothing was compared"
+    limits = [f"{one.metric} {one.ci_low:+.3f} against {one.reference}" for one in found if one.ci_low is not None]
+    yield "Margins", f"lower limits: {', '.join(limits)}" if limits else ""
+    yield "First model", "" if found else (data.decision_reason or "")
+    if data.look is not None:
+        left = f"one-sided error {data.look.alpha:.4f}" if data.look.alpha > 0 else "no error was left"
+        yield "Looks", f"look {data.look.look}, {left}: {data.look.decision}"
+    for name in METRICS:
+        widths = [
+            one.difference - one.ci_low
+            for one in found
+            if one.metric == name and one.difference is not None and one.ci_low is not None
+        ]
+        yield name, f"half-width {', '.join(f'{width:.3f}' for width in widths)}" if widths else ""
