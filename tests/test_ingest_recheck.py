@@ -10,6 +10,7 @@ from sqlalchemy import text
 from db import datasets, image_refs
 from db.engine import open_catalogue
 from db.maintenance.migrate import downgrade
+from db.quarantine import add_quarantined
 from db.schema.revisions import HEAD
 from tasks.ingest_files import catalogue_files
 from tasks.recheck_decoding import recheck
@@ -19,7 +20,7 @@ from wrist_model.errors import CatalogueError
 from wrist_model.intake import examine_file
 from wrist_model.radiograph import decode
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import Provenance
+from wrist_model.records import Provenance, QuarantinedFile
 
 BY = Provenance("tester")
 
@@ -99,9 +100,11 @@ def test_a_refused_file_that_decodes_now_is_named_and_catalogued(home, engine, t
     dicom_files.write(tmp_path / "dicom", "a", dicom_files.dataset())
     dicom_files.write(tmp_path / "dicom", "b", dicom_files.dataset())
     ingested(home, engine, tmp_path / "dicom")
-    with engine.connect().execution_options(wrist_writes=True) as connection, connection.begin():
-        key = connection.execute(text("SELECT path FROM file ORDER BY path LIMIT 1")).scalar()
-        connection.execute(text("UPDATE file SET reason_code = 'damaged' WHERE path = :path"), {"path": key})
+    with engine.connect() as connection:
+        sql = "SELECT root, path, file_sha256, size, mtime_ns FROM file ORDER BY path LIMIT 1"
+        file = connection.execute(text(sql)).one()
+        run = connection.execute(text("SELECT ingest_run_id FROM ingest_run")).scalar()
+    add_quarantined(engine, run, [QuarantinedFile(*file, "damaged", "as an earlier decoder said")], BY)
     (named,) = recheck([tmp_path / "dicom"], home, engine, BY, SplitRecipe())
     assert (named.was, named.now) == ("damaged", "pixels")
 
