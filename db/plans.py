@@ -39,13 +39,11 @@ def add_plan(
     *,
     recipe_sha256: str,
     dataset_id: str,
-    looks_planned: int,
-    looks_before: int,
     alpha_spent: float,
     budget: Plan | None,
     by: Provenance,
 ) -> Plan:
-    """Write a plan. content: holds `rule` and `hold_out.new_patients_only`; budget: the plan whose budget it goes on
+    """Write a plan. content: holds `rule`, `looks_planned`, `looks_before`, `hold_out.new_patients_only`; budget: the plan whose budget it goes on
     with, None: it begins one. Raises DataError where this recipe has a plan on this version: it is fixed."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     with writing(engine) as connection:
@@ -58,8 +56,8 @@ def add_plan(
             "recipe_id": row_id(connection, "recipe", "recipe_sha256", recipe_sha256),
             "dataset_version_id": row_id(connection, "dataset_version", "dataset_id", dataset_id),
             "rule": content["rule"],
-            "looks_planned": looks_planned,
-            "looks_before": looks_before,
+            "looks_planned": content["looks_planned"],
+            "looks_before": content["looks_before"],
             "alpha_spent": alpha_spent,
             "begins_id": row_id(connection, "plan", "plan_id", budget.plan_id) if budget else None,
             "new_patients_only": int(content["hold_out"]["new_patients_only"]),

@@ -75,8 +75,6 @@ def frozen_plan(dataset_id: str, recipe: Recipe) -> Plan:
                 made.content,
                 recipe_sha256=recipe.sha256,
                 dataset_id=dataset_id,
-                looks_planned=made.content["looks_planned"],
-                looks_before=made.content["looks_before"],
                 alpha_spent=made.standing.budget.spent if recipe.gate.rule == "score" else 0.0,
                 budget=made.standing.budget_plan,
                 by=by,

@@ -284,14 +284,12 @@ def plan_and_look(engine: Engine, story: Story) -> plans.Plan:
     """A plan that was stored after the looks of the story, and a decision under it."""
     with writing(engine) as connection:
         add_recipe(connection, STORED, BY)
-    content = {"rule": "score", "looks_planned": 4, "hold_out": {"new_patients_only": False}}
+    content = {"rule": "score", "looks_planned": 4, "looks_before": 1, "hold_out": {"new_patients_only": False}}
     found = plans.add_plan(
         engine,
         content,
         recipe_sha256=RECIPE_SHA,
         dataset_id=story.dataset_id,
-        looks_planned=4,
-        looks_before=1,
         alpha_spent=0.0125,
         budget=None,
         by=BY,

@@ -174,8 +174,6 @@ def test_another_margin_is_another_plan_on_the_same_budget(scored: Hall) -> None
             json.loads(plan.content),
             recipe_sha256=wide.sha256,
             dataset_id=scored.dataset,
-            looks_planned=99,
-            looks_before=0,
             alpha_spent=0.0,
             budget=None,
             by=BY,
