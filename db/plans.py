@@ -43,8 +43,9 @@ def add_plan(
     budget: Plan | None,
     by: Provenance,
 ) -> Plan:
-    """Write a plan. content: holds `rule`, `looks_planned`, `looks_before`, `hold_out.new_patients_only`; budget: the plan whose budget it goes on
-    with, None: it begins one. Raises DataError where this recipe has a plan on this version: it is fixed."""
+    """Write a plan. content: holds `rule`, `looks_planned`, `looks_before` and `hold_out.new_patients_only`; budget:
+    the plan whose budget it goes on with, None: it begins one. Raises DataError where this recipe has a plan on this
+    version: it is fixed."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     with writing(engine) as connection:
         if plan_of(connection, recipe_sha256, dataset_id) is not None:
