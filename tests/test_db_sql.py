@@ -25,9 +25,10 @@ STUDY_PREDICTIONS = (
 )
 VIEWS = {
     "studies": "study_uid, patient_key, patient_known, source, body_part, label, label_version, split, n_images, "
-    "excluded_reason, first_seen_at",
+    "excluded_reason, first_seen_at, label_meaning",
     "images": "image_uid, study_uid, patient_key, path, format, file_sha256, pixel_sha256, rows, columns, photometric, "
-    "inverted, multi_view, view, hardware, sex, age, decode_steps, label, split, ingested_at, suspicious",
+    "inverted, multi_view, view, hardware, sex, age, decode_steps, label, split, ingested_at, suspicious, "
+    "image_label",
     "quarantined_files": "path, file_sha256, reason_code, reason, ingest_run_id, quarantined_at",
     "ingest_runs": "ingest_run_id, source, status, n_seen, n_new, n_unchanged, n_changed, n_filtered, n_ignored, "
     "n_quarantined, seconds, started_at, finished_at, prefect_flow_run_id",

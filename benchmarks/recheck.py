@@ -1,0 +1,499 @@
+"""An independent verifier of a catalogue's figures: one file, the standard library, no code shared with the project.
+
+`python benchmarks/recheck.py catalogue.sqlite` (a home's file, or one that `wrist db backup` wrote) derives from the
+stored image scores upwards: study scores, calibration, thresholds, decisions, counts, metrics, comparisons and what the
+gate decided; intervals are compared with its own resampling, with room for its Monte Carlo error and for the other
+method. It prints the first difference and exits 1, or says what it derived. The hash chain is `wrist verify`'s.
+
+What it can't find, since the file doesn't hold it: a picture that was exchanged, or a label that was wrong, before the
+catalogue saw it; a network whose weights saw test pictures elsewhere; a training that was done and never catalogued; a
+whole session removed with all of its rows and a chain made anew (an anchor kept elsewhere finds that).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import sqlite3
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import Any
+
+NEAR, CLIP, RESAMPLES = 1e-6, 1e-7, 200
+Found = Iterator[str]
+
+
+def problems(con: sqlite3.Connection) -> Found:
+    """Each difference as a sentence, from the bottom up."""
+    con.row_factory = sqlite3.Row
+    yield from hashes(con)
+    yield from splits(con)
+    yield from trainings(con)
+    runs = con.execute("SELECT * FROM evaluations WHERE purpose = 'evaluation' AND status = 'finished'").fetchall()
+    for run in runs:
+        yield from evaluation(con, run, False)
+    yield from gate(con)
+    for run in runs:  # the slow part
+        yield from evaluation(con, run, True)
+
+
+def hashes(con: sqlite3.Connection) -> Found:
+    for table, column in (("recipes_used", "recipe_sha256"), ("plans", "content_sha256")):
+        for row in con.execute(f"SELECT content, {column} AS said FROM {table}"):
+            if hashlib.sha256(row["content"].encode()).hexdigest() != row["said"]:
+                yield f"{table}: {row['said'][:12]} is not the hash of its content"
+    for version in con.execute("SELECT * FROM dataset_versions").fetchall():
+        digest = hashlib.sha256(f"label version {version['label_version']}\n".encode())
+        for m in con.execute(
+            "SELECT m.image_uid, i.pixel_sha256, m.study_uid, m.patient_key, m.split, m.label, m.included, "
+            "m.excluded_reason FROM dataset_members m JOIN images i ON i.image_uid = m.image_uid "
+            "WHERE m.dataset_id = ? ORDER BY m.image_uid",
+            (version["dataset_id"],),
+        ):
+            digest.update(json.dumps(list(m), separators=(",", ":")).encode() + b"\n")
+        if digest.hexdigest() != version["manifest_sha256"]:
+            yield f"{version['dataset_id']}: its members are not those that its manifest's hash is of"
+
+
+def splits(con: sqlite3.Connection) -> Found:
+    for column in ("m.patient_key", "i.pixel_sha256"):
+        for row in con.execute(
+            f"SELECT m.dataset_id, {column} AS what FROM dataset_members m JOIN images i ON i.image_uid = m.image_uid "
+            "WHERE m.included = 1 GROUP BY 1, 2 HAVING count(DISTINCT m.split) > 1"
+        ):
+            yield f"{row['dataset_id']}: {row['what'][:16]} stands in two splits"
+
+
+def trainings(con: sqlite3.Connection) -> Found:
+    for row in con.execute(
+        "SELECT t.training_run_id, t.seed, r.content FROM training_runs t "
+        "JOIN recipes_used r ON r.recipe_sha256 = t.recipe_sha256"
+    ):
+        named = json.loads(row["content"]).get("training", {}).get("seed", row["seed"])
+        if row["seed"] != named:
+            yield f"{row['training_run_id']}: trained with seed {row['seed']}; its recipe names {named}"
+
+
+def evaluation(con: sqlite3.Connection, run: sqlite3.Row, intervals: bool) -> Found:
+    name, content = run["evaluation_id"], {}
+    for row in con.execute("SELECT content FROM recipes_used WHERE recipe_sha256 = ?", (run["recipe_sha256"],)):
+        content = json.loads(row["content"]).get("evaluation", {})
+    points = {
+        (p["level"], p["name"]): p
+        for p in con.execute("SELECT * FROM operating_points WHERE model_version_id = ?", (run["model_version_id"],))
+    }
+    rows: dict[str, list[sqlite3.Row]] = {}
+    for level in ("image", "study"):
+        sql = f"SELECT * FROM {level}_predictions WHERE evaluation_id = ? ORDER BY {level}_uid"
+        rows[level] = con.execute(sql, (name,)).fetchall()
+        if not intervals:
+            yield from members(con, run, level, rows[level])
+            for row in rows[level]:
+                yield from one_row(name, level, row, points)
+    if not intervals:
+        yield from means(name, rows)
+        yield from thresholds(name, rows, points, content)
+        yield from before_test(con, run)
+    for level in ("study", "image"):
+        for split in ("validation", "test"):
+            held = [row for row in rows[level] if row["split"] == split]
+            if not intervals:
+                yield from metrics(con, run, level, split, held, points, content)
+            elif (level, split) == ("study", "test"):
+                yield from limits(con, run, held)
+
+
+def members(con: sqlite3.Connection, run: sqlite3.Row, level: str, rows: list[sqlite3.Row]) -> Found:
+    """What was scored is what the frozen version holds: nobody dropped, moved, doubled or relabelled."""
+    wanted = {
+        m["uid"]: (m["split"], m["label"], m["patient_key"])
+        for m in con.execute(
+            f"SELECT {level}_uid AS uid, split, label, patient_key FROM dataset_members "
+            "WHERE dataset_id = ? AND included = 1 AND split IN ('validation', 'test')",
+            (run["dataset_id"],),
+        )
+    }
+    seen = {row[f"{level}_uid"]: (row["split"], row["label"], row["patient_key"]) for row in rows}
+    for uid in sorted(wanted.keys() | seen.keys()):
+        if wanted.get(uid) != seen.get(uid):
+            yield f"{run['evaluation_id']}: {level} {uid} was scored as {seen.get(uid)}; frozen is {wanted.get(uid)}"
+
+
+def one_row(name: str, level: str, row: sqlite3.Row, points: dict[Any, sqlite3.Row]) -> Found:
+    point, uid = points.get((level, row["operating_point"])), row[f"{level}_uid"]
+    if point is None or not point["serving"]:
+        yield f"{name}: {level} {uid} was decided at {row['operating_point']}, which doesn't serve"
+        return
+    if row["logit"] is not None and not near(expit(row["logit"]), row["raw_probability"]):
+        yield f"{name}: {level} {uid}: its logit is not that of its raw probability"
+    p = expit(point["slope"] * logit(row) + point["intercept"])
+    if not near(p, row["probability"]):
+        yield f"{name}: {level} {uid} has probability {row['probability']}; its raw score gives {p}"
+    called = int(row["probability"] >= point["threshold"])
+    if called != row["predicted_label"] or row["threshold"] != point["threshold"]:
+        yield f"{name}: {level} {uid} is called {row['predicted_label']}; at {point['threshold']} it is {called}"
+
+
+def means(name: str, rows: dict[str, list[sqlite3.Row]]) -> Found:
+    of_study = defaultdict(list)
+    for row in rows["image"]:
+        of_study[row["study_uid"]].append(row["raw_probability"])
+    for row in rows["study"]:
+        raw = of_study[row["study_uid"]]
+        if not raw or row["n_images"] != len(raw) or not near(sum(raw) / len(raw), row["raw_probability"]):
+            yield f"{name}: study {row['study_uid']}: its score is not the mean of its images'"
+
+
+def thresholds(name: str, rows: dict[str, list[sqlite3.Row]], points: dict[Any, sqlite3.Row], recipe: Any) -> Found:
+    """Slope, intercept and thresholds follow from validation alone; another version's points were fixed earlier."""
+    for level in ("image", "study"):
+        held = [row for row in rows[level] if row["split"] == "validation"]
+        x, y = [logit(row) for row in held], [row["label"] for row in held]
+        own = [point for (at, _), point in points.items() if at == level]
+        if not own or len(set(y)) < 2:
+            continue
+        fitted = slope_and_intercept(x, y)
+        if fitted and any(
+            abs(a - b) > 1e-3 * max(1, abs(a))
+            for a, b in zip(fitted, (own[0]["slope"], own[0]["intercept"]), strict=True)
+        ):
+            yield f"{name}: {level}s are calibrated by slope {own[0]['slope']}; validation gives {fitted}"
+        p = [expit(own[0]["slope"] * one + own[0]["intercept"]) for one in x]
+        for point in own:
+            wanted = youden(p, y) if point["name"] == "youden" else None
+            if point["name"] == "sensitivity":
+                wanted = reaching(p, y, point["target"], recipe.get("rules") == "second")
+            if wanted is not None and not near(wanted, point["threshold"]):
+                yield f"{name}: {level} threshold {point['name']} is {point['threshold']}; validation gives {wanted}"
+            if point["serving"] != (point["name"] == recipe.get("serving", point["name"])):
+                yield f"{name}: {point['name']} serves {point['serving']}; the recipe names {recipe.get('serving')}"
+
+
+def before_test(con: sqlite3.Connection, run: sqlite3.Row) -> Found:
+    """Points before test predictions, and a look for them."""
+    first = con.execute(
+        "SELECT min(p.entry) AS seq FROM study_prediction p JOIN evaluation e ON e.id = p.evaluation_id "
+        "WHERE e.evaluation_id = ? AND p.split = 'test'",
+        (run["evaluation_id"],),
+    ).fetchone()["seq"]
+    late = con.execute(
+        "SELECT max(o.entry) AS seq FROM operating_point o JOIN model_version m ON m.id = o.model_version_id "
+        "WHERE m.model_version_id = ?",
+        (run["model_version_id"],),
+    ).fetchone()["seq"]
+    if first is not None and late is not None and late > first:
+        yield f"{run['evaluation_id']}: its thresholds were fixed after test was scored"
+    looks = con.execute("SELECT count(*) AS n FROM holdout_looks WHERE evaluation_id = ?", (run["evaluation_id"],))
+    if first is not None and not looks.fetchone()["n"]:
+        yield f"{run['evaluation_id']}: test was scored, and no look is written"
+
+
+def metrics(
+    con: sqlite3.Connection, run: sqlite3.Row, level: str, split: str, rows: Any, points: Any, recipe: Any
+) -> Found:
+    """Every metric of all studies or images that this file can derive: value, counts, and its interval's place."""
+    stored = con.execute(
+        "SELECT * FROM evaluation_metrics WHERE evaluation_id = ? AND level = ? AND split = ? AND subgroup = 'all'",
+        (run["evaluation_id"], level, split),
+    ).fetchall()
+    y, p = [row["label"] for row in rows], [row["probability"] for row in rows]
+    keys = [row["patient_key"] for row in rows]
+    for one in stored:
+        where = f"{run['evaluation_id']}: {one['metric']} of {split} {level}s ({one['operating_point'] or 'no point'})"
+        point = points.get((level, one["operating_point"]))
+        threshold = point["threshold"] if point else None
+        if one["threshold"] != threshold:
+            yield f"{where}: its threshold is {one['threshold']}; locked is {threshold}"
+            continue
+        counted = (len({row["study_uid"] for row in rows}), len(set(keys)))
+        if (one["n_studies"], one["n_patients"]) != counted:
+            yield f"{where}: of {one['n_studies']} studies, {one['n_patients']} patients; stored are {counted}"
+        if one["bootstrap_seed"] is not None and one["bootstrap_seed"] != recipe.get("bootstrap_seed"):
+            yield f"{where}: resampled with seed {one['bootstrap_seed']}; the recipe names another"
+        if threshold is not None:
+            cells = confusion(y, p, threshold)
+            if cells != (one["tp"], one["fp"], one["tn"], one["fn"]):
+                yield f"{where}: counts are stored otherwise than {cells} (tp, fp, tn, fn)"
+        value = measured(one["metric"], y, p, threshold)
+        if value is NotImplemented:
+            continue
+        if (value is None) != (one["value"] is None) or (value is not None and not near(value, one["value"])):
+            yield f"{where} is stored as {one['value']}; the predictions give {value}"
+
+
+def limits(con: sqlite3.Connection, run: sqlite3.Row, rows: Any) -> Found:
+    """The intervals of the test studies' metrics."""
+    y, p, keys = ([row[name] for row in rows] for name in ("label", "probability", "patient_key"))
+    for one in con.execute(
+        "SELECT * FROM evaluation_metrics WHERE evaluation_id = ? AND level = 'study' AND split = 'test' "
+        "AND subgroup = 'all' AND ci_low IS NOT NULL AND metric <> 'ece'",
+        (run["evaluation_id"],),
+    ).fetchall():
+        if measured(one["metric"], y, p, one["threshold"]) is not NotImplemented:
+            where = f"{run['evaluation_id']}: {one['metric']} ({one['operating_point'] or 'no point'})"
+            yield from interval(where, one, y, p, keys, one["threshold"])
+
+
+def interval(where: str, one: sqlite3.Row, y: list[int], p: list[float], keys: list[str], threshold: Any) -> Found:
+    """Its own percentile interval over patients: the stored one holds the value, is not far, nor much narrower."""
+    groups = defaultdict(list)
+    for place, key in enumerate(keys):
+        groups[key].append(place)
+    patients, rng, drawn = sorted(groups), random.Random(one["metric"]), []
+    for _ in range(RESAMPLES):
+        places = [place for _ in patients for place in groups[rng.choice(patients)]]
+        value = measured(one["metric"], [y[i] for i in places], [p[i] for i in places], threshold)
+        if value is not None:
+            drawn.append(value)
+    if len(drawn) < RESAMPLES / 2 or max(drawn) - min(drawn) < NEAR:  # on the boundary every resample says the same
+        return
+    drawn.sort()
+    low, high = drawn[int(0.025 * len(drawn))], drawn[int(0.975 * len(drawn)) - 1]
+    width, stored = high - low, one["ci_high"] - one["ci_low"]
+    if not one["ci_low"] - NEAR <= one["value"] <= one["ci_high"] + NEAR:
+        yield f"{where}: its interval {one['ci_low']} to {one['ci_high']} doesn't hold its value {one['value']}"
+    elif stored < 0.6 * width or max(abs(one["ci_low"] - low), abs(one["ci_high"] - high)) > width + 0.02:
+        yield f"{where}: its interval {one['ci_low']} to {one['ci_high']}; resampling gives {low:.4f} to {high:.4f}"
+
+
+def gate(con: sqlite3.Connection) -> Found:
+    """Plans before looks, margins of their recipes, error that adds up, limits and decisions that follow."""
+    history: dict[str, list[bool]] = defaultdict(list)
+    for plan in con.execute("SELECT p.*, r.content AS recipe FROM plans p JOIN recipes_used r USING (recipe_sha256)"):
+        said, named = json.loads(plan["content"]), json.loads(plan["recipe"]).get("gate", {})
+        for metric, margin in said["margins"].items():
+            if f"margin_{metric}" in named and named[f"margin_{metric}"] != margin:
+                yield f"{plan['plan_id']}: margin of {metric} {margin}; its recipe says {named[f'margin_{metric}']}"
+        if said["looks_planned"] != plan["looks_planned"] or said["looks_before"] != plan["looks_before"]:
+            yield f"{plan['plan_id']}: its looks are not those of its content"
+        if plan["budget_plan_id"] == plan["plan_id"] and plan["rule"] == "score":
+            history[plan["plan_id"]] = [False] * plan["looks_before"]
+    for look in con.execute(
+        "SELECT k.*, p.content, p.looks_planned, p.budget_plan_id, p.seq AS planned_at, b.looks_planned AS of_budget, "
+        "o.comparison_ids, o.reason, o.decided_by FROM plan_looks k JOIN plans p USING (plan_id) "
+        "JOIN plans b ON b.plan_id = p.budget_plan_id JOIN promotions o USING (promotion_id) ORDER BY k.seq"
+    ).fetchall():
+        where, done = f"look {look['look']} of {look['plan_id']}", history[look["budget_plan_id"]]
+        for uid in json.loads(look["evaluation_ids"]):
+            seen = con.execute(
+                "SELECT min(p.entry) AS seq FROM study_prediction p JOIN evaluation e ON e.id = p.evaluation_id "
+                "WHERE e.evaluation_id = ? AND p.split = 'test'",
+                (uid,),
+            ).fetchone()["seq"]
+            if look["look"] == 1 and seen is not None and seen < look["planned_at"]:
+                yield f"{where}: {uid} had scored test before the plan was stored"
+        if look["look"] <= len(done):
+            yield f"{where}: {len(done)} looks were made before it"
+        done += [False] * (look["look"] - 1 - len(done))
+        alpha = next_alpha(done, look["of_budget"])
+        if not near(alpha, look["alpha"]):
+            yield f"{where} spends {look['alpha']}; of the error {alpha} is left for it"
+        done.append(look["decision"] == "promoted")
+        yield from decision(con, look, where, alpha or 0.05 / look["of_budget"], past=alpha == 0)
+    looked = {row["promotion_id"] for row in con.execute("SELECT promotion_id FROM plan_looks")}
+    for row in con.execute("SELECT promotion_id, reason FROM promotions WHERE decision = 'promoted'").fetchall():
+        if "lower limit" in row["reason"] + " [" and "(look " in row["reason"] and row["promotion_id"] not in looked:
+            yield f"{row['promotion_id']}: it was decided at a look that is not written"
+
+
+def decision(con: sqlite3.Connection, look: sqlite3.Row, where: str, alpha: float, past: bool) -> Found:
+    said, passed, refused = json.loads(look["content"]), True, False
+    served = {row["architecture"] for row in con.execute(
+        "SELECT architecture FROM model_versions WHERE model_version_id = ?", (look["model_version_id"],)
+    )}  # fmt: skip
+    if said["serves"] not in served and len(json.loads(look["evaluation_ids"])) > 1:
+        yield f"{where}: it decided about {served}; the plan names {said['serves']}"
+    ours = test_rows(con, look["model_version_id"], said["hold_out"]["dataset_id"])
+    ids = (look["comparison_ids"] or "").split(",") if look["comparison_ids"] else []
+    for uid in ids:
+        one = con.execute("SELECT * FROM comparisons WHERE comparison_id = ?", (uid,)).fetchone()
+        theirs = test_rows(con, one["reference"], said["hold_out"]["dataset_id"])
+        shared = sorted(ours.keys() & theirs.keys())
+        a, b = [ours[s] for s in shared], [theirs[s] for s in shared]
+        singles = len({row["patient_key"] for row in a}) == len(a) == one["n_patients"]
+        if singles and one["metric"] != "roc_auc":
+            label = int(one["metric"] == "sensitivity")
+            pairs = [(x["predicted_label"] == label, z["predicted_label"] == label) for x, z in zip(a, b, strict=True)
+                     if x["label"] == label]  # fmt: skip
+            only = [sum(x and not z for x, z in pairs), sum(z and not x for x, z in pairs)]
+            low, high = tango(only[0], only[1], len(pairs), alpha)
+            if not (near(low, one["ci_low"]) and near(high, one["ci_high"])):
+                yield f"{where}: {one['metric']} {one['ci_low']} to {one['ci_high']}; Tango's limits are {low}, {high}"
+        elif singles:
+            gap = auc([r["label"] for r in a], [r["probability"] for r in a])
+            other = auc([r["label"] for r in b], [r["probability"] for r in b])
+            if gap is not None and other is not None and not near(gap - other, one["difference"]):
+                yield f"{where}: AUC differs by {one['difference']}; the predictions give {gap - other}"
+            if one["ci_low"] is not None and not one["ci_low"] <= one["difference"] <= one["ci_high"]:
+                yield f"{where}: AUC's limits {one['ci_low']}, {one['ci_high']} don't hold {one['difference']}"
+        margin = said["margins"][one["metric"]]
+        passed &= one["ci_low"] is not None and one["ci_low"] > -margin
+        refused |= one["ci_high"] is not None and one["ci_high"] < -margin
+    wanted = "refused" if refused else "promoted" if passed and not past and not said["asks_a_person"] else "undecided"
+    if ids and wanted != look["decision"] and not (look["decision"] == "undecided" and wanted == "promoted"):
+        yield f"{where}: it is stored as {look['decision']}; its limits and margins say {wanted}"
+
+
+def test_rows(con: sqlite3.Connection, model: str, dataset: str) -> dict[str, sqlite3.Row]:
+    sql = "SELECT * FROM study_predictions WHERE model_version_id = ? AND dataset_id = ? AND split = 'test'"
+    return {row["study_uid"]: row for row in con.execute(sql, (model, dataset))}
+
+
+def next_alpha(done: list[bool], planned: int) -> float:
+    """Equal shares of 5%; a look that promotes hands its own on (fallback), any other has spent it."""
+    share, carried = 0.05 / planned, 0.0
+    for promoted in done[:planned]:
+        carried = share + carried if promoted else 0.0
+    return 0.0 if len(done) >= planned else share + carried
+
+
+def tango(b: float, c: float, n: float, alpha: float) -> tuple[float, float]:
+    z = NormalDist().inv_cdf(1 - alpha)
+
+    def statistic(delta: float) -> float:
+        two = 2 * n
+        mid = -b - c + (two - b + c) * delta
+        last = -c * delta * (1 - delta)
+        q = (math.sqrt(max(0.0, mid * mid - 4 * two * last)) - mid) / (2 * two)
+        spread, gap = n * (2 * q + delta * (1 - delta)), b - c - n * delta
+        return (
+            0.0 if abs(gap) <= 1e-12 * n else math.copysign(math.inf, gap) if spread <= 0 else gap / math.sqrt(spread)
+        )
+
+    ends = []
+    for end, sign in ((-1.0, 1), (1.0, -1)):
+        inside, outside = (b - c) / n, end
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if sign * statistic(middle) <= z else (inside, middle)
+        ends.append((inside + outside) / 2)
+    return ends[0], ends[1]
+
+
+def slope_and_intercept(x: list[float], y: list[int]) -> tuple[float, float] | None:
+    """Maximum likelihood by Newton's steps; Platt's targets where the classes are apart; None where x is constant or
+    the slope had to be held."""
+    if max(x) - min(x) < 1e-9:
+        return None
+    n1, n0 = sum(y), len(y) - sum(y)
+    ones, zeros = [a for a, b in zip(x, y, strict=True) if b], [a for a, b in zip(x, y, strict=True) if not b]
+    apart = min(ones) >= max(zeros) or max(ones) <= min(zeros)
+    targets = [((n1 + 1) / (n1 + 2) if b else 1 / (n0 + 2)) if apart else float(b) for b in y]
+    slope, intercept = 0.0, math.log(sum(targets) / (len(y) - sum(targets)))
+    for _ in range(200):
+        g0 = g1 = h00 = h01 = h11 = 0.0
+        for a, t in zip(x, targets, strict=True):
+            p = expit(slope * a + intercept)
+            w = p * (1 - p)
+            g0, g1, h00, h01, h11 = g0 + p - t, g1 + (p - t) * a, h00 + w, h01 + w * a, h11 + w * a * a
+        det = h00 * h11 - h01 * h01
+        if det <= 1e-14:
+            return None
+        step = ((h00 * g1 - h01 * g0) / det, (h11 * g0 - h01 * g1) / det)
+        size = min(1.0, 2.0 / max(1e-12, abs(step[0]), abs(step[1])))
+        slope, intercept = slope - size * step[0], intercept - size * step[1]
+        if max(abs(step[0]), abs(step[1])) < 1e-10:
+            break
+    return (slope, intercept) if slope > 0.0101 else None
+
+
+def youden(p: list[float], y: list[int]) -> float:
+    values, best, at = sorted(set(p)), -1.0, 0
+    n1, n0 = sum(y), len(y) - sum(y)
+    for place, t in enumerate(values):
+        one = sum(a >= t for a, b in zip(p, y, strict=True) if b) / n1
+        two = sum(a < t for a, b in zip(p, y, strict=True) if not b) / n0
+        if one + two > best + 1e-12:
+            best, at = one + two, place
+    return values[0] if at == 0 else (values[at] + values[at - 1]) / 2
+
+
+def reaching(p: list[float], y: list[int], target: float, midway: bool) -> float:
+    found = sorted((a for a, b in zip(p, y, strict=True) if b), reverse=True)
+    value = found[max(1, math.ceil(target * len(found) - 1e-9)) - 1]
+    lower = [a for a in p if a < value]
+    return (value + max(lower)) / 2 if midway and lower else value
+
+
+def confusion(y: list[int], p: list[float], t: float) -> tuple[int, int, int, int]:
+    pairs = [(b, a >= t) for a, b in zip(p, y, strict=True)]
+    return tuple(sum(one == pair for one in pairs) for pair in ((1, True), (0, True), (0, False), (1, False)))  # type: ignore[return-value]
+
+
+def measured(name: str, y: list[int], p: list[float], t: float | None) -> Any:
+    """A metric; None where undefined, NotImplemented where this file doesn't derive it."""
+    n = len(y)
+    if t is not None:
+        tp, fp, tn, fn = confusion(y, p, t)
+        agree, chance = (tp + tn) / n, ((tp + fp) * (tp + fn) + (tn + fn) * (tn + fp)) / n**2
+        parts = {
+            "accuracy": (tp + tn, n), "sensitivity": (tp, tp + fn), "specificity": (tn, tn + fp),
+            "ppv": (tp, tp + fp), "npv": (tn, tn + fn), "f1_positive": (2 * tp, 2 * tp + fp + fn),
+            "f1_negative": (2 * tn, 2 * tn + fp + fn), "cohen_kappa": (agree - chance, 1 - chance),
+        }  # fmt: skip
+        if name not in parts:
+            return NotImplemented
+        top, bottom = parts[name]
+        return top / bottom if bottom > 1e-12 else None
+    if name == "roc_auc":
+        return auc(y, p)
+    if name == "brier":
+        return sum((a - b) ** 2 for a, b in zip(p, y, strict=True)) / n
+    if name == "observed_expected":
+        return sum(y) / sum(p) if sum(p) > 0 else None
+    return NotImplemented
+
+
+def auc(y: list[int], p: list[float]) -> float | None:
+    """By ranks, ties at their mean."""
+    n1, n0, total, place = sum(y), len(y) - sum(y), 0.0, 0
+    if not n1 or not n0:
+        return None
+    order = sorted(range(len(p)), key=p.__getitem__)
+    while place < len(order):
+        end = place
+        while end < len(order) and p[order[end]] == p[order[place]]:
+            end += 1
+        total += (place + 1 + end) / 2 * sum(y[order[i]] for i in range(place, end))
+        place = end
+    return (total - n1 * (n1 + 1) / 2) / (n1 * n0)
+
+
+def expit(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def logit(row: sqlite3.Row) -> float:
+    if row["logit"] is not None:
+        return float(row["logit"])
+    p = min(1 - CLIP, max(CLIP, row["raw_probability"]))
+    return math.log(p / (1 - p))
+
+
+def near(a: float, b: float | None) -> bool:
+    return b is not None and abs(a - b) <= NEAR
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: python benchmarks/recheck.py catalogue.sqlite", file=sys.stderr)
+        return 2
+    con = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+    for problem in problems(con):
+        print(problem)
+        return 1
+    counts = [
+        con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("evaluation_metrics", "plan_looks")
+    ]
+    print(
+        f"no difference: {counts[0]} metrics and {counts[1]} decisions of the gate follow from the stored predictions"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
