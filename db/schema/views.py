@@ -50,8 +50,9 @@ SELECT s.study_uid, p.patient_key, p.patient_known, s.source, s.body_part, {LABE
   CASE WHEN {LABEL_NOW.format(study="s")} IS NOT NULL THEN p.split END AS split,
   (SELECT count(*) FROM image i WHERE i.study_id = s.id) AS n_images,
   coalesce({EXCLUDED.format(kind="study", row="s")}, {EXCLUDED.format(kind="patient", row="p")}) AS excluded_reason,
-  a.at AS first_seen_at, s.entry AS seq,
-  coalesce((SELECT f.value FROM fact f WHERE f.name = 'label_meaning:' || s.source), 'abnormal') AS label_meaning
+  a.at AS first_seen_at,
+  coalesce((SELECT f.value FROM fact f WHERE f.name = 'label_meaning:' || s.source), 'abnormal') AS label_meaning,
+  s.entry AS seq
 FROM study s JOIN patient p ON p.id = s.patient_id JOIN audit_entry a ON a.seq = s.entry
 """,
     "images": f"""
