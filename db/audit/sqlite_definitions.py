@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from db.audit.anchor_file import Found
 from db.engine import make_engine
 from db.maintenance.migrate import upgrade
+from db.schema.all_tables import METADATA
 
 Object = tuple[str, str, str]
 """Type, name, and the table that it is of."""
@@ -35,9 +36,15 @@ def compare(connection: Connection) -> Iterator[Found]:
         if (kind, name, table) not in there:
             yield f"missing_{kind}", name, f"This {kind} is gone."
         elif there[kind, name, table] != sql:
-            yield kind, name, f"This {kind} is not as the migrations made it."
+            said = f"This {kind} is not as the migrations made it."
+            yield ("missing_column" if kind == "table" and _lacks_columns(connection, name) else kind), name, said
     for kind, name, _ in sorted(set(there) - set(wanted)):
         yield kind, name, f"This {kind} is not one of ours: it may change what is stored, or what is read."
+
+
+def _lacks_columns(connection: Connection, table: str) -> bool:
+    there = {row.name for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+    return table in METADATA.tables and not there.issuperset(METADATA.tables[table].columns.keys())
 
 
 def _objects(connection: Connection) -> dict[Object, str]:
