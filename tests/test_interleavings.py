@@ -160,6 +160,7 @@ SEAMS: dict[str, dict[str, str]] = {
     },
     "report": {
         "tasks/report.py:write": "another model is promoted",
+        "tasks/report.py:write > db/catalogue_settings.py:label_meaning": "a version is frozen",
         "tasks/report.py:write > db/comparisons.py:comparisons": "a study is relabelled",
         "tasks/report.py:write > db/datasets.py:_dataset": "a version is frozen",
         "tasks/report.py:write > db/datasets.py:members": "another model is promoted",
