@@ -53,7 +53,7 @@ def _own_words(said: str) -> str:
 def _store(paths: Named, labels: Named) -> str:
     made = f"rq-{secrets.token_hex(16)}"
     file = homes.request_file(homes.home(), made)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)  # below the home, whose rights it takes
     for old in file.parent.glob("rq-*.json"):
         if time.time() - old.stat().st_mtime > KEPT_SECONDS:
             old.unlink(missing_ok=True)
