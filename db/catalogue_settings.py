@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.lookups import every, one
-from wrist_model.errors import CatalogueError
+from wrist_model.errors import CatalogueError, OtherMeaning
 from wrist_model.records import Provenance
 
 _DISTINCT = "distinct_patients:"
 _MEANING = "label_meaning:"
+BEFORE = "abnormal"
+"""What labels mean of sources that were catalogued before that was stored; the view `studies` says it, too."""
 
 
 def remember_key(engine: Catalogue, fingerprint: str, by: Provenance) -> None:
@@ -51,20 +53,27 @@ def distinct_sources(connection: Connection) -> set[str]:
 
 
 def remember_label_meaning(engine: Catalogue, source: str, meaning: str, by: Provenance) -> None:
-    """Store what a source's positive label says. Raises CatalogueError for a source of which another was stored."""
-    found = _fact(engine, f"{_MEANING}{source}", meaning, by)
+    """Store what a source's positive label says. Raises OtherMeaning for a source whose studies say another thing."""
+    with writing(engine) as connection:
+        found = label_meaning(connection, source) if _has_studies(connection, source) else meaning
+        if found == meaning:
+            found = _fact(connection, f"{_MEANING}{source}", meaning, by)
     if found != meaning:
-        raise CatalogueError(
+        raise OtherMeaning(
             f"Source {source!r} is catalogued with labels that mean {found!r}; these mean {meaning!r}. Give them a "
             "source name of their own with --source."
         )
 
 
 def label_meaning(engine: Catalogue, source: str) -> str:
-    """What a source's positive label says; `abnormal` where it was ingested before that was stored."""
+    """What a source's positive label says; `BEFORE` where nobody has stored it."""
     with reading(engine) as connection:
         found = one(connection, "SELECT value FROM fact WHERE name = :name", name=f"{_MEANING}{source}")
-    return str(found.value) if found else "abnormal"
+    return str(found.value) if found else BEFORE
+
+
+def _has_studies(connection: Connection, source: str) -> bool:
+    return one(connection, "SELECT 1 AS one FROM study WHERE source = :source LIMIT 1", source=source) is not None
 
 
 def _fact(engine: Catalogue, name: str, value: str, by: Provenance) -> str:

@@ -13,10 +13,8 @@ from db.home import stored_pixels
 from db.lookups import among, every, row_id
 from db.schema.views import LABEL_NOW
 from wrist_model.errors import DataError
+from wrist_model.evidence_records import IMAGE_SUBGROUPS, SOURCE_SUBGROUPS
 from wrist_model.records import ImageRef, Split
-
-_SUBGROUPS = frozenset({"cast", "osteopenia", "initial_exam", "laterality", "device"})
-"""Further columns of a source by which results are broken down, too."""
 
 _PSEUDONYM = re.compile(r"pa-[0-9a-f]{32}")
 
@@ -71,10 +69,10 @@ def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:
             file = Path(row.root or "") / (row.path or "")
         groups = {"source": str(row.source), "body_part": str(row.body_part)}
         groups["n_views"] = str(row.n_views) if row.n_views < 4 else "4+"
-        for name in ("view", "sex", "age", "hardware", "inverted", "multi_view", "burned_in"):
+        for name in IMAGE_SUBGROUPS:
             if (value := getattr(row, name)) is not None:
                 groups[name] = str(value)
-        groups |= {name: value for name, value in json.loads(row.extra) if name in _SUBGROUPS}
+        groups |= {name: value for name, value in json.loads(row.extra) if name in SOURCE_SUBGROUPS}
         refs.append(
             ImageRef(
                 row.image_uid,

@@ -12,7 +12,7 @@ from flows.parameters import BodyPart, Jobs
 from tasks import named_files, requests
 from tasks.ingest import catalogue, enough_labels, places
 from tasks.recipe import chosen_recipe
-from wrist_model.errors import SharedPatients
+from wrist_model.errors import PlaceRefused
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.sources.source_item import Uncertain
 
@@ -37,7 +37,8 @@ def ingest(
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
-    Raises SharedPatients at its end for a list whose patients another source has; all else is catalogued.
+    Raises PlaceRefused at its end for a list whose patients another source has, or a place whose labels mean something
+    else than its source's; all else is catalogued.
     As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
 
     Args:
@@ -63,7 +64,7 @@ def ingest(
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots
-        raise SharedPatients("\n".join(refused))
+        raise PlaceRefused("\n".join(refused))
     waiting = (
         enough_labels(chosen) if runtime.deployment.get_id() and not runtime.flow_run.get_parent_flow_run_id() else 0
     )

@@ -19,7 +19,7 @@ from tasks.named_files import require_data
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import DELAYS, on_transient_errors
-from wrist_model.errors import SharedPatients, UsageError
+from wrist_model.errors import PlaceRefused, UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.recipe import Recipe, SplitRecipe
@@ -43,7 +43,7 @@ def catalogue(
     max_frames: int = DEFAULT_MAX_FRAMES,
 ) -> dict[str, Any]:
     """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look, and
-    `refused`: why a list was not catalogued."""
+    `refused`: why a place was not catalogued."""
     if cluster is None:
         decode_pool.warm()
     examiner = partial(on_cluster, address=cluster) if cluster else decode_pool.examined
@@ -61,18 +61,11 @@ def catalogue(
                     engine=engine,
                     rule=rule,
                     provenance=provenance(),
-                    reading=Reading(
-                        place.source,
-                        place.labels,
-                        place.body_part.upper(),
-                        place.distinct_patients,
-                        place.uncertain,
-                        place.follow_links,
-                    ),
+                    reading=_reading(place),
                     decoding=Decoding(jobs, max_pixels, max_frames, examiner),
                     progress=tell,
                 )
-            except SharedPatients as error:
+            except PlaceRefused as error:
                 refused.append(requests.hidden(error, places))
                 get_run_logger().error("%s", refused[-1])
                 continue
@@ -90,6 +83,12 @@ def catalogue(
         "Ingest: %s", ", ".join(f"{number} {name}" for name, number in total.items() if number or name == "seen")
     )
     return {**total, "reasons": reasons, "suspicious": suspicious, "refused": refused}
+
+
+def _reading(place: sources_toml.Root) -> Reading:
+    said = asdict(place)
+    del said["path"]
+    return Reading(**{**said, "body_part": place.body_part.upper()})
 
 
 def places(

@@ -21,7 +21,7 @@ from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
 from tasks.shared_numbers import others, refuse_shared
 from wrist_model import regular_file
-from wrist_model.errors import DataError, SharedPatients
+from wrist_model.errors import DataError, PlaceRefused
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
@@ -81,7 +81,8 @@ def catalogue_files(
 
     Safe to kill and to run again: each batch of files is one transaction, and a file that is catalogued costs a stat.
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written;
-    SharedPatients for a list whose patients another source has (tasks.shared_numbers), after the other paths.
+    SharedPatients for a list whose patients another source has (tasks.shared_numbers), OtherMeaning for a place whose
+    labels mean something else than its source's, after the other paths.
     """
     begun = time.monotonic()
     key = IdentityKey.load_or_make(identity_key_file(home))
@@ -91,13 +92,14 @@ def catalogue_files(
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
-    done, refused = Ingested(), list[SharedPatients]()
+    done, refused = Ingested(), list[PlaceRefused]()
     for plan in plans:
         plan, root, known = settled(engine, plan, key)
         names = others(engine, plan.source)
         try:
             patients = refuse_shared(engine, plan, known, key, names, provenance)
-        except SharedPatients as error:
+            catalogue_settings.remember_label_meaning(engine, plan.source, plan.label_meaning, provenance)
+        except PlaceRefused as error:
             refused.append(error)
             continue
         context = Context(
@@ -114,13 +116,12 @@ def catalogue_files(
             other_sources=names,
             uncertain=plan.uncertain,
         )
-        catalogue_settings.remember_label_meaning(engine, plan.source, plan.label_meaning, provenance)
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
         ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
         _catalogue_place(plan, known, context, decoding, ledger, patients, provenance)
     if refused:
-        raise SharedPatients("\n".join(map(str, refused)))
+        raise type(refused[0])("\n".join(map(str, refused)))
     done.seconds = time.monotonic() - begun
     return done
 

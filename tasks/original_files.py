@@ -29,6 +29,12 @@ def read_again(engine: Engine, progress: Progress) -> tuple[list[Finding], list[
     read = 0
     for root in sorted(known_files.places(engine)):
         seen = known_files.seen_below(engine, root)
+        if is_pseudonym(root):
+            said = (
+                f"{len(seen)} files were given one by one; their folder's name is not stored: they can't be read again."
+            )
+            warnings.append(Finding("original", root, said))
+            continue
         key = IdentityKey.load_or_make(identity_key_file(home)) if any(map(is_pseudonym, seen)) else None
         missing, done = set(seen), 0
         for file, relative in walk.files(Path(root), follow_links=True):

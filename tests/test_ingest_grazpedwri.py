@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import db_story
 import numpy as np
 import pytest
 from PIL import Image
 from prefect.logging import disable_run_logger
 from sqlalchemy import Engine, text
 
-from db import exclusions
+from db import exclusions, ingest_runs
+from db.images import add_images
 from tasks.freeze import freeze
 from tasks.ingest_files import catalogue_files
 from tasks.ingest_writer import Ingested
 from tests import factories
 from tests.ingest_settings import settings
-from wrist_model.errors import CatalogueError, DataError
+from wrist_model.errors import DataError, OtherMeaning
+from wrist_model.evidence import retrain_plan
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import Provenance
+from wrist_model.records import IngestCounts, Provenance
 from wrist_model.sources.recognise_source import find
 
 BY = Provenance("tester")
@@ -58,9 +61,10 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def ingest(path: Path, home: Path, catalogue: Engine, **how: object) -> Ingested:
+def ingest(path: Path | list[Path], home: Path, catalogue: Engine, **how: object) -> Ingested:
     rule = SplitRecipe()
-    return catalogue_files([path], home=home, engine=catalogue, rule=rule, provenance=BY, **settings(jobs=1, **how))
+    paths = path if isinstance(path, list) else [path]
+    return catalogue_files(paths, home=home, engine=catalogue, rule=rule, provenance=BY, **settings(jobs=1, **how))
 
 
 def answers(catalogue: Engine, query: str) -> list[tuple[object, ...]]:
@@ -110,6 +114,7 @@ def test_blank_flags_are_no_and_break_results_down(folder: Path, home: Path, cat
     studies = [str(row[0]) for row in answers(catalogue, "SELECT study_uid FROM studies WHERE label = 0")]
     groups = [dict(ref.subgroups) for ref in refs_of_studies(catalogue, studies)]
     assert {(one["cast"], one["osteopenia"], one["hardware"]) for one in groups} == {("0", "0", "0")}
+    assert set(groups[0]) - {"age"} < set(retrain_plan.SUBGROUPS), "a plan names them"
     assert {one["device"] for one in groups} == {"Siemens", "Agfa"} and {one["laterality"] for one in groups} == {"R"}
 
 
@@ -169,8 +174,24 @@ def test_labels_that_mean_different_things_are_not_mixed_unless_somebody_says_so
     frozen(mixed_labels=True)
 
 
-def test_one_source_name_has_one_meaning(folder: Path, home: Path, catalogue: Engine, tmp_path: Path) -> None:
+def test_one_source_name_has_one_meaning_and_the_places_beside_are_catalogued(
+    folder: Path, home: Path, catalogue: Engine, tmp_path: Path
+) -> None:
     ingest(folder, home, catalogue)
     factories.png(tmp_path / "MURA-v1.1/train/XR_WRIST/patient00001/study1_negative/image1.png", 9, 0, 96)
-    with pytest.raises(CatalogueError, match="a source name of their own"):
-        ingest(tmp_path / "MURA-v1.1", home, catalogue, source="grazpedwri")
+    with pytest.raises(OtherMeaning, match="a source name of their own"):
+        ingest([tmp_path / "MURA-v1.1", folder], home, catalogue, source="grazpedwri")
+    assert answers(catalogue, "SELECT count(*), max(source) FROM studies") == [(5, "grazpedwri")]
+    assert answers(catalogue, "SELECT n_unchanged FROM ingest_runs ORDER BY seq DESC LIMIT 1") == [(6,)]
+
+
+def test_a_source_that_was_catalogued_before_meanings_were_stored_keeps_its_own(
+    folder: Path, home: Path, catalogue: Engine
+) -> None:
+    run = ingest_runs.begin_ingest(catalogue, "mura", BY, db_story.FACTS)
+    add_images(catalogue, run, [db_story.record(1)])  # as an earlier Wrist wrote it
+    ingest_runs.finish_ingest(catalogue, run, IngestCounts(new=1), 1.0)
+    assert answers(catalogue, "SELECT label_meaning FROM studies") == [("abnormal",)]
+    with pytest.raises(OtherMeaning, match="'abnormal'"):
+        ingest(folder, home, catalogue, source="mura")
+    assert answers(catalogue, "SELECT label_meaning, count(*) FROM studies GROUP BY label_meaning") == [("abnormal", 1)]

@@ -78,3 +78,11 @@ def test_content_that_was_swapped_under_its_size_and_time_is_found_by_reading_it
     assert sorted(one.where for one in found) == ["1.png", "broken.png"] and look_at == [] and read == 4
     (folder / "2.png").unlink()
     assert [one.kind for one in read_again(catalogue, silent)[1]] == ["original"]
+
+
+def test_a_dicom_file_that_was_given_alone_is_said_to_have_no_stored_folder(catalogue: Engine, tmp_path: Path) -> None:
+    file = dicom_files.write(tmp_path / "MUELLER_ANNA", "1.dcm", dicom_files.dataset())
+    assert ingested(catalogue, file).new == 1
+    found, [look_at], read = read_again(catalogue, silent)
+    assert (found, read) == ([], 0)
+    assert "given one by one" in look_at.message and "MUELLER" not in look_at.where + look_at.message

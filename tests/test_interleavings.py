@@ -77,6 +77,7 @@ QUICK = ("ingest", "freeze", "gate", "score new studies", "promote", "relabel")
 SEAMS: dict[str, dict[str, str]] = {
     "ingest": {
         "tasks/ingest.py:catalogue > db/catalogue_settings.py:_fact": "a version is frozen",
+        "tasks/ingest.py:catalogue > db/catalogue_settings.py:remember_label_meaning": "unlabelled studies come in",
         "tasks/ingest.py:catalogue > db/images.py:add_images": "a study is relabelled",
         "tasks/ingest.py:catalogue > db/ingest_runs.py:begin_ingest": "a study is left out",
         "tasks/ingest.py:catalogue > db/ingest_runs.py:finish_ingest": "unlabelled studies come in",

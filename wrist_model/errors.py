@@ -24,8 +24,16 @@ class DataError(WristError):
     """The data at hand can't carry the step that was asked for (no labels, one class, one patient)."""
 
 
-class SharedPatients(DataError):
-    """A list names patients whose numbers another source has, too; the list alone is refused."""
+class PlaceRefused(DataError):
+    """A place can't be catalogued as it was asked for: it alone is refused, the places beside it are catalogued."""
+
+
+class SharedPatients(PlaceRefused):
+    """A list names patients whose numbers another source has, too."""
+
+
+class OtherMeaning(PlaceRefused):
+    """A place's positive label says something else than that of what its source has in the catalogue."""
 
 
 class LeakError(WristError):

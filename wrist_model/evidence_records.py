@@ -1,9 +1,14 @@
-"""Frozen records of plans, drift checks, leaky figures, and patient numbers as hashes. Standard library only."""
+"""Subgroup names; frozen records of plans, drift, leaky figures, and patient numbers as hashes. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+IMAGE_SUBGROUPS = ("view", "sex", "age", "hardware", "inverted", "multi_view", "burned_in")
+"""What images are told apart by, where it is known: columns of the catalogue."""
+SOURCE_SUBGROUPS = ("cast", "osteopenia", "initial_exam", "laterality", "device")
+"""The same, of a source's further columns."""
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,11 @@ from typing import Any
 from wrist_model.evidence import hold_out_plan, promotion_gate, score_gate
 from wrist_model.evidence.alpha_spending import TOTAL, Budget
 from wrist_model.evidence.hold_out_plan import HoldOut, HoldOutPlan
+from wrist_model.evidence_records import IMAGE_SUBGROUPS, SOURCE_SUBGROUPS
 from wrist_model.recipe import WIDEST_MARGIN, GateRecipe, Recipe
 
-SUBGROUPS = (
-    "age_band",
-    "body_part",
-    "burned_in",
-    "hardware",
-    "inverted",
-    "multi_view",
-    "n_views",
-    "sex",
-    "source",
-    "view",
-)
+_OF_IMAGES = ("age_band" if name == "age" else name for name in IMAGE_SUBGROUPS)
+SUBGROUPS = tuple(sorted(("source", "body_part", "n_views", *_OF_IMAGES, *SOURCE_SUBGROUPS)))
 """What test studies are told apart by, where their source says it."""
 REFERENCES = "the model that serves and, of those that served before, the one with the highest first test AUC"
 
