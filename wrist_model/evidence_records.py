@@ -1,4 +1,4 @@
-"""Subgroup names; frozen records of plans, drift, leaky figures, and patient numbers as hashes. Standard library only."""
+"""Subgroup names; frozen records of plans, drift, leaky figures, patient numbers as hashes. Standard library only."""
 
 from __future__ import annotations
 
