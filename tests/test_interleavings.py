@@ -177,6 +177,8 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/report.py:write > db/metrics.py:metrics": "a study is relabelled",
         "tasks/report.py:write > db/models.py:model": "a version is frozen",
         "tasks/report.py:write > db/models.py:operating_points": "another model is promoted",
+        "tasks/report.py:write > db/plans.py:_plans": "the hold-out is looked at",
+        "tasks/report.py:write > db/plans.py:look_of": "the hold-out is looked at",
         "tasks/report.py:write > db/predictions.py:_stored": "a study is relabelled",
         "tasks/report.py:write > db/promotions.py:last_decision": "a version is frozen",
         "tasks/report.py:write > db/quarantine.py:quarantine_counts": "another model is promoted",
@@ -277,7 +279,9 @@ def test_every_seam_stands_in_the_table(stage: Stage, tmp_path: Path) -> None:
         outcome = stage.held.act({"WRIST_HOME": str(home)}, stage.act(name, tmp_path))
         assert outcome.error is None, (name, outcome.error)
         found[name] = {seam.place for seam in outcome.seams}
-    assert found == {name: set(places) for name, places in SEAMS.items()}
+    without_row = {name: sorted(found[name] - set(SEAMS[name])) for name in SEAMS if found[name] - set(SEAMS[name])}
+    never_passed = {name: sorted(set(SEAMS[name]) - found[name]) for name in SEAMS if set(SEAMS[name]) - found[name]}
+    assert (without_row, never_passed) == ({}, {})
 
 
 def rows(acts_of: Iterable[str]) -> list[tuple[str, str, str]]:
