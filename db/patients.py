@@ -58,7 +58,8 @@ def _patients(connection: Connection, records: Sequence[ImageRecord], by: Proven
         split: Split = record.split
         if record.patient_pseudonym:
             split = splits.setdefault(record.patient_pseudonym, split)
-        rows.append({"patient_key": key, "patient_known": int(record.patient_known), "split": split})
+        row = {"patient_key": key, "patient_known": int(record.patient_known), "split": split}
+        rows.append({**row, "hold_out": record.hold_out})
     if rows:
         first = append(connection, "patient", rows, by)
         patients.update({str(row["patient_key"]): first + n for n, row in enumerate(rows)})

@@ -152,10 +152,12 @@ def split(
             found["dataset_id"] = freeze_flow(mixed_labels)
 
     def tell() -> None:
-        print(f"{'split':<12}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
-        for row in found["splits"]:
+        names = [f"external {row['hold_out']}" if row["hold_out"] else row["split"] for row in found["splits"]]
+        width = max(12, *(len(name) + 2 for name in names))
+        print(f"{'split':<{width}}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
+        for name, row in zip(names, found["splits"], strict=True):
             share = f"{row['positive_images']} ({row['positive_share']:.0%})" if row["images"] else "0"
-            print(f"{row['split']:<12}{row['patients']:>9}{row['studies']:>9}{row['images']:>9}{share:>17}")
+            print(f"{name:<{width}}{row['patients']:>9}{row['studies']:>9}{row['images']:>9}{share:>17}")
         for reason, number in found["left_out"].items():
             print(f"left out: {number} images: {reason}")
         print(f"guard: {found['guard']}")
