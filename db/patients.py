@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from db.audit.chain import append
+from db.designations import strictest
 from db.known_files import Outcome
 from db.lookups import among, one, row_ids
 from db.patient_identity import remember_pseudonyms, shared_splits
@@ -48,13 +49,13 @@ def add_studies(
 
 
 def _patients(connection: Connection, records: Sequence[ImageRecord], by: Provenance) -> dict[str, int]:
-    """patient_key → patient row. A new patient takes the split of those with the same number, whoever issued it."""
+    """patient_key → patient row. A new patient takes the split of those with the same number, whoever issued it; else
+    the strictest in which the source or a person places it; else the rule's."""
     patients = row_ids(connection, "patient", "patient_key", [record.patient_key for record in records])
-    fresh = {record.patient_key: record for record in reversed(records) if record.patient_key not in patients}
+    fresh = {key: record for key, record in strictest(records).items() if key not in patients}
     splits = shared_splits(connection, {one.patient_pseudonym for one in fresh.values() if one.patient_pseudonym})
     rows = []
-    for key in reversed(fresh):
-        record = fresh[key]
+    for key, record in fresh.items():
         split: Split = record.split
         if record.patient_pseudonym:
             split = splits.setdefault(record.patient_pseudonym, split)

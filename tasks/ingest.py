@@ -99,6 +99,7 @@ def places(
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
     follow_links: bool = False,
+    designation: str | None = None,
 ) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
 
@@ -114,7 +115,9 @@ def places(
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain, follow_links)
+            sources_toml.Root(
+                path, file or None, source, body_part, distinct_patients, uncertain, follow_links, designation
+            )
             for path, file in zip(paths, each, strict=True)
         ]
     remembered = list(sources_toml.read(home()))

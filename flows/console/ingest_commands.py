@@ -10,7 +10,7 @@ import typer
 from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
 from flows.console.output import counted, show
-from wrist_model.sources.source_item import Uncertain
+from wrist_model.sources.source_item import Designation, Uncertain
 from wrist_model.terminal_text import in_a_line
 
 
@@ -38,6 +38,11 @@ def ingest(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow links that lead out of a folder.")
     ] = False,
+    designate: Annotated[
+        Designation | None,
+        typer.Option("--as", help="The whole source is a hold-out, for good: test, or external with --name."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The external set's name.")] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -46,6 +51,11 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
+    from wrist_model.sources.recognise_source import absolute, designation_of
+
+    designation = designation_of(designate, name)
+    if designation is not None and not paths:
+        raise typer.BadParameter("Say of which PATH.", param_hint="--as")
     check("report", paths=paths, labels=labels, roots=True, networks=False)
     if remember:
         _refuse_single_files(paths)
@@ -60,7 +70,6 @@ def ingest(
         from tasks import requests
         from tasks.ingest import places
         from tasks.sources_toml import remember as remember_root
-        from wrist_model.sources.recognise_source import absolute
 
         with requests.stored(paths, labels) as request:
             counts = ingest_flow(
@@ -76,9 +85,10 @@ def ingest(
                 follow_links=follow_links,
                 max_frames=max_frames,
                 request=request,
+                designation=designation,
             )
         for place in (
-            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
+            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, designation)
             if remember and paths
             else ()
         ):
