@@ -257,7 +257,8 @@ def test_muras_valid_is_test_as_before_and_a_tree_may_be_an_external_set(home: P
         official = "test" if path.startswith("valid") else "train"
         assert place == (patient_split.assign(RULE, "mura", patient, official), None)  # type: ignore[arg-type]
     assert {place for path, place in found.items() if path.startswith("valid")} == {("test", None)}
-    ingest(home, tmp_path / "MURA-v1.1", source="mura-outside", designation="external:mura-outside")
+    (tmp_path / "MURA-v1.1").rename(tmp_path / "outside")
+    ingest(home, tmp_path / "outside", source="mura-outside", designation="external:mura-outside")
     sql = "SELECT DISTINCT p.split, p.hold_out FROM study s JOIN patient p ON p.id = s.patient_id WHERE s.source = "
     assert rows(home, sql + "'mura-outside'") == [("test", "mura-outside")]
 
