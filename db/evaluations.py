@@ -18,11 +18,7 @@ from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
-from wrist_model.records import (
-    LineageFacts,
-    Provenance,
-    StoredRecipe,
-)
+from wrist_model.records import EVALUATED_SPLITS, LineageFacts, Provenance, Split, StoredRecipe
 
 Purpose = Literal["evaluation", "prospective"]
 _LAST_EVENT = (
@@ -52,11 +48,20 @@ class EvaluationRow:
     hold_out: str | None = None  # the external set that it scored; None: validation and the internal test split
 
     @property
+    def splits(self) -> tuple[Split, ...]:
+        return scored_splits(self.hold_out)
+
+    @property
     def frozen_dataset_id(self) -> str:
         """The data-set version. Raises DataError for an evaluation of new studies, which has none."""
         if self.dataset_id is None:
             raise DataError(f"{self.evaluation_id} scored new studies: it has no data-set version to measure on.")
         return self.dataset_id
+
+
+def scored_splits(hold_out: str | None) -> tuple[Split, ...]:
+    """What an evaluation scores, in this order: of an external set there is test alone."""
+    return EVALUATED_SPLITS if hold_out is None else ("test",)
 
 
 def begin_evaluation(
@@ -176,6 +181,18 @@ def newest_finished(engine: Catalogue, dataset_id: str) -> list[EvaluationRow]:
         dataset=dataset_id,
     )
     return list({row.model_version_id: row for row in rows}.values())
+
+
+def newest_evaluated(engine: Catalogue) -> str | None:
+    """The newest data-set version on whose validation and internal test split a model is evaluated, or None."""
+    with reading(engine) as connection:
+        row = one(
+            connection,
+            "SELECT d.dataset_id FROM dataset_version d WHERE EXISTS (SELECT 1 FROM evaluation e "
+            "JOIN evaluation_event v ON v.evaluation_id = e.id AND v.status = 'finished' "
+            f"WHERE e.dataset_version_id = d.id AND {internal('e')}) ORDER BY d.id DESC LIMIT 1",
+        )
+    return row.dataset_id if row else None
 
 
 def finished_of(engine: Catalogue, model_version_id: str) -> dict[str | None, EvaluationRow]:
