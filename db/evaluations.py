@@ -195,14 +195,17 @@ def newest_evaluated(engine: Catalogue) -> str | None:
     return row.dataset_id if row else None
 
 
-def finished_of(engine: Catalogue, model_version_id: str) -> dict[str | None, EvaluationRow]:
-    """External set (None: validation and internal test) → the newest finished evaluation of a model version on it."""
-    rows = _rows(
-        engine,
-        "m.model_version_id = :model AND e.purpose = 'evaluation' AND v.status = 'finished'",
-        model=model_version_id,
-    )
-    return {row.hold_out: row for row in rows}
+def finished_inside(engine: Catalogue, model_version_id: str) -> EvaluationRow | None:
+    """The newest finished evaluation of a model version on validation and an internal test split, or None."""
+    where = "m.model_version_id = :model AND e.purpose = 'evaluation' AND v.status = 'finished'"
+    return next(reversed(_rows(engine, f"{where} AND {internal('e')}", model=model_version_id)), None)
+
+
+def finished_outside(engine: Catalogue, model_version_id: str) -> list[EvaluationRow]:
+    """The newest finished evaluation of a model version on each external set, by the sets' names."""
+    where = "m.model_version_id = :model AND e.purpose = 'evaluation' AND v.status = 'finished'"
+    rows = _rows(engine, f"{where} AND NOT {internal('e')}", model=model_version_id)
+    return sorted({row.hold_out: row for row in rows}.values(), key=lambda row: str(row.hold_out))
 
 
 def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:

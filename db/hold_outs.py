@@ -15,7 +15,7 @@ from wrist_model.records import Member, Split
 
 def internal(row: str) -> str:
     """SQL: whether a row is of no external set. row: its alias."""
-    return f"{row}.hold_out IS NULL"
+    return f"({row}.hold_out IS NULL)"
 
 
 def internal_test(row: str) -> str:

@@ -57,8 +57,8 @@ def with_external(engine: Engine, evaluation_ids: Sequence[str]) -> list[str]:
     """These evaluations, and the newest one of each of their models on each external set."""
     found = list(evaluation_ids)
     for evaluation_id in evaluation_ids:
-        of_model = evaluations.finished_of(engine, evaluations.evaluation(engine, evaluation_id).model_version_id)
-        found += [row.evaluation_id for name, row in sorted(of_model.items(), key=str) if name is not None]
+        model_version_id = evaluations.evaluation(engine, evaluation_id).model_version_id
+        found += [row.evaluation_id for row in evaluations.finished_outside(engine, model_version_id)]
     return found
 
 

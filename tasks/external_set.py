@@ -14,14 +14,9 @@ from db.engine import open_catalogue
 from wrist_model.errors import DataError, LeakError
 from wrist_model.recipe import Recipe
 from wrist_model.recipe import stored as stored_recipe
+from wrist_model.report.external_sets import BESIDE
 from wrist_model.report.metric_text import with_interval
 from wrist_model.scoring.serving_point import serving_metrics, serving_point
-
-BESIDE = (
-    *("roc_auc", "sensitivity", "specificity", "calibration_in_the_large", "calibration_slope"),
-    *("observed_expected", "brier"),
-)
-"""The figures that are shown side by side, at the locked serving threshold where they have one."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def beside(evaluation_id: str) -> dict[str, Any]:
     row = evaluations.evaluation(engine, evaluation_id)
     if row.hold_out is None:
         raise DataError(f"{evaluation_id} is of no external set.")
-    internal = evaluations.finished_of(engine, row.model_version_id).get(None)
+    internal = evaluations.finished_inside(engine, row.model_version_id)
     points = models.operating_points(engine, row.model_version_id)
     sides = {
         side: serving_metrics(metrics.metrics(engine, one.evaluation_id, split="test", level="study"), points)
