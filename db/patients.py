@@ -11,7 +11,7 @@ from db.designations import strictest
 from db.known_files import Outcome
 from db.lookups import among, one, row_ids
 from db.patient_identity import remember_pseudonyms, shared_splits
-from wrist_model.records import ImageRecord, Provenance, Split
+from wrist_model.records import SPLIT_RANK, ImageRecord, Provenance, Split
 
 
 def add_studies(
@@ -54,6 +54,9 @@ def _patients(connection: Connection, records: Sequence[ImageRecord], by: Proven
     patients = row_ids(connection, "patient", "patient_key", [record.patient_key for record in records])
     fresh = {key: record for key, record in strictest(records).items() if key not in patients}
     splits = shared_splits(connection, {one.patient_pseudonym for one in fresh.values() if one.patient_pseudonym})
+    named = [record for record in fresh.values() if record.placed and record.patient_pseudonym]
+    for record in sorted(named, key=lambda record: SPLIT_RANK[record.split]):
+        splits.setdefault(str(record.patient_pseudonym), record.split)
     rows = []
     for key, record in fresh.items():
         split: Split = record.split

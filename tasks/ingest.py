@@ -120,6 +120,8 @@ def places(
             )
             for path, file in zip(paths, each, strict=True)
         ]
+    if designation is not None:
+        raise UsageError(f"{designation!r} designates a source: give the path of what is to be a hold-out.")
     remembered = list(sources_toml.read(home()))
     if not remembered:
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
