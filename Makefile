@@ -5,6 +5,8 @@ RUN_STAMP := .venv/.installed-run
 TEST_STAMP := .venv/.installed-test
 export DO_NOT_TRACK := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Where it is set, each process compiles TensorFlow's and Prefect's Python files anew: 8 s of CPU and more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test soak bench lint clean
 
