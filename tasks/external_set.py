@@ -53,7 +53,7 @@ def find_set(hold_out: str, model: str, dataset_id: str | None = None) -> tuple[
         known = ", ".join(hold_outs.sets_in(engine, version)) if version else hold_outs.all_sets(engine)
         raise DataError(
             f"No external set {hold_out!r} in {version or 'any data-set version'}; known are: {known or 'none'}. "
-            f"`wrist ingest PATH --as external --name {hold_out}` designates one, `wrist split --freeze` freezes it."
+            f"`wrist ingest PATH --as external {hold_out}` designates one, `wrist split --freeze` freezes it."
         )
     if serving_point(models.operating_points(engine, found.model_version_id)) is None:
         raise DataError(

@@ -52,8 +52,8 @@ def wrist(home: Path, *words: str) -> tuple[int, str]:
 def test_another_places_pictures_are_designated_frozen_and_scored_by_the_champions_locked_points(home: Path) -> None:
     listed = str(home.parent / "clinic" / "manifest.csv")
     status, said = wrist(home, "evaluate", "--external", "clinic")
-    assert status == 1 and "--as external --name clinic" in said
-    status, said = wrist(home, "ingest", listed, "--body-part", "ANY", "--as", "external", "--name", "clinic")
+    assert status == 1 and "--as external clinic" in said
+    status, said = wrist(home, "ingest", listed, "--body-part", "ANY", "--as", "external", "clinic")
     assert status == 0 and "16 new" in said, said
     status, said = wrist(home, "ingest", listed, "--body-part", "ANY", "--as", "test")
     assert status == 1 and "designated 'external:clinic'" in said and "Traceback" not in said

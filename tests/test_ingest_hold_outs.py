@@ -266,10 +266,10 @@ def test_muras_valid_is_test_as_before_and_a_tree_may_be_an_external_set(home: P
 @pytest.mark.parametrize(
     ("what", "name", "said"),
     [
-        ("external", None, "--name other-clinic"),
-        ("external", "Graz DX", "--name graz-dx"),
-        ("test", "clinic", "--as external --name"),
-        (None, "clinic", "--as external --name"),
+        ("external", None, "--as external other-clinic"),
+        ("external", "Graz DX", "--as external graz-dx"),
+        ("test", "clinic", "--as external NAME"),
+        (None, "clinic", "--as external NAME"),
     ],
 )
 def test_an_external_set_has_a_name_and_nothing_else_has(what: str | None, name: str | None, said: str) -> None:
@@ -280,6 +280,16 @@ def test_an_external_set_has_a_name_and_nothing_else_has(what: str | None, name:
 def test_designations_are_said_as_a_stranger_would_guess(home: Path) -> None:
     assert designation_of("external", "graz") == "external:graz"
     assert (designation_of("test", None), designation_of(None, None)) == ("test", None)
+    for words in (
+        ["--as", "external", "graz", "x"],
+        ["x", "--as=external", "graz"],
+        ["--name", "graz", "--as", "external", "x"],
+    ):
+        told = CliRunner().invoke(app, ["ingest", *words])  # whoever reads `--as test|external NAME` types it so
+        assert isinstance(told.exception, UsageError) and str(told.exception).startswith("x: no such file"), words
+    for words in (["x", "--as", "external"], ["--as", "external", "/data/x"]):
+        told = CliRunner().invoke(app, ["ingest", *words])
+        assert "--as external: expected a name" in str(told.exception), words
     told = CliRunner().invoke(app, ["ingest", "--as", "elsewhere", "x"])
     assert told.exit_code == 2 and "external" in told.output
     assert CliRunner().invoke(app, ["ingest", "--as", "test"]).exit_code == 2

@@ -98,6 +98,7 @@ def _external(name: str, model: list[str] | None, dataset: str | None, as_json: 
             print(f"{row['metric']:<{width}}  {row['internal']:<24}  {row['external']}")
         if found["mismatch"]:
             print(found["mismatch"])
+        print(f"subgroups: wrist report, or wrist sql \"select * from evaluation_metrics where hold_out = '{name}'\"")
 
     show(found, as_json, tell)
 

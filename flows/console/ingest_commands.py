@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
@@ -16,8 +17,22 @@ from wrist_model.terminal_text import in_a_line
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (ingest, split, exclude, merge_patients, relabel, locate):
+    app.command(cls=Ingest)(ingest)
+    for command in (split, exclude, merge_patients, relabel, locate):
         app.command()(command)
+
+
+class Ingest(TyperCommand):
+    """`--as external NAME` is said in one breath: the word after it is the name, unless --name says it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = [part for word in args for part in (("--as", "external") if word == "--as=external" else (word,))]
+        named = any(word == "--name" or word.startswith("--name=") for word in words)
+        for place in range(2, len(words)):
+            if words[place - 2 : place] == ["--as", "external"] and not named and not words[place].startswith("-"):
+                words.insert(place, "--name")
+                break
+        return super().parse_args(ctx, words)
 
 
 def ingest(
@@ -40,7 +55,7 @@ def ingest(
     ] = False,
     designate: Annotated[
         Designation | None,
-        typer.Option("--as", help="The whole source is a hold-out, for good: test, or external with --name."),
+        typer.Option("--as", help="The whole source is a hold-out, for good: test, or external NAME."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The external set's name.")] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,

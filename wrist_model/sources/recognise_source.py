@@ -128,12 +128,12 @@ def designation_of(what: Designation | None, name: str | None) -> str | None:
     without a name."""
     if what != "external":
         if name is not None:
-            raise UsageError("--name is an external set's: `--as external --name NAME`.")
+            raise UsageError("--name is an external set's: `--as external NAME`.")
         return what
     if name is None or name != slug(name):
         example = slug(name) if name else "other-clinic"
         raise UsageError(
-            f"--as external: expected a name of lower-case letters, digits and hyphens, such as --name {example}."
+            f"--as external: expected a name of lower-case letters, digits and hyphens, such as `--as external {example}`."
         )
     return f"external:{name}"
 
