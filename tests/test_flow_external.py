@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,18 @@ from sqlalchemy import text
 from db import evaluations
 from db.audit.verify import verify
 from db.engine import open_catalogue, reading
+from flows.host.environment import exactly
+from flows.host.server_choice import prefect_api
 from tests import acts
 from tests.interleaving import Actor
 
-WRIST = str(Path(sys.executable).parent / "wrist")
+WRIST = "import tests.small_network; from flows.console.cli import main; main()"
+"""The command, in a process that knows the tests' small network."""
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose champion was trained before another place's pictures came."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home whose champion was trained before another place's pictures came; its server runs meanwhile."""
     base = tmp_path_factory.mktemp("external")
     folder, actor = base / "home", Actor()
     pictures = [(acts.small(90 + n, n % 2), f"x{n}", n % 2) for n in range(16)]
@@ -39,13 +43,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(acts.score, evaluation, 1)
     assert done(acts.gate, evaluation, 1)["decision"] == "promoted"
     actor.stop()
-    return folder
+    around = dict(os.environ)
+    with prefect_api(folder, print), exactly(around):
+        yield folder
 
 
 def wrist(home: Path, *words: str) -> tuple[int, str]:
     environment = {**os.environ, "WRIST_HOME": str(home)}
-    environment.pop("PREFECT_API_URL", None)
-    done = subprocess.run([WRIST, *words], env=environment, capture_output=True, text=True, check=False, timeout=600)
+    command = [sys.executable, "-c", WRIST, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     return done.returncode, done.stdout + (done.stderr if done.returncode else "")
 
 

@@ -133,7 +133,7 @@ def designation_of(what: Designation | None, name: str | None) -> str | None:
     if name is None or name != slug(name):
         example = slug(name) if name else "other-clinic"
         raise UsageError(
-            f"--as external: expected a name of lower-case letters, digits and hyphens, such as `--as external {example}`."
+            f"--as external: expected a name of lower-case letters, digits, hyphens: `--as external {example}`."
         )
     return f"external:{name}"
 
