@@ -50,13 +50,20 @@ def hashes(con: sqlite3.Connection) -> Found:
         digest = hashlib.sha256(f"label version {version['label_version']}\n".encode())
         for m in con.execute(
             "SELECT m.image_uid, i.pixel_sha256, m.study_uid, m.patient_key, m.split, m.label, m.included, "
-            "m.excluded_reason FROM dataset_members m JOIN images i ON i.image_uid = m.image_uid "
+            f"m.excluded_reason, {external(con, 'm')} FROM dataset_members m JOIN images i USING (image_uid) "
             "WHERE m.dataset_id = ? ORDER BY m.image_uid",
             (version["dataset_id"],),
         ):
-            digest.update(json.dumps(list(m), separators=(",", ":")).encode() + b"\n")
+            line = list(m) if m["hold_out"] is not None else list(m)[:-1]
+            digest.update(json.dumps(line, separators=(",", ":")).encode() + b"\n")
         if digest.hexdigest() != version["manifest_sha256"]:
             yield f"{version['dataset_id']}: its members are not those that its manifest's hash is of"
+
+
+def external(con: sqlite3.Connection, row: str) -> str:
+    """A row's external set; of a catalogue before schema 0006 there are none."""
+    known = {column["name"] for column in con.execute("PRAGMA table_info(dataset_members)")}
+    return f"{row}.hold_out" if "hold_out" in known else "NULL AS hold_out"
 
 
 def splits(con: sqlite3.Connection) -> Found:
@@ -107,15 +114,21 @@ def evaluation(con: sqlite3.Connection, run: sqlite3.Row, intervals: bool) -> Fo
                 yield from limits(con, run, held)
 
 
+def of_set(run: sqlite3.Row) -> str | None:
+    """The external set that was scored; None: validation and the internal test split."""
+    return run["hold_out"] if "hold_out" in run.keys() else None  # noqa: SIM118 (a row, not a dict)
+
+
 def members(con: sqlite3.Connection, run: sqlite3.Row, level: str, rows: list[sqlite3.Row]) -> Found:
-    """What was scored is what the frozen version holds: nobody dropped, moved, doubled or relabelled."""
+    """What was scored is what the frozen version holds of the set: nobody dropped, moved, doubled or relabelled."""
     wanted = {
         m["uid"]: (m["split"], m["label"], m["patient_key"])
         for m in con.execute(
-            f"SELECT {level}_uid AS uid, split, label, patient_key FROM dataset_members "
+            f"SELECT {level}_uid AS uid, split, label, patient_key, {external(con, 'm')} FROM dataset_members m "
             "WHERE dataset_id = ? AND included = 1 AND split IN ('validation', 'test')",
             (run["dataset_id"],),
         )
+        if m["hold_out"] == of_set(run)
     }
     seen = {row[f"{level}_uid"]: (row["split"], row["label"], row["patient_key"]) for row in rows}
     for uid in sorted(wanted.keys() | seen.keys()):
@@ -340,7 +353,8 @@ def decision(con: sqlite3.Connection, look: sqlite3.Row, where: str, alpha: floa
 
 def test_rows(con: sqlite3.Connection, model: str, dataset: str) -> dict[str, sqlite3.Row]:
     sql = "SELECT * FROM study_predictions WHERE model_version_id = ? AND dataset_id = ? AND split = 'test'"
-    return {row["study_uid"]: row for row in con.execute(sql, (model, dataset))}
+    rows = con.execute(sql, (model, dataset)).fetchall()
+    return {row["study_uid"]: row for row in rows if of_set(row) is None}
 
 
 def next_alpha(done: list[bool], planned: int) -> float:

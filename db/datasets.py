@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from db.audit.chain import append, append_rows
 from db.engine import Catalogue, reading, writing
+from db.hold_outs import internal, named, of_set
 from db.labels import current_version
 from db.lookups import among, every, one, row_id
 from db.patient_identity import persons
@@ -44,11 +45,12 @@ def candidates(engine: Catalogue) -> tuple[Candidate, ...]:
         rows = every(
             connection,
             f"SELECT i.image_uid, s.study_uid, p.patient_key, p.split, {LABEL_NOW.format(study='s')} AS label, "
-            f"i.pixel_sha256, i.perceptual_hash, coalesce({left_out}) AS excluded_reason, i.patient_id FROM image i "
-            "JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id ORDER BY i.image_uid",
+            f"i.pixel_sha256, i.perceptual_hash, coalesce({left_out}) AS excluded_reason, p.hold_out, "
+            "i.patient_id FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id "
+            "ORDER BY i.image_uid",
         )
         person = {patient: f"person {lowest}" for patient, lowest in persons(connection).items()}
-    return tuple(Candidate(*(*row[:-1], person.get(row.patient_id))) for row in rows)
+    return tuple(Candidate(*(*row[:-2], person.get(row.patient_id), row.hold_out)) for row in rows)
 
 
 def add_dataset(
@@ -78,10 +80,11 @@ def add_dataset(
             if known[one.image_uid].patient_id in person
         )
         for member in members:
-            if member.split != known[member.image_uid].split:
+            row = known[member.image_uid]
+            if (member.split, member.hold_out) != (row.split, row.hold_out):
                 raise LeakError(
-                    f"Patient {member.patient_key} stands in {known[member.image_uid].split} and can't be frozen in "
-                    f"{member.split}: a patient never moves."
+                    f"Patient {member.patient_key} stands in {row.hold_out or row.split} and can't be frozen in "
+                    f"{member.hold_out or member.split}: a patient never moves."
                 )
         version = current_version(connection)
         manifest = manifest_sha256(members, {uid: row.pixel_sha256 for uid, row in known.items()}, version)
@@ -110,11 +113,13 @@ def add_dataset(
 
 
 def manifest_sha256(members: Iterable[Member], pixels: dict[str, str], label_version: int) -> str:
-    """SHA-256 of the label version and, by image_uid, each member with its pixels' hash, one JSON list a line."""
+    """SHA-256 of the label version and, by image_uid, each member with its pixels' hash, one JSON list a line; the name
+    of an external set stands last in its members' lists, and in no other's."""
     digest = hashlib.sha256(f"label version {label_version}\n".encode())
     for one_ in sorted(members, key=lambda member: member.image_uid):
         fields = [one_.image_uid, pixels[one_.image_uid], one_.study_uid, one_.patient_key]
         fields += [one_.split, one_.label, int(one_.included), one_.excluded_reason]  # type: ignore[list-item]
+        fields += [one_.hold_out] if one_.hold_out is not None else []
         digest.update(json.dumps(fields, separators=(",", ":")).encode() + b"\n")
     return digest.hexdigest()
 
@@ -150,45 +155,51 @@ def members(engine: Catalogue, dataset_id: str) -> tuple[Member, ...]:
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT i.image_uid, s.study_uid, p.patient_key, m.split, m.label, m.included, m.excluded_reason "
-            "FROM dataset_member m JOIN image i ON i.id = m.image_id JOIN study s ON s.id = m.study_id "
+            "SELECT i.image_uid, s.study_uid, p.patient_key, m.split, m.label, m.included, m.excluded_reason, "
+            "m.hold_out FROM dataset_member m JOIN image i ON i.id = m.image_id JOIN study s ON s.id = m.study_id "
             "JOIN patient p ON p.id = m.patient_id WHERE m.dataset_version_id = :version ORDER BY i.image_uid",
             version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
         )
-    return tuple(Member(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in rows)
+    return tuple(Member(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows)
 
 
 def new_labelled_studies(engine: Catalogue) -> int:
-    """How many labelled studies are in no data-set version yet."""
+    """How many labelled studies are in no data-set version yet, without those of external sets."""
     with reading(engine) as connection:
         row = one(
             connection,
-            f"SELECT count(*) AS n FROM study s WHERE {LABEL_NOW.format(study='s')} IS NOT NULL AND NOT EXISTS "
+            f"SELECT count(*) AS n FROM study s JOIN patient p ON p.id = s.patient_id "
+            f"AND {internal('p')} WHERE {LABEL_NOW.format(study='s')} IS NOT NULL AND NOT EXISTS "
             "(SELECT 1 FROM dataset_member m WHERE m.study_id = s.id "
             "AND (m.included = 1 OR m.excluded_reason <> 'unlabelled'))",
         )
     return int(row.n)
 
 
-def patients_known(engine: Catalogue, dataset_id: str) -> bool:
-    """Whether the source names a patient for every included image of this version."""
+def patients_known(engine: Catalogue, dataset_id: str, hold_out: str | None = None) -> bool:
+    """Whether the source names a patient for every included image of this version, or of an external set in it."""
     sql = (
         "SELECT min(p.patient_known) AS known FROM dataset_version d "
         "JOIN dataset_member m ON m.dataset_version_id = d.id JOIN patient p ON p.id = m.patient_id "
-        "WHERE d.dataset_id = :id AND m.included = 1"
+        f"WHERE d.dataset_id = :id AND m.included = 1 AND {of_set('m')}"
     )
     with reading(engine) as connection:
-        return bool(one(connection, sql, id=dataset_id).known)
+        return bool(one(connection, sql, id=dataset_id, hold_out=named(hold_out)).known)
 
 
-def sources(engine: Catalogue, dataset_id: str, *, included: bool = False) -> tuple[str, ...]:
-    """The sources of this version's studies, sorted. included: of those alone that are included."""
+def sources(
+    engine: Catalogue, dataset_id: str, *, included: bool = False, hold_out: str | None = None
+) -> tuple[str, ...]:
+    """The sources of this version's studies, sorted. included: of those alone that are included. hold_out: of this
+    external set; else of all that are of none."""
     sql = (
         "SELECT DISTINCT s.source FROM dataset_version d JOIN dataset_member m ON m.dataset_version_id = d.id "
-        "JOIN study s ON s.id = m.study_id WHERE d.dataset_id = :id AND m.included >= :least ORDER BY s.source"
+        "JOIN study s ON s.id = m.study_id WHERE d.dataset_id = :id AND m.included >= :least "
+        f"AND {of_set('m')} ORDER BY s.source"
     )
+    values = {"id": dataset_id, "least": int(included), "hold_out": named(hold_out)}
     with reading(engine) as connection:
-        return tuple(row.source for row in every(connection, sql, id=dataset_id, least=int(included)))
+        return tuple(row.source for row in every(connection, sql, **values))
 
 
 def _dataset(engine: Catalogue, where: str, **values: Any) -> DatasetVersion | None:
@@ -205,8 +216,8 @@ def _dataset(engine: Catalogue, where: str, **values: Any) -> DatasetVersion | N
 def _images(connection: Connection, image_uids: Iterable[str]) -> dict[str, Any]:
     rows = among(
         connection,
-        "SELECT i.id, i.image_uid, i.study_id, i.patient_id, s.study_uid, p.patient_key, p.split, i.pixel_sha256 "
-        "FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id "
+        "SELECT i.id, i.image_uid, i.study_id, i.patient_id, s.study_uid, p.patient_key, p.split, p.hold_out, "
+        "i.pixel_sha256 FROM image i JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = i.patient_id "
         "WHERE i.image_uid IN :values",
         image_uids,
     )
@@ -258,6 +269,8 @@ def _add_members(
         "label",
         "included",
         "excluded_reason",
+        "pixel_guard",
+        "hold_out",
     )
     values = []
     for member in members:
@@ -265,6 +278,6 @@ def _add_members(
         guard = row.pixel_sha256 if member.included else None
         values.append(
             (number, row.id, row.study_id, row.patient_id, member.split, member.label, int(member.included))
-            + (member.excluded_reason, guard)
+            + (member.excluded_reason, guard, member.hold_out)
         )
-    append_rows(connection, "dataset_member", (*names, "pixel_guard"), sorted(values, key=lambda one: one[1]), by)
+    append_rows(connection, "dataset_member", names, sorted(values, key=lambda one: one[1]), by)

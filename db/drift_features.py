@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from db.engine import Catalogue, reading
+from db.hold_outs import internal
 from db.lookups import every, row_id
 from db.schema.views import LABEL_NOW
 
@@ -26,7 +27,7 @@ class StudyFacts:
 
 
 def study_facts(engine: Catalogue, dataset_id: str, model_version_id: str) -> list[StudyFacts]:
-    """All studies that are in this version, or first seen after it was frozen, oldest first.
+    """All studies that are in this version, or first seen after it was frozen, oldest first; none of an external set.
 
     Scores of the version's studies are those of its own validation and test; of later ones the newest.
     """
@@ -38,8 +39,8 @@ def study_facts(engine: Catalogue, dataset_id: str, model_version_id: str) -> li
             "SELECT s.study_uid, count(*) AS n, avg(i.mean_intensity) AS mean, avg(i.rows) AS height, "
             "avg(i.columns) AS width, max(i.inverted) AS inverted, max(i.manufacturer_key) AS scanner, "
             f"{LABEL_NOW.format(study='s')} AS label, (SELECT max(m.split) {held}) AS split "
-            f"FROM study s JOIN image i ON i.study_id = s.id WHERE EXISTS (SELECT 1 {held}) "
-            "OR s.entry > (SELECT entry FROM dataset_version WHERE id = :version) "
+            f"FROM study s JOIN image i ON i.study_id = s.id JOIN patient p ON p.id = s.patient_id AND {internal('p')} "
+            f"WHERE EXISTS (SELECT 1 {held}) OR s.entry > (SELECT entry FROM dataset_version WHERE id = :version) "
             "GROUP BY s.id, s.study_uid, s.entry ORDER BY s.entry, s.study_uid",
             version=version,
         )

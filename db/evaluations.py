@@ -11,17 +11,14 @@ from sqlalchemy import Connection
 from db import leases
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
+from db.hold_outs import internal, named, of_set
 from db.ingest_counts import evaluation_counts
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
 from db.recipes import add_recipe
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
-from wrist_model.records import (
-    LineageFacts,
-    Provenance,
-    StoredRecipe,
-)
+from wrist_model.records import EVALUATED_SPLITS, LineageFacts, Provenance, Split, StoredRecipe
 
 Purpose = Literal["evaluation", "prospective"]
 _LAST_EVENT = (
@@ -48,6 +45,11 @@ class EvaluationRow:
     label_version: int
     status: str
     created_at: str
+    hold_out: str | None = None  # the external set that it scored; None: validation and the internal test split
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        return scored_splits(self.hold_out)
 
     @property
     def frozen_dataset_id(self) -> str:
@@ -55,6 +57,11 @@ class EvaluationRow:
         if self.dataset_id is None:
             raise DataError(f"{self.evaluation_id} scored new studies: it has no data-set version to measure on.")
         return self.dataset_id
+
+
+def scored_splits(hold_out: str | None) -> tuple[Split, ...]:
+    """What an evaluation scores, in this order: of an external set there is test alone."""
+    return EVALUATED_SPLITS if hold_out is None else ("test",)
 
 
 def begin_evaluation(
@@ -66,13 +73,14 @@ def begin_evaluation(
     facts: LineageFacts,
     by: Provenance,
     recipe: StoredRecipe | None = None,
+    hold_out: str | None = None,
 ) -> EvaluationStart:
-    """Write the start of an evaluation, or take up the one of the same model, version and purpose whose recipe says
-    the same of evaluation, also one that failed: what it has stored is not stored twice.
+    """Write the start of an evaluation, or take up the one of the same model, version, set and purpose whose recipe
+    says the same of evaluation, also one that failed: what it has stored is not stored twice.
 
     Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe: stored
     too, also where an evaluation is taken up; its [evaluation] decides intervals and operating points, another margin
-    is no reason for another look.
+    is no reason for another look. hold_out: the external set that is scored.
     """
     if (purpose == "evaluation") != (dataset_id is not None):
         raise DataError("An evaluation needs a data-set version; a prospective scoring has none.")
@@ -87,9 +95,11 @@ def begin_evaluation(
                 "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
                 "LEFT JOIN recipe r ON r.id = e.recipe_id "
                 f"{_LAST_EVENT} WHERE e.model_version_id = :model "
-                "AND e.dataset_version_id = :dataset AND e.purpose = 'evaluation' ORDER BY e.id DESC",
+                f"AND e.dataset_version_id = :dataset AND e.purpose = 'evaluation' AND {of_set('e')} "
+                "ORDER BY e.id DESC",
                 model=model,
                 dataset=dataset,
+                hold_out=named(hold_out),
             ):
                 if _of_evaluation(row.content) != wanted:
                     continue
@@ -116,6 +126,7 @@ def begin_evaluation(
             "label_version": version,
             "recipe_id": recipe_id,
             "environment_id": environment(connection, facts, by),
+            "hold_out": hold_out,
         }
         append(connection, "evaluation", [row], by)
         leases.take(connection, resource("evaluation", str(row["evaluation_id"])), by.prefect_flow_run_id)
@@ -135,7 +146,7 @@ def finish_evaluation(
     reason: str | None = None,
 ) -> None:
     """Write how an evaluation ended. Raises DataError that names what is missing when a frozen version's validation
-    or test images or studies have no prediction."""
+    or internal test images or studies (or the external set's) have no prediction."""
     with writing(engine) as connection:
         run = evaluation_row(connection, evaluation_id)
         leases.require(connection, resource("evaluation", evaluation_id))
@@ -146,10 +157,11 @@ def finish_evaluation(
         leases.give_back(connection, resource("evaluation", evaluation_id))
 
 
-def holdout_looks(engine: Catalogue, dataset_id: str) -> int:
-    """How often the most often looked-at test patient of this version was scored; one session is one look."""
+def holdout_looks(engine: Catalogue, dataset_id: str, hold_out: str | None = None) -> int:
+    """How often the most often looked-at patient of this version's internal test split, or of an external set in it,
+    was scored; one session is one look."""
     with reading(engine) as connection:
-        return looks_at(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id))
+        return looks_at(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id), hold_out)
 
 
 def evaluation(engine: Catalogue, evaluation_id: str) -> EvaluationRow:
@@ -161,14 +173,39 @@ def evaluation(engine: Catalogue, evaluation_id: str) -> EvaluationRow:
 
 
 def newest_finished(engine: Catalogue, dataset_id: str) -> list[EvaluationRow]:
-    """The newest finished evaluation of each model version on a data-set version, models in the order in which they
-    were first evaluated on it."""
+    """The newest finished evaluation of each model version on a data-set version's validation and internal test split,
+    models in the order in which they were first evaluated on it."""
     rows = _rows(
         engine,
-        "d.dataset_id = :dataset AND e.purpose = 'evaluation' AND v.status = 'finished'",
+        f"d.dataset_id = :dataset AND e.purpose = 'evaluation' AND v.status = 'finished' AND {internal('e')}",
         dataset=dataset_id,
     )
     return list({row.model_version_id: row for row in rows}.values())
+
+
+def newest_evaluated(engine: Catalogue) -> str | None:
+    """The newest data-set version on whose validation and internal test split a model is evaluated, or None."""
+    with reading(engine) as connection:
+        row = one(
+            connection,
+            "SELECT d.dataset_id FROM dataset_version d WHERE EXISTS (SELECT 1 FROM evaluation e "
+            "JOIN evaluation_event v ON v.evaluation_id = e.id AND v.status = 'finished' "
+            f"WHERE e.dataset_version_id = d.id AND {internal('e')}) ORDER BY d.id DESC LIMIT 1",
+        )
+    return row.dataset_id if row else None
+
+
+def finished_inside(engine: Catalogue, model_version_id: str) -> EvaluationRow | None:
+    """The newest finished evaluation of a model version on validation and an internal test split, or None."""
+    where = "m.model_version_id = :model AND e.purpose = 'evaluation' AND v.status = 'finished'"
+    return next(reversed(_rows(engine, f"{where} AND {internal('e')}", model=model_version_id)), None)
+
+
+def finished_outside(engine: Catalogue, model_version_id: str) -> list[EvaluationRow]:
+    """The newest finished evaluation of a model version on each external set, by the sets' names."""
+    where = "m.model_version_id = :model AND e.purpose = 'evaluation' AND v.status = 'finished'"
+    rows = _rows(engine, f"{where} AND NOT {internal('e')}", model=model_version_id)
+    return sorted({row.hold_out: row for row in rows}.values(), key=lambda row: str(row.hold_out))
 
 
 def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:
@@ -177,7 +214,7 @@ def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:
         rows = every(
             connection,
             "SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version, "
-            "coalesce(v.status, 'running') AS status, a.at FROM evaluation e "
+            "coalesce(v.status, 'running') AS status, a.at, e.hold_out FROM evaluation e "
             "JOIN model_version m ON m.id = e.model_version_id JOIN audit_entry a ON a.seq = e.entry "
             "LEFT JOIN dataset_version d ON d.id = e.dataset_version_id "
             f"{_LAST_EVENT} WHERE {where} ORDER BY e.id",
@@ -187,10 +224,10 @@ def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:
 
 
 def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
-    """(id, model_version_id, dataset_version_id) of an evaluation. Raises DataError when there is none of that id."""
+    """(id, model_version_id, dataset_version_id, hold_out) of an evaluation. Raises DataError for an unknown id."""
     found = one(
         connection,
-        "SELECT id, model_version_id, dataset_version_id FROM evaluation WHERE evaluation_id = :id",
+        "SELECT id, model_version_id, dataset_version_id, hold_out FROM evaluation WHERE evaluation_id = :id",
         id=evaluation_id,
     )
     if found is None:
@@ -198,29 +235,34 @@ def evaluation_row(connection: Connection, evaluation_id: str) -> Any:
     return found
 
 
-def looks_at(connection: Connection, dataset: int) -> int:
+def looks_at(connection: Connection, dataset: int, hold_out: str | None = None) -> int:
     """`holdout_looks` by the version's row."""
     found = one(
         connection,
         "SELECT coalesce(max(n), 0) AS n FROM (SELECT t.patient_id, count(DISTINCT h.session) AS n FROM holdout_look h "
+        f"JOIN evaluation e ON e.id = h.evaluation_id AND {of_set('e')} "
         "JOIN dataset_patient t ON t.dataset_version_id = h.dataset_version_id AND t.split = 'test' "
+        f"JOIN patient p ON p.id = t.patient_id AND {of_set('p')} "
         "JOIN dataset_patient mine ON mine.patient_id = t.patient_id AND mine.dataset_version_id = :dataset "
-        "AND mine.split = 'test' GROUP BY t.patient_id) counted",
+        "GROUP BY t.patient_id) counted",
         dataset=dataset,
+        hold_out=named(hold_out),
     )
     return int(found.n)
 
 
 def _refuse_incomplete(connection: Connection, run: Any) -> None:
+    splits = "'test'" if run.hold_out else "'validation', 'test'"
     for level in ("image", "study"):
         missing = every(
             connection,
             f"SELECT DISTINCT x.{'image_uid' if level == 'image' else 'study_uid'} AS uid FROM dataset_member m "
             f"JOIN {level} x ON x.id = m.{level}_id WHERE m.dataset_version_id = :dataset AND m.included = 1 "
-            f"AND m.split IN ('validation', 'test') AND NOT EXISTS (SELECT 1 FROM {level}_prediction p "
+            f"AND m.split IN ({splits}) AND {of_set('m')} AND NOT EXISTS (SELECT 1 FROM {level}_prediction p "
             f"WHERE p.evaluation_id = :run AND p.{level}_id = m.{level}_id) ORDER BY 1",
             dataset=run.dataset_version_id,
             run=run.id,
+            hold_out=named(run.hold_out),
         )
         if missing:
             names = ", ".join(row.uid for row in missing[:3])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from db.engine import Catalogue, reading
+from db.hold_outs import internal, named, of_set
 from db.home import stored_pixels
 from db.lookups import among, every, row_id
 from db.schema.views import LABEL_NOW
@@ -30,9 +31,13 @@ WHERE {where} ORDER BY i.image_uid
 _TO_SCORE = _REF.replace("{columns}", "NULL AS split, NULL AS label").replace("{tables}", "image i")
 
 
-def image_refs(engine: Catalogue, dataset_id: str, split: Split | None = None) -> list[ImageRef]:
-    """What is included in a version (in one split of it), by image_uid, with the version's labels."""
-    where, values = "m.dataset_version_id = :version AND m.included = 1", {"split": split} if split else {}
+def image_refs(
+    engine: Catalogue, dataset_id: str, split: Split | None = None, hold_out: str | None = None
+) -> list[ImageRef]:
+    """What is included in a version (in one split of it), by image_uid, with the version's labels. hold_out: of this
+    external set; else of what is of none."""
+    where = f"m.dataset_version_id = :version AND m.included = 1 AND {of_set('m')}"
+    values = {"hold_out": named(hold_out)} | ({"split": split} if split else {})
     sql = _REF.format(
         columns="m.split, m.label",
         tables="dataset_member m JOIN image i ON i.id = m.image_id",
@@ -54,9 +59,10 @@ def refs_of_studies(engine: Catalogue, study_uids: Iterable[str]) -> list[ImageR
 
 
 def refs_of_unlabelled(engine: Catalogue) -> list[ImageRef]:
-    """The images of all studies that have no label now, by image_uid; split and label None."""
+    """The images of all studies that have no label now and are of no external set, by image_uid; split, label None."""
+    where = f"{LABEL_NOW.format(study='s')} IS NULL AND {internal('p')}"
     with reading(engine) as connection:
-        return _refs(engine, every(connection, _TO_SCORE.format(where=f"{LABEL_NOW.format(study='s')} IS NULL")))
+        return _refs(engine, every(connection, _TO_SCORE.format(where=where)))
 
 
 def _refs(engine: Catalogue, rows: Iterable[Any]) -> list[ImageRef]:

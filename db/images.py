@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from db.audit.chain import append
+from db.designations import designated, straddling
 from db.engine import Catalogue, reading, writing
 from db.exclusions import leave_out_studies
 from db.ingest_runs import ingest_run_row
@@ -41,16 +42,19 @@ def add_images(
 
     unchanged: catalogued with the same file hash (a moved data set's new place is kept), or a copy of a DICOM instance
     that its study has. changed: the file under the same root has other content; the row stays. taken: another file
-    under another root already has this image_uid. A patient known already keeps its split, a study its label.
+    under another root already has this image_uid. straddling: it is said to be held out, and its patient isn't. A
+    patient known already keeps its split, a study its label; a new one stands as its source is designated.
     anew: an instance that its study has already becomes a row of its own, decoded by a later rule.
     """
     if not records:
         return {}
     with writing(engine) as connection:
         run, by = ingest_run_row(connection, ingest_run_id, by)
+        records = designated(connection, records)
         known = _known_images(connection, [record.image_uid for record in records])
         instances = _known_instances(connection, records)
         strangers = apart(connection, records)
+        moved = straddling(connection, records)
         outcomes: dict[str, Outcome] = {}
         fresh: list[ImageRecord] = []
         places: list[ImageRecord] = []
@@ -67,7 +71,9 @@ def add_images(
                     outcomes[record.image_uid] = "unchanged"
                     places.append(replace(record, image_uid=first))
                     continue
-            if stored is None:
+            if stored is None and record.image_uid in moved:
+                outcomes[record.image_uid] = "straddling"
+            elif stored is None:
                 outcomes[record.image_uid] = "new"
                 fresh.append(record)
             elif stored[0] == record.file_sha256:

@@ -14,9 +14,12 @@ from wrist_model.errors import DataError
 from wrist_model.records import ImageRecord, QuarantinedFile
 
 LOOK_AGAIN = frozenset(
-    {"decompression_bomb", "missing_file", "unreadable", "outside_folder", "name_taken", "conflicting_identity"}
+    {
+        *("decompression_bomb", "missing_file", "unreadable", "outside_folder", "name_taken", "conflicting_identity"),
+        *("unknown_label", "conflicting_label", "unknown_split", "conflicting_split"),
+    }
 )
-"""Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, or
+"""Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, its list, or
 another file of its study may have."""
 
 BACKED = (
@@ -28,7 +31,7 @@ BACKED = (
 )
 """Whether an audited row says what a row of `file f` says: the table itself is a cache, which nothing protects."""
 
-Outcome = Literal["new", "unchanged", "changed", "taken", "conflicting"]
+Outcome = Literal["new", "unchanged", "changed", "taken", "conflicting", "straddling"]
 
 
 @dataclass(frozen=True)

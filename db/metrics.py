@@ -8,6 +8,7 @@ from dataclasses import asdict
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
+from db.hold_outs import internal
 from db.lookups import every, one
 from wrist_model.records import Level, Metric, Provenance, Split
 
@@ -62,12 +63,13 @@ def are_measured(engine: Catalogue, evaluation_id: str, split: Split) -> bool:
 
 
 def first_test_auc(engine: Catalogue, model_version_id: str) -> float | None:
-    """A model version's study-level test ROC AUC over all studies, of its first evaluation that has one stored."""
+    """A model version's study-level internal test ROC AUC over all studies, of its first evaluation that has one."""
     with reading(engine) as connection:
         row = one(
             connection,
             "SELECT x.value FROM model_version m JOIN evaluation e ON e.model_version_id = m.id "
             "JOIN metric x ON x.evaluation_id = e.id WHERE m.model_version_id = :model AND x.split = 'test' "
+            f"AND {internal('e')} "
             "AND x.level = 'study' AND x.subgroup = 'all' AND x.metric = 'roc_auc' ORDER BY e.id, x.id LIMIT 1",
             model=model_version_id,
         )

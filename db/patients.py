@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from db.audit.chain import append
+from db.designations import strictest
 from db.known_files import Outcome
 from db.lookups import among, one, row_ids
 from db.patient_identity import remember_pseudonyms, shared_splits
-from wrist_model.records import ImageRecord, Provenance, Split
+from wrist_model.records import SPLIT_RANK, ImageRecord, Provenance, Split
 
 
 def add_studies(
@@ -48,17 +49,21 @@ def add_studies(
 
 
 def _patients(connection: Connection, records: Sequence[ImageRecord], by: Provenance) -> dict[str, int]:
-    """patient_key → patient row. A new patient takes the split of those with the same number, whoever issued it."""
+    """patient_key → patient row. A new patient takes the split of those with the same number, whoever issued it; else
+    the strictest in which the source or a person places it; else the rule's."""
     patients = row_ids(connection, "patient", "patient_key", [record.patient_key for record in records])
-    fresh = {record.patient_key: record for record in reversed(records) if record.patient_key not in patients}
+    fresh = {key: record for key, record in strictest(records).items() if key not in patients}
     splits = shared_splits(connection, {one.patient_pseudonym for one in fresh.values() if one.patient_pseudonym})
+    named = [record for record in fresh.values() if record.placed and record.patient_pseudonym]
+    for record in sorted(named, key=lambda record: SPLIT_RANK[record.split]):
+        splits.setdefault(str(record.patient_pseudonym), record.split)
     rows = []
-    for key in reversed(fresh):
-        record = fresh[key]
+    for key, record in fresh.items():
         split: Split = record.split
         if record.patient_pseudonym:
             split = splits.setdefault(record.patient_pseudonym, split)
-        rows.append({"patient_key": key, "patient_known": int(record.patient_known), "split": split})
+        row = {"patient_key": key, "patient_known": int(record.patient_known), "split": split}
+        rows.append({**row, "hold_out": record.hold_out})
     if rows:
         first = append(connection, "patient", rows, by)
         patients.update({str(row["patient_key"]): first + n for n, row in enumerate(rows)})

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
+from db.hold_outs import internal, internal_test
 from db.lookups import among, every, new_id, one, row_id
 from wrist_model.errors import DataError
 from wrist_model.evidence_records import Plan, PlanLook
@@ -25,12 +26,14 @@ _PLANS = (
     "SELECT plan_id, content_sha256, content, recipe_sha256, dataset_id, rule, looks_planned, looks_before, "
     "alpha_spent, budget_plan_id, new_patients_only, created_at FROM plans "
 )
-# Frozen versions that have test patients in common with one: `:dataset` is its row.
+# Frozen versions that have internal test patients in common with one: `:dataset` is its row.
 _RELATED = (
     "(SELECT DISTINCT t.dataset_version_id FROM dataset_patient t JOIN dataset_patient mine "
-    "ON mine.patient_id = t.patient_id AND mine.dataset_version_id = :dataset AND mine.split = 'test' "
-    "WHERE t.split = 'test')"
+    "ON mine.patient_id = t.patient_id AND mine.dataset_version_id = :dataset "
+    f"JOIN patient q ON q.id = t.patient_id WHERE {internal_test('q')})"
 )
+# Sessions that scored a version's internal test split, by rows h (holdout_look) and e (evaluation).
+_LOOKED = f"holdout_look h JOIN evaluation e ON e.id = h.evaluation_id AND {internal('e')}"
 
 
 def add_plan(
@@ -123,7 +126,7 @@ def looks(
         )
         sessions = every(
             connection,
-            "SELECT h.session, min(h.entry) AS entry FROM holdout_look h JOIN evaluation e ON e.id = h.evaluation_id "
+            f"SELECT h.session, min(h.entry) AS entry FROM {_LOOKED} "
             f"WHERE h.entry > :after AND h.dataset_version_id IN {_RELATED} AND NOT EXISTS (SELECT 1 FROM promotion o "
             "WHERE o.model_version_id = e.model_version_id AND o.entry < h.entry "
             "AND o.decision IN ('promoted', 'rolled_back')) GROUP BY h.session",
@@ -134,8 +137,7 @@ def looks(
             row.session
             for row in among(
                 connection,
-                "SELECT DISTINCT h.session FROM holdout_look h JOIN evaluation e ON e.id = h.evaluation_id "
-                "WHERE e.evaluation_id IN :values",
+                f"SELECT DISTINCT h.session FROM {_LOOKED} WHERE e.evaluation_id IN :values",
                 taken,
             )
         }
@@ -187,25 +189,25 @@ def looked_at_before(engine: Catalogue, found: Plan) -> set[str]:
         rows = every(
             connection,
             "SELECT DISTINCT q.patient_key FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
-            "WHERE t.split = 'test' AND t.dataset_version_id IN "
-            "(SELECT h.dataset_version_id FROM holdout_look h WHERE h.entry < :entry)",
+            f"WHERE {internal_test('q')} AND t.dataset_version_id IN "
+            f"(SELECT h.dataset_version_id FROM {_LOOKED} WHERE h.entry < :entry)",
             entry=_entry(connection, found),
         )
     return {row.patient_key for row in rows}
 
 
 def hold_out_patients(engine: Catalogue, dataset_id: str, *, unseen: bool = False) -> tuple[int, int]:
-    """(patients with a positive study, with a negative one) of a version's test split; unseen: of those whose test
-    studies nobody has scored yet."""
+    """(patients with a positive study, with a negative one) of a version's internal test split; unseen: of those whose
+    test studies nobody has scored yet."""
     new = (
-        "AND NOT EXISTS (SELECT 1 FROM dataset_patient t JOIN holdout_look h "
-        "ON h.dataset_version_id = t.dataset_version_id WHERE t.patient_id = m.patient_id AND t.split = 'test') "
+        "AND NOT EXISTS (SELECT 1 FROM dataset_patient t WHERE t.patient_id = m.patient_id AND t.dataset_version_id IN "
+        f"(SELECT h.dataset_version_id FROM {_LOOKED})) "
     )
     with reading(engine) as connection:
         rows = every(
             connection,
             "SELECT m.label, count(DISTINCT m.patient_id) AS n FROM dataset_member m "
-            "WHERE m.dataset_version_id = :dataset AND m.split = 'test' AND m.included = 1 "
+            f"WHERE m.dataset_version_id = :dataset AND {internal_test('m')} AND m.included = 1 "
             f"{new if unseen else ''}GROUP BY m.label",
             dataset=row_id(connection, "dataset_version", "dataset_id", dataset_id),
         )

@@ -11,6 +11,7 @@ from db import leases
 from db.audit.chain import append, append_rows
 from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
+from db.hold_outs import named, of_set
 from db.lookups import among, every, one, row_ids
 from db.unended_runs import resource
 from wrist_model.errors import CatalogueError, DataError
@@ -32,8 +33,8 @@ def add_predictions(
     """Store predictions of images and studies in one transaction; those there already are left out. Returns new rows.
 
     Raises CatalogueError for test rows of a model whose operating points are not locked, or a threshold other than
-    the locked one; DataError for an unknown image or study. The first test rows of an evaluation on a frozen version
-    write a look at the hold-out.
+    the locked one, or of another set than the evaluation's; DataError for an unknown image or study. The first test
+    rows of an evaluation on a frozen version write a look at the hold-out.
     """
     both: list[Any] = [*images, *studies]
     with writing(engine) as connection:
@@ -52,6 +53,8 @@ def add_predictions(
                 f"{evaluation_id}: the test split is scored only by a model with locked operating points; "
                 "fix them on validation first."
             )
+        if run.dataset_version_id is not None:
+            _refuse_other_sets(connection, evaluation_id, run.hold_out, [row.study_uid for row in both])
         added = _store(connection, run.id, "image", images, points, by)
         added += _store(connection, run.id, "study", studies, points, by)
         tested = run.dataset_version_id is not None and any(row.split == "test" for row in both)
@@ -94,6 +97,20 @@ def images_scored(engine: Catalogue, model_version_id: str, study_uids: Iterable
             model=model_version_id,
         )
     return {row.study_uid: int(row.n) for row in rows}
+
+
+def _refuse_other_sets(connection: Connection, evaluation_id: str, hold_out: str | None, studies: list[str]) -> None:
+    """Raises CatalogueError for studies of another set than the evaluation's: each set has its own looks."""
+    others = among(
+        connection,
+        "SELECT s.study_uid FROM study s JOIN patient p ON p.id = s.patient_id "
+        f"WHERE s.study_uid IN :values AND NOT {of_set('p')} ORDER BY s.study_uid",
+        studies,
+        hold_out=named(hold_out),
+    )
+    if others:
+        what = f"the external set {hold_out}" if hold_out else "no external set"
+        raise CatalogueError(f"{evaluation_id} is of {what}, and {others[0].study_uid} is not. Nothing was stored.")
 
 
 def _store(

@@ -34,11 +34,12 @@ def ingest(
     follow_links: bool = False,
     max_frames: Annotated[int, Field(ge=1)] = DEFAULT_MAX_FRAMES,
     request: str | None = None,
+    designation: Annotated[str, Field(pattern=r"^(test|external:[a-z0-9-]+)$")] | None = None,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason.
 
     Raises PlaceRefused at its end for a list whose patients another source has, or a place whose labels mean something
-    else than its source's; all else is catalogued.
+    else than its source's, or that is to be a hold-out and its source is none; all else is catalogued.
     As a deployment's run it sends one event when enough newly labelled studies wait for a retrain.
 
     Args:
@@ -55,12 +56,13 @@ def ingest(
         follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
         max_frames: Objects with more are refused.
         request: What a command stored in place of paths and labels; not in a deployment's run.
+        designation: test, or external:NAME for an external set: the whole source is a hold-out, for good.
     """
     named_files.of_a_deployment(paths, labels, recipe, cluster, follow_links)
     chosen = chosen_recipe(recipe)
     asked, stated = requests.opened(request, paths, labels)
     with requests.unnamed([*(asked or ()), *(stated or ())]):
-        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links)
+        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links, designation)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

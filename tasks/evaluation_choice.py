@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Engine
+
 from db import datasets, evaluations, models
 from db.engine import open_catalogue
 from tasks.runtime.provenance import provenance
@@ -41,13 +43,22 @@ def models_to_evaluate(
 
 
 def latest(dataset_id: str | None = None) -> list[str]:
-    """The newest finished evaluation of each model version on a data-set version (the newest). Raises DataError
-    without any."""
+    """The newest finished evaluation of each model version on a data-set version (the newest that has one: what was
+    frozen since, such as for an external set, is not evaluated yet). Raises DataError without any."""
     engine = open_catalogue()
-    dataset_id = datasets.dataset(engine, dataset_id).dataset_id
+    dataset_id = dataset_id or evaluations.newest_evaluated(engine) or datasets.dataset(engine).dataset_id
     found = [row.evaluation_id for row in evaluations.newest_finished(engine, dataset_id)]
     if not found:
         raise DataError(f"Nothing is evaluated on {dataset_id}: `wrist evaluate` first.")
+    return found
+
+
+def with_external(engine: Engine, evaluation_ids: Sequence[str]) -> list[str]:
+    """These evaluations, and the newest one of each of their models on each external set."""
+    found = list(evaluation_ids)
+    for evaluation_id in evaluation_ids:
+        model_version_id = evaluations.evaluation(engine, evaluation_id).model_version_id
+        found += [row.evaluation_id for row in evaluations.finished_outside(engine, model_version_id)]
     return found
 
 

@@ -13,19 +13,18 @@ from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.evidence.evaluation_metrics import measure
 from wrist_model.recipe import Recipe
-from wrist_model.records import EVALUATED_SPLITS
 
 
 @task(name="score", task_run_name="score {evaluation_id}", tags=["evaluation"])
 def score(evaluation_id: str, recipe: Recipe) -> None:
-    """Writes the metrics of validation and test with their intervals; those that are stored stay as they are."""
+    """Writes the metrics of validation and test, or of an external set, with their intervals; what is stored stays."""
     engine = open_catalogue()
     row = evaluations.evaluation(engine, evaluation_id)
     dataset_id = row.frozen_dataset_id
     points = models.operating_points(engine, row.model_version_id)
     with progress(f"score {row.architecture}") as tell:
-        for done, split in enumerate(EVALUATED_SPLITS):
-            tell("metrics and intervals", done, 2, split)
+        for done, split in enumerate(row.splits):
+            tell("metrics and intervals", done, len(row.splits), row.hold_out or split)
             if metrics.are_measured(engine, evaluation_id, split):
                 continue
             found = measure(
@@ -34,10 +33,11 @@ def score(evaluation_id: str, recipe: Recipe) -> None:
                 points,
                 recipe.evaluation,
                 split,
-                {ref.image_uid: ref.subgroups for ref in image_refs(engine, dataset_id, split)},
-                patients_known=datasets.patients_known(engine, dataset_id),
+                {ref.image_uid: ref.subgroups for ref in image_refs(engine, dataset_id, split, row.hold_out)},
+                patients_known=datasets.patients_known(engine, dataset_id, row.hold_out),
             )
             metrics.add_metrics(engine, evaluation_id, found, provenance())
-        tell("metrics and intervals", 2, 2, "")
+        tell("metrics and intervals", len(row.splits), len(row.splits), "")
     (said,) = metrics_table(engine, [evaluation_id])
-    get_run_logger().info("%s: study-level test AUC %s.", row.architecture, said["roc_auc"])
+    where = f"study-level AUC on {row.hold_out}" if row.hold_out else "study-level test AUC"
+    get_run_logger().info("%s: %s %s.", row.architecture, where, said["roc_auc"])

@@ -10,7 +10,7 @@ from db.catalogue_settings import label_meaning
 from db.engine import open_catalogue, writing
 from tasks.near_duplicates import comparable, link_near_duplicates
 from tasks.runtime.provenance import provenance
-from tasks.split_preview import sentence
+from tasks.split_preview import counted, sentence
 from wrist_model.cohort import class_counts, leak_guard
 from wrist_model.cohort.leak_guard import GuardReport
 from wrist_model.errors import DataError
@@ -42,7 +42,9 @@ def freeze(*, need_both_classes: bool = True, mixed_labels: bool = False) -> str
             link_near_duplicates(connection, provenance())
             found = _decided_and_stored(connection, need_both_classes, mixed_labels)
     dataset_id, report = found
-    counts = "; ".join(f"{split}: {studies} studies, {images} images" for split, _, studies, images, _ in report.counts)
+    counts = "; ".join(
+        f"{split}: {studies} studies, {images} images" for split, _, studies, images, _ in counted(report)
+    )
     left_out = sum(number for _, number in report.excluded)
     get_run_logger().info("Data set %s: %s; %d images left out.", dataset_id, counts, left_out)
     return dataset_id
@@ -66,7 +68,7 @@ def _decided_and_stored(connection: Connection, need_both_classes: bool, mixed_l
 
 
 def _refuse_mixture(connection: Connection, dataset_id: str) -> None:
-    """Raises DataError for a version whose sources mean different things by a positive label."""
+    """Raises DataError for a version whose sources mean different things by a positive label; external sets aside."""
     meanings: dict[str, list[str]] = {}
     for source in datasets.sources(connection, dataset_id, included=True):
         meanings.setdefault(label_meaning(connection, source), []).append(source)

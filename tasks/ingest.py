@@ -99,6 +99,7 @@ def places(
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
     follow_links: bool = False,
+    designation: str | None = None,
 ) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
 
@@ -114,9 +115,13 @@ def places(
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain, follow_links)
+            sources_toml.Root(
+                path, file or None, source, body_part, distinct_patients, uncertain, follow_links, designation
+            )
             for path, file in zip(paths, each, strict=True)
         ]
+    if designation is not None:
+        raise UsageError(f"{designation!r} designates a source: give the path of what is to be a hold-out.")
     remembered = list(sources_toml.read(home()))
     if not remembered:
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")

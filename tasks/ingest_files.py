@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-from db import catalogue_settings, ingest_runs, known_files, patient_identity, shared_numbers
+from db import catalogue_settings, designations, ingest_runs, known_files, patient_identity, shared_numbers
 from db import labels as labelling
 from db.engine import writing
 from db.home import identity_key_file, pixel_folder
@@ -21,7 +22,7 @@ from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
 from tasks.shared_numbers import others, refuse_shared
 from wrist_model import regular_file
-from wrist_model.errors import DataError, PlaceRefused
+from wrist_model.errors import DataError, OtherDesignation, PlaceRefused
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
@@ -44,7 +45,8 @@ Examiner = Callable[[Iterable[Task], Context, int], Iterator[tuple[Examined, ...
 class Reading:
     """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV.
     distinct_patients: patient numbers that other sources have, too, are other people's. uncertain: what becomes of
-    studies whose label the source itself doubts. follow_links: out of the place.
+    studies whose label the source itself doubts. follow_links: out of the place. designation: the whole source is a
+    hold-out (`recognise_source.designation_of`).
     """
 
     source: str | None = None
@@ -53,6 +55,7 @@ class Reading:
     distinct_patients: bool = False
     uncertain: Uncertain = "exclude"
     follow_links: bool = False
+    designation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def catalogue_files(
     Safe to kill and to run again: each batch of files is one transaction, and a file that is catalogued costs a stat.
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written;
     SharedPatients for a list whose patients another source has (tasks.shared_numbers), OtherMeaning for a place whose
-    labels mean something else than its source's, after the other paths.
+    labels mean something else than its source's, OtherDesignation for one whose source is a hold-out otherwise, after
+    the other paths.
     """
     begun = time.monotonic()
     key = IdentityKey.load_or_make(identity_key_file(home))
@@ -99,6 +103,8 @@ def catalogue_files(
         try:
             patients = refuse_shared(engine, plan, known, key, names, provenance)
             catalogue_settings.remember_label_meaning(engine, plan.source, plan.label_meaning, provenance)
+            if plan.designation is not None:
+                _designate(engine, plan, reading.source, provenance)
         except PlaceRefused as error:
             refused.append(error)
             continue
@@ -124,6 +130,16 @@ def catalogue_files(
         raise type(refused[0])("\n".join(map(str, refused)))
     done.seconds = time.monotonic() - begun
     return done
+
+
+def _designate(engine: Engine, plan: Plan, named: str | None, by: Provenance) -> None:
+    """Store that a place's whole source is a hold-out. Raises OtherDesignation for a name that every such place has."""
+    if named is None and plan.shares_its_name:
+        raise OtherDesignation(
+            f"{plan.start}: nobody named its source, and {plan.source!r} is what every folder of its kind is called. "
+            "Give what is to be a hold-out a name of its own: --source NAME."
+        )
+    designations.designate(engine, plan.source, str(plan.designation), by)
 
 
 def placed(engine: Engine, paths: Sequence[Path | str], **how: Any) -> list[Plan]:
@@ -178,9 +194,10 @@ def _catalogue_place(
     status: Literal["finished", "failed"] = "failed"
     with kept(engine, resource("ingest", ledger.run_id)):
         try:
-            pending = _pending(plan.items(), known, context, ledger)
-            for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
-                ledger.write(results)
+            for _, items in groupby(plan.items(), key=lambda item: item.split):  # a list's strictest split first
+                pending = _pending(items, known, context, ledger)
+                for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
+                    ledger.write(results)
             shared = [*ledger.numbered.values(), *listed]
             if shared:
                 shared_numbers.remember(engine, shared, by)

@@ -61,7 +61,7 @@ class Ledger:
         for result in results:
             if result.outcome == IMAGES:
                 found = {outcomes[image.image_uid] for image in result.images}
-                name = next(name for name in ("conflicting", "taken", "changed", "new", "unchanged") if name in found)
+                name = next(name for name in (*_REFUSED, "changed", "new", "unchanged") if name in found)
                 if name in _REFUSED:
                     refused.append(_refused(result, name))
                 totals["quarantined" if name in _REFUSED else name] += 1
@@ -107,16 +107,21 @@ class Ledger:
 
 
 _REFUSED = {
+    "conflicting": (
+        "conflicting_identity",
+        "Files of its study state two PatientIDs (0010,0020), so whose it is isn't known. Correct them where they come "
+        "from, or `wrist merge-patients A B` where both are one person; then ingest again.",
+    ),
+    "straddling": (
+        "conflicting_split",
+        "Its list or source puts it in {split}, and its patient stands in a split that gives way to that; patients "
+        "never move. List its patient where it stands, or leave the patient out with `wrist exclude`.",
+    ),
     "taken": (
         "name_taken",
         "The source {source!r} already has another file of this name from another folder; "
         "give this folder a source name of its own with --source or, where the patients are the same people, list the "
         "files from the folder above both, so that their paths differ.",
-    ),
-    "conflicting": (
-        "conflicting_identity",
-        "Files of its study state two PatientIDs (0010,0020), so whose it is isn't known. Correct them where they come "
-        "from, or `wrist merge-patients A B` where both are one person; then ingest again.",
     ),
 }
 """Outcome in the catalogue → why such a file is refused."""
@@ -132,5 +137,5 @@ def _refused(result: Examined, outcome: str) -> QuarantinedFile:
         image.file_size,
         image.file_mtime_ns,
         code,
-        reason.format(source=image.source),
+        reason.format(source=image.source, split=image.split),
     )

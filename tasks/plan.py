@@ -11,6 +11,7 @@ from prefect import get_run_logger, task
 
 from db import datasets, evaluations, plans, promotions, recipes
 from db.engine import Catalogue, open_catalogue, writing
+from db.hold_outs import internal_members
 from db.predictions import study_predictions
 from tasks.runtime.provenance import provenance
 from wrist_model.evidence import alpha_spending, hold_out_plan, retrain_plan, score_gate
@@ -137,7 +138,7 @@ def _patients(engine: Catalogue, dataset_id: str, standing: Standing) -> tuple[i
     if standing.budget_plan is None or not standing.new_patients_only:
         return plans.hold_out_patients(engine, dataset_id, unseen=standing.new_patients_only)
     seen = plans.looked_at_before(engine, standing.budget_plan)
-    held = [one for one in datasets.members(engine, dataset_id) if one.included and one.split == "test"]
+    held = internal_members(datasets.members(engine, dataset_id), "test")
     of_class = [{one.patient_key for one in held if one.label == label} - seen for label in (1, 0)]
     return len(of_class[0]), len(of_class[1])
 

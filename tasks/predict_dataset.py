@@ -18,23 +18,36 @@ from tasks.runtime.lease import kept, patiently
 from tasks.runtime.provenance import facts, provenance
 from wrist_model.errors import LeaseLost
 from wrist_model.recipe import Recipe
-from wrist_model.records import EVALUATED_SPLITS, ImagePrediction
+from wrist_model.records import ImagePrediction
 from wrist_model.scoring import operating_points, study_aggregation
 
 WAIT_SECONDS = 3600.0  # for another process that makes the same evaluation: its rows are reused then
 
 
 @task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"])
-def predict(model_version_id: str, dataset_id: str, recipe: Recipe, member_evaluations: Sequence[str] = ()) -> str:
+def predict(
+    model_version_id: str,
+    dataset_id: str,
+    recipe: Recipe,
+    member_evaluations: Sequence[str] = (),
+    hold_out: str | None = None,
+) -> str:
     """`predictions` as a task of its own; gives the evaluation's id."""
-    return predictions(model_version_id, dataset_id, recipe, member_evaluations)
+    return predictions(model_version_id, dataset_id, recipe, member_evaluations, hold_out)
 
 
-def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_evaluations: Sequence[str] = ()) -> str:
+def predictions(
+    model_version_id: str,
+    dataset_id: str,
+    recipe: Recipe,
+    member_evaluations: Sequence[str] = (),
+    hold_out: str | None = None,
+) -> str:
     """Writes a model version's predictions of validation and then of test; gives the evaluation's id.
 
     Between the two its operating points are locked, once for all: a model that has some keeps them on any data.
     member_evaluations: for an ensemble, its members' finished evaluations, whose stored rows are averaged.
+    hold_out: an external set of the version, which is scored alone, by the points that are locked already.
     An evaluation that is complete is reused, an interrupted one is completed. A failure is stored with its reason.
     """
     engine, by = open_catalogue(), provenance()
@@ -48,6 +61,7 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
             facts=facts(),
             by=by,
             recipe=recipe.as_stored,
+            hold_out=hold_out,
         ),
         WAIT_SECONDS,
     )
@@ -55,8 +69,8 @@ def predictions(model_version_id: str, dataset_id: str, recipe: Recipe, member_e
         return start.evaluation_id
     with kept(engine, resource("evaluation", start.evaluation_id)):
         try:
-            for split in EVALUATED_SPLITS:
-                refs = image_refs(engine, dataset_id, split)
+            for split in evaluations.scored_splits(hold_out):
+                refs = image_refs(engine, dataset_id, split, hold_out)
                 if member_evaluations:
                     rows: Sequence[ImagePrediction] = averaged(
                         engine,

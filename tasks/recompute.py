@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from db import datasets, evaluations, metrics, models, predictions, recipes
 from db.engine import open_catalogue
 from db.image_refs import image_refs
-from tasks.evaluation_choice import latest
+from tasks.evaluation_choice import latest, with_external
 from wrist_model.evidence.recompute import Difference, recompute
 from wrist_model.recipe import stored as stored_recipe
-from wrist_model.records import EVALUATED_SPLITS
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,19 @@ class Recomputed:
 
 
 def recomputed(evaluation_ids: Sequence[str] | None = None) -> tuple[Recomputed, ...]:
-    """Derives every stored metric of evaluations (the newest of each model) from stored predictions; writes nothing."""
+    """Derives every stored metric of evaluations (the newest of each model, and of it on each external set) from stored
+    predictions; writes nothing."""
     engine = open_catalogue()
     found = []
-    for evaluation_id in evaluation_ids or latest():
+    for evaluation_id in evaluation_ids or with_external(engine, latest()):
         row = evaluations.evaluation(engine, evaluation_id)
         dataset_id = row.frozen_dataset_id
         used = recipes.recipe_of_evaluation(engine, evaluation_id)
         recipe = stored_recipe(used.canonical_json, used.name)
         stored = metrics.metrics(engine, evaluation_id)
         differences: list[Difference] = []
-        for split in EVALUATED_SPLITS:
-            refs = image_refs(engine, dataset_id, split)
+        for split in row.splits:
+            refs = image_refs(engine, dataset_id, split, row.hold_out)
             differences += recompute(
                 predictions.image_predictions(engine, evaluation_id, split),
                 predictions.study_predictions(engine, evaluation_id, split),
@@ -45,7 +45,7 @@ def recomputed(evaluation_ids: Sequence[str] | None = None) -> tuple[Recomputed,
                 recipe.evaluation,
                 split,
                 {ref.image_uid: ref.subgroups for ref in refs},
-                patients_known=datasets.patients_known(engine, dataset_id),
+                patients_known=datasets.patients_known(engine, dataset_id, row.hold_out),
             )
         found.append(Recomputed(evaluation_id, row.architecture, len(stored), tuple(differences)))
     return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy import Engine
@@ -28,10 +29,12 @@ from db import (
 )
 from db import models as stored_models
 from db.catalogue_settings import label_meaning
+from db.hold_outs import internal_members
 from db.home import home
 from db.image_refs import image_refs
 from tasks.evaluation_choice import evaluation_to_serve
 from tasks.explain import cases
+from tasks.external_set import meanings
 from tasks.runtime.provenance import facts
 from wrist_model.errors import DataError
 from wrist_model.evidence import subgroups
@@ -40,6 +43,7 @@ from wrist_model.records import ENSEMBLE, SPLITS, Member
 from wrist_model.report import gallery
 from wrist_model.report.report_data import (
     DatasetFacts,
+    ExternalReport,
     FlowStep,
     GalleryCase,
     GalleryMap,
@@ -68,6 +72,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     served = next(row for row in rows if row.evaluation_id == serving)
     sources = datasets.sources(engine, version.dataset_id)
     models = tuple(_model(engine, one) for one in evaluation_ids)
+    sets = tuple(one for model in models for one in _external(engine, model))
     decision = promotions.last_decision(engine, served.model_version_id)
     look = plans.look_of(engine, served.model_version_id)
     return ReportData(
@@ -117,6 +122,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         else (),
         plan=plans.plan(engine, look.plan_id) if look else plans.newest_plan(engine, version.dataset_id),
         look=look,
+        external=sets,
         home=home(),
     )
 
@@ -145,6 +151,30 @@ def _model(engine: Engine, evaluation_id: str) -> ModelReport:
     )
 
 
+def _external(engine: Engine, internal: ModelReport) -> list[ExternalReport]:
+    """The newest evaluation of a model on each external set, whichever version holds it."""
+    found = []
+    for row in evaluations.finished_outside(engine, internal.model_version_id):
+        name, dataset_id = str(row.hold_out), row.frozen_dataset_id
+        model = replace(
+            internal, metrics=tuple(metrics.metrics(engine, row.evaluation_id)), images=(), studies=(), history=()
+        )
+        found.append(
+            ExternalReport(
+                name,
+                row.evaluation_id,
+                dataset_id,
+                row.created_at,
+                evaluations.holdout_looks(engine, dataset_id, name),
+                meanings(engine, row.model_version_id, dataset_id, name).mismatch,
+                datasets.patients_known(engine, dataset_id, name),
+                model,
+                internal,
+            )
+        )
+    return found
+
+
 def _differences(engine: Engine, dataset_id: str, model: ModelReport) -> tuple[GroupDifference, ...]:
     """Of each subgroup against the other test studies, of factors with two values at least."""
     of_study = subgroups.of_studies(
@@ -169,7 +199,7 @@ def _differences(engine: Engine, dataset_id: str, model: ModelReport) -> tuple[G
 def _splits(members: Sequence[Member]) -> tuple[SplitFacts, ...]:
     found = []
     for split in SPLITS:
-        held = [member for member in members if member.included and member.split == split]
+        held = internal_members(members, split)
         found.append(
             SplitFacts(
                 split,
@@ -197,7 +227,11 @@ def _flow(engine: Engine, members: Sequence[Member]) -> tuple[FlowStep, ...]:
         FlowStep("Files catalogued or refused", images=known_files.files_seen(engine)),
         _step("Catalogued", members),
         _step("In this data-set version", held),
-        *(_step(split.capitalize(), [member for member in held if member.split == split]) for split in SPLITS),
+        *(_step(split.capitalize(), internal_members(members, split)) for split in SPLITS),
+        *(
+            _step(f"External set {name}", [member for member in held if member.hold_out == name])
+            for name in sorted({member.hold_out for member in held if member.hold_out is not None})
+        ),
     )
 
 

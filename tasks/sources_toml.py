@@ -28,6 +28,7 @@ class Root:
     distinct_patients: bool = False  # numbers that other sources have, too, are other people's
     uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # links that lead out of it are followed
+    designation: str | None = None  # test or external:NAME: its whole source is a hold-out
 
 
 def read(home: Path) -> tuple[Root, ...]:

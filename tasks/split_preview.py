@@ -26,23 +26,31 @@ def preview_split() -> dict[str, Any]:
         raise DataError("Nothing is catalogued: `wrist ingest PATH` first.")
     report = leak_guard.guard(leak_guard.decide(found, near), found, near)
     return {
-        "splits": [
-            {
-                "split": split,
-                "patients": patients,
-                "studies": studies,
-                "images": images,
-                "positive_images": positive,
-                "positive_share": positive / images if images else None,
-            }
-            for split, patients, studies, images, positive in report.counts
-        ],
+        "splits": [_row(split, None, *counts) for split, *counts in report.counts]
+        + [_row("test", name, *counts) for name, *counts in report.external],
         "left_out": dict(report.excluded),
         "guard": sentence(report),
         "kept_apart": [asdict(finding) for finding in report.kept_apart],
         "same_numbers": [asdict(both) for both in shared_numbers.shared_numbers(engine)],
         "image_split_leak_rate": report.image_split_leak_rate,
     }
+
+
+def _row(split: str, hold_out: str | None, patients: int, studies: int, images: int, positive: int) -> dict[str, Any]:
+    return {
+        "split": split,
+        "hold_out": hold_out,
+        "patients": patients,
+        "studies": studies,
+        "images": images,
+        "positive_images": positive,
+        "positive_share": positive / images if images else None,
+    }
+
+
+def counted(report: GuardReport) -> tuple[tuple[str, int, int, int, int], ...]:
+    """split (or `external NAME`), patients, studies, images, positive images."""
+    return (*report.counts, *((f"external {row[0]}", *row[1:]) for row in report.external))
 
 
 def sentence(report: GuardReport) -> str:

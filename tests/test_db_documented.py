@@ -28,6 +28,7 @@ def test_every_documented_query_runs_and_they_find_the_story(catalogue: Engine) 
     empty = {heading for heading, rows in found.items() if not rows.rows}
     assert {heading for heading in empty if "there must be none" not in heading} == {
         "Patients on whom the two networks disagree",
+        "The same models on external sets, beside the internal test split",
         "How a metric moved when labels were corrected",
         "What changed between two versions of a network",
         "What was planned before each decision of the gate, and what it has spent",

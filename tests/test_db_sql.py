@@ -23,11 +23,11 @@ from wrist_model.errors import CatalogueError, UsageError
 STUDY_PREDICTIONS = (
     "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, label_version, split, "
     "study_uid, patient_key, n_images, label, raw_probability, probability, operating_point, threshold, "
-    "predicted_label, prefect_flow_run_id, created_at, superseded_by, logit"
+    "predicted_label, prefect_flow_run_id, created_at, superseded_by, logit, hold_out"
 )
 VIEWS = {
     "studies": "study_uid, patient_key, patient_known, source, body_part, label, label_version, split, n_images, "
-    "excluded_reason, first_seen_at, label_meaning",
+    "excluded_reason, first_seen_at, label_meaning, hold_out",
     "images": "image_uid, study_uid, patient_key, path, format, file_sha256, pixel_sha256, rows, columns, photometric, "
     "inverted, multi_view, view, hardware, sex, age, decode_steps, label, split, ingested_at, suspicious, "
     "image_label",
@@ -36,7 +36,8 @@ VIEWS = {
     "n_quarantined, seconds, started_at, finished_at, prefect_flow_run_id",
     "dataset_versions": "dataset_id, manifest_sha256, label_version, n_patients, n_studies, n_images, guard_status, "
     "frozen_at",
-    "dataset_members": "dataset_id, image_uid, study_uid, patient_key, split, label, included, excluded_reason",
+    "dataset_members": "dataset_id, image_uid, study_uid, patient_key, split, label, included, excluded_reason, "
+    "hold_out",
     "training_runs": "training_run_id, architecture, dataset_id, recipe_sha256, weights_source, seed, status, "
     "epochs_run, best_epoch, seconds, git_commit, prefect_flow_run_id, started_at, finished_at",
     "training_history": "training_run_id, epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds",
@@ -44,12 +45,12 @@ VIEWS = {
     "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
     "image_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
     "label_version, split, image_uid, study_uid, patient_key, label, raw_probability, probability, operating_point, "
-    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by, logit",
+    "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by, logit, hold_out",
     "study_predictions": STUDY_PREDICTIONS,
     "current_predictions": STUDY_PREDICTIONS,
     "evaluation_metrics": "metric_id, evaluation_id, model_version_id, architecture, dataset_id, label_version, split, "
     "level, subgroup, operating_point, metric, value, ci_low, ci_high, n_images, n_studies, n_patients, tp, fp, tn, "
-    "fn, threshold, n_resamples, bootstrap_seed, prefect_flow_run_id, created_at",
+    "fn, threshold, n_resamples, bootstrap_seed, prefect_flow_run_id, created_at, hold_out",
     "comparisons": "comparison_id, evaluation_id, challenger, reference, metric, difference, ci_low, ci_high, method, "
     "n_patients, holdout_looks, created_at",
     "promotions": "promotion_id, model_version_id, decision, reason, decided_by, comparison_ids, created_at",

@@ -24,14 +24,15 @@ from gate_hall import BY, RECIPE, Hall
 from prefect.logging import disable_run_logger
 
 from benchmarks import recheck
-from db import evaluations, image_refs, metrics, models
+from db import datasets, evaluations, image_refs, ingest_runs, metrics, models
+from db.images import add_images
 from db.maintenance.backup import backup
 from db.predictions import add_predictions
 from tasks.gate import gate
 from tasks.plan import frozen_plan
 from wrist_model.evidence import evaluation_metrics
 from wrist_model.recipe import GateRecipe
-from wrist_model.records import EVALUATED_SPLITS, ImagePrediction
+from wrist_model.records import ImagePrediction
 from wrist_model.scoring import operating_points, study_aggregation
 
 GATE = GateRecipe(0.03, 0.10, 0.10, rule="score", floor_roc_auc=0.7, floor_sensitivity=0.5, floor_specificity=0.5)
@@ -43,21 +44,37 @@ def network(hall: Hall, seed: int, separation: float, luck: int) -> str:
     """A network that was trained with this seed, evaluated as the project does it; its evaluation."""
     trained = replace(SCORE, training=replace(SCORE.training, seed=seed))
     _, model = db_story.train(hall.engine, hall.dataset, "resnet50", seed, trained.as_stored)
-    by = replace(BY, prefect_flow_run_id=f"retrain {seed}")
+    return evaluated(hall, model, hall.dataset, separation, luck)
+
+
+def outside(hall: Hall) -> str:
+    """The first network's evaluation on an external set, which came later."""
+    made = [db_story.record(number, "test", root="/clinic") for number in range(500, 560)]
+    made = [replace(one, source="clinic", placed=True, hold_out="clinic") for one in made]
+    add_images(hall.engine, ingest_runs.begin_ingest(hall.engine, "clinic", BY, db_story.FACTS), made)
+    held = [*datasets.members(hall.engine, hall.dataset)]
+    held += [replace(db_story.member(one), hold_out="clinic") for one in made]
+    model = evaluations.newest_finished(hall.engine, hall.dataset)[0].model_version_id
+    return evaluated(hall, model, hall.freeze(held), 1.0, 4, "clinic")
+
+
+def evaluated(hall: Hall, model: str, dataset: str, separation: float, luck: int, hold_out: str | None = None) -> str:
+    by = replace(BY, prefect_flow_run_id=f"{model} {hold_out}")
     evaluation = evaluations.begin_evaluation(
         hall.engine,
         model_version_id=model,
-        dataset_id=hall.dataset,
+        dataset_id=dataset,
         purpose="evaluation",
         facts=db_story.FACTS,
         by=by,
         recipe=SCORE.as_stored,
+        hold_out=hold_out,
     ).evaluation_id
-    points: tuple = ()
-    for split in EVALUATED_SPLITS:
+    points = models.operating_points(hall.engine, model)
+    for split in evaluations.scored_splits(hold_out):
         rng = np.random.default_rng([luck, len(split)])
         rows = []
-        for ref in image_refs.image_refs(hall.engine, hall.dataset, split):
+        for ref in image_refs.image_refs(hall.engine, dataset, split, hold_out):
             z = float(rng.normal() + separation * ((ref.label or 0) - 0.5))
             p = float(1 / (1 + np.exp(-z)))
             rows.append(ImagePrediction(ref.image_uid, ref.study_uid, ref.patient_key, split, ref.label, p, logit=z))
@@ -92,6 +109,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             evaluation = network(hall, seed, separation, luck)
             decisions.append(gate.fn([evaluation], SCORE)["decision"])
         assert decisions == ["promoted", "refused", "undecided"]
+        outside(hall)
         yield backup(hall.engine, base / "honest.sqlite")
         hall.engine.dispose()
 
@@ -175,6 +193,22 @@ FRAUDS: dict[str, tuple[str, ...]] = {
     "scoring of test that no look tells of": (f"DELETE FROM holdout_look WHERE evaluation_id = {FIRST}",),
     "thresholds fixed after test was scored": (
         "UPDATE operating_point SET entry = (SELECT max(seq) FROM audit_entry) WHERE id = 1",
+    ),
+    "an external evaluation passed off as an internal one": ("UPDATE evaluation SET hold_out = NULL",),
+    "an external set moved into the internal test split": ("UPDATE dataset_member SET hold_out = NULL",),
+    "an external study dropped": (
+        "DELETE FROM study_prediction WHERE study_id = (SELECT max(study_id) FROM study_prediction)",
+    ),
+    "a test study passed off as an external one": (
+        f"UPDATE patient SET hold_out = 'clinic' WHERE id = {PATIENT}",
+        f"UPDATE dataset_member SET hold_out = 'clinic' WHERE patient_id = {PATIENT}",
+    ),
+    "an external figure made better": (
+        "UPDATE metric SET value = value + 0.02 WHERE metric = 'roc_auc' AND subgroup = 'all' AND evaluation_id = "
+        "(SELECT id FROM evaluation WHERE hold_out = 'clinic')",
+    ),
+    "scoring of an external set that no look tells of": (
+        "DELETE FROM holdout_look WHERE evaluation_id = (SELECT id FROM evaluation WHERE hold_out = 'clinic')",
     ),
     "a recipe rewritten": ("UPDATE recipe SET content = replace(content, '\"youden\"', '\"sensitivity\"')",),
 }

@@ -36,6 +36,10 @@ class OtherMeaning(PlaceRefused):
     """A place's positive label says something else than that of what its source has in the catalogue."""
 
 
+class OtherDesignation(PlaceRefused):
+    """A place is said to be a hold-out, and its source is catalogued as none, or as another."""
+
+
 class LeakError(WristError):
     """A patient, a picture or a near copy of it would stand in two splits."""
 

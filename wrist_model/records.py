@@ -17,8 +17,7 @@ Progress = Callable[[str, int, int, str], None]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 SPLIT_RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}  # of two splits the higher gives way
-EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")
-"""In this order: operating points are fixed on validation before test is predicted."""
+EVALUATED_SPLITS: tuple[Split, ...] = ("validation", "test")  # operating points are fixed before test is predicted
 Level = Literal["image", "study"]
 ENSEMBLE = "ensemble"
 
@@ -89,6 +88,8 @@ class ImageRecord:
     suspicious: str | None = None  # what looks wrong though it decoded, wrist_model.radiograph.suspicious
     image_label: int | None = None  # of this picture alone, where the source labels pictures
     doubt: str | None = None  # why its study is left out of data-set versions until a person says otherwise
+    placed: bool = False  # the source, a list or a person says where its patient stands; else the rule does
+    hold_out: str | None = None  # the external set that its source is
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,8 @@ class IngestCounts:
 @dataclass(frozen=True)
 class Candidate:
     """An image that a data-set version could hold, with its patient's fixed split and its study's current label.
-
-    excluded_reason: why a person left it (or its study, or its patient) out, or None. person: what the patients that
-    are one person for splitting share (`db.patient_identity`); None: the patient alone.
-    """
+    excluded_reason: why a person left it (or its study, or its patient) out. person: what the patients that are one
+    person for splitting share (`db.patient_identity`); None: the patient alone. hold_out: as of Member."""
 
     image_uid: str
     study_uid: str
@@ -140,11 +139,13 @@ class Candidate:
     perceptual_hash: str | None = None
     excluded_reason: str | None = None
     person: str | None = None
+    hold_out: str | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """An image's place in a frozen data-set version. excluded_reason is set exactly where included is False."""
+    """An image's place in a frozen data-set version. excluded_reason is set exactly where included is False. hold_out:
+    the external set that it is of; its split is test."""
 
     image_uid: str
     study_uid: str
@@ -153,6 +154,7 @@ class Member:
     label: int | None
     included: bool
     excluded_reason: str | None = None
+    hold_out: str | None = None
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,10 @@ def split_guard(connection: Connection) -> Iterator[Found]:
             yield "split", f"{row.dataset_id} {kind} {row.what[:19]}", f"It stands in {row.one} and in {row.other}."
     moved = connection.execute(
         text(
-            "SELECT d.dataset_id, p.patient_key, p.split AS fixed, m.split FROM dataset_member m "
+            "SELECT d.dataset_id, p.patient_key, coalesce(p.hold_out, p.split) AS fixed, "
+            "coalesce(m.hold_out, m.split) AS split FROM dataset_member m "
             "JOIN dataset_version d ON d.id = m.dataset_version_id JOIN patient p ON p.id = m.patient_id "
-            "WHERE m.split <> p.split"
+            "WHERE m.split <> p.split OR coalesce(m.hold_out, '') <> coalesce(p.hold_out, '')"
         )
     ).fetchmany(KEPT)
     for row in moved:
@@ -116,13 +117,14 @@ def content_hashes(connection: Connection) -> Iterator[Found]:
         rows = connection.execute(
             text(
                 "SELECT i.image_uid, i.pixel_sha256, s.study_uid, p.patient_key, m.split, m.label, m.included, "
-                "m.excluded_reason FROM dataset_member m JOIN image i ON i.id = m.image_id "
+                "m.excluded_reason, m.hold_out FROM dataset_member m JOIN image i ON i.id = m.image_id "
                 "JOIN study s ON s.id = m.study_id JOIN patient p ON p.id = m.patient_id "
                 "WHERE m.dataset_version_id = :id"
             ),
             {"id": version.id},
         ).all()
         for fields in sorted((list(one) for one in rows), key=lambda one: one[0]):
+            fields = fields if fields[-1] is not None else fields[:-1]
             digest.update(json.dumps(fields, separators=(",", ":")).encode() + b"\n")
         if digest.hexdigest() != version.manifest_sha256:
             yield "hash", version.dataset_id, "Its members are not those that its manifest's hash is of."

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table, Text, UniqueConstraint
 
-from db.schema.column_types import METADATA, SPLIT, Flag, Number, Real, audited_table, link, optional, required
+from db.schema.column_types import (
+    EXTERNAL_IS_TEST,
+    METADATA,
+    SPLIT,
+    Flag,
+    Number,
+    Real,
+    audited_table,
+    link,
+    optional,
+    required,
+)
 
-# What is fixed when the catalogue is made: its own id, the identity key's fingerprint, the split rule.
+# What is fixed for good: the catalogue's own id, the identity key's fingerprint, the split rule; of each source what
+# its labels mean and whether it is a hold-out.
 fact = audited_table(
     "fact",
     required("name", Text, unique=True),  # what is fixed
@@ -42,7 +54,9 @@ patient = audited_table(
     required("patient_key", Text, unique=True),  # the pseudonym
     required("patient_known", Flag),  # 0: the source names no patient, the study stands for one
     required("split", Text),  # train, validation or test; never changes
+    optional("hold_out", Text),  # the external set that the patient belongs to; NULL: to none
     CheckConstraint(SPLIT, "patient_split"),
+    CheckConstraint(EXTERNAL_IS_TEST, "patient_hold_out"),
     UniqueConstraint("id", "split"),
 )
 

@@ -20,6 +20,7 @@ Real: Double[float] = Double()
 SPLIT = "split IN ('train', 'validation', 'test')"
 LEVEL = "level IN ('image', 'study')"
 EARLIER = "corrects_id < id"
+EXTERNAL_IS_TEST = "hold_out IS NULL OR split = 'test'"
 
 required = partial(Column, nullable=False)
 optional = partial(Column, nullable=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint
 
-from db.schema.column_types import Flag, Number, audited_table, link, optional, required
+from db.schema.column_types import EXTERNAL_IS_TEST, Flag, Number, audited_table, link, optional, required
 
 dataset_version = audited_table(
     "dataset_version",
@@ -56,6 +56,7 @@ dataset_member = audited_table(
     required("included", Flag),  # 0: left out
     optional("excluded_reason", Text),  # why it is left out
     optional("pixel_guard", Text),  # the image's pixel hash where it is included, else NULL
+    optional("hold_out", Text),  # the external set that it is of; NULL: of none
     UniqueConstraint("dataset_version_id", "image_id"),
     ForeignKeyConstraint(["image_id", "study_id", "patient_id"], ["image.id", "image.study_id", "image.patient_id"]),
     ForeignKeyConstraint(["image_id", "pixel_guard"], ["image.id", "image.pixel_sha256"]),
@@ -67,6 +68,7 @@ dataset_member = audited_table(
         ["dataset_version_id", "pixel_guard", "split"],
         ["dataset_pixels.dataset_version_id", "dataset_pixels.pixel_sha256", "dataset_pixels.split"],
     ),
+    CheckConstraint(EXTERNAL_IS_TEST, "dataset_member_hold_out"),
     CheckConstraint("(included = 1) = (pixel_guard IS NOT NULL)", "member_guarded"),
     CheckConstraint("(included = 1) = (excluded_reason IS NULL)", "member_reason"),
     CheckConstraint("included = 0 OR label IS NOT NULL", "member_labelled"),

@@ -18,7 +18,9 @@ evaluation = audited_table(
     required("label_version", Number),  # the labels compared with
     link("recipe_id", "recipe", optional=True),  # how it was evaluated
     link("environment_id", "environment"),  # code and libraries that ran it
+    optional("hold_out", Text),  # the external set that was scored; NULL: validation and the internal test split
     CheckConstraint("purpose IN ('evaluation', 'prospective')", "evaluation_purpose"),
+    CheckConstraint("hold_out IS NULL OR purpose = 'evaluation'", "evaluation_hold_out"),
     ForeignKeyConstraint(["label_version"], ["label_version.version"]),
 )
 
@@ -31,7 +33,7 @@ evaluation_event = audited_table(
     required("n_study_predictions", Number),  # stored study predictions
 )
 
-# The test split of a frozen version was scored.
+# The internal test split of a frozen version was scored, or the external set that the evaluation names.
 holdout_look = audited_table(
     "holdout_look",
     link("evaluation_id", "evaluation", index=True),  # the evaluation that scored it

@@ -24,7 +24,8 @@ SELECT '{prefix}-' || CAST(p.id AS TEXT) AS prediction_id, e.evaluation_id, e.pu
     SELECT '{prefix}-' || CAST(min(q.id) AS TEXT) FROM {level}_prediction q JOIN evaluation f ON f.id = q.evaluation_id
     WHERE q.{level}_id = p.{level}_id AND q.id > p.id AND f.purpose = 'prospective'
       AND f.model_version_id = e.model_version_id
-  ) END AS superseded_by, p.logit
+  ) END AS superseded_by, p.logit,
+  t.hold_out
 FROM {level}_prediction p
 JOIN evaluation e ON e.id = p.evaluation_id
 JOIN model_version m ON m.id = e.model_version_id
@@ -52,7 +53,7 @@ SELECT s.study_uid, p.patient_key, p.patient_known, s.source, s.body_part, {LABE
   coalesce({EXCLUDED.format(kind="study", row="s")}, {EXCLUDED.format(kind="patient", row="p")}) AS excluded_reason,
   a.at AS first_seen_at,
   coalesce((SELECT f.value FROM fact f WHERE f.name = 'label_meaning:' || s.source), 'abnormal') AS label_meaning,
-  s.entry AS seq
+  p.hold_out, s.entry AS seq
 FROM study s JOIN patient p ON p.id = s.patient_id JOIN audit_entry a ON a.seq = s.entry
 """,
     "images": f"""
@@ -89,7 +90,8 @@ FROM dataset_version d JOIN audit_entry a ON a.seq = d.entry
 """,
     "dataset_members": """
 CREATE VIEW dataset_members AS
-SELECT d.dataset_id, i.image_uid, s.study_uid, p.patient_key, m.split, m.label, m.included, m.excluded_reason
+SELECT d.dataset_id, i.image_uid, s.study_uid, p.patient_key, m.split, m.label, m.included, m.excluded_reason,
+  m.hold_out
 FROM dataset_member m JOIN dataset_version d ON d.id = m.dataset_version_id JOIN image i ON i.id = m.image_id
 JOIN study s ON s.id = m.study_id JOIN patient p ON p.id = m.patient_id
 """,
@@ -152,7 +154,7 @@ CREATE VIEW evaluation_metrics AS
 SELECT 'me-' || CAST(x.id AS TEXT) AS metric_id, e.evaluation_id, m.model_version_id, m.architecture, d.dataset_id,
   e.label_version, x.split, x.level, x.subgroup, x.operating_point, x.metric, x.value, x.ci_low, x.ci_high,
   x.n_images, x.n_studies, x.n_patients, x.tp, x.fp, x.tn, x.fn, x.threshold, x.n_resamples, x.bootstrap_seed,
-  a.prefect_flow_run_id, a.at AS created_at, x.entry AS seq
+  a.prefect_flow_run_id, a.at AS created_at, e.hold_out, x.entry AS seq
 FROM metric x JOIN evaluation e ON e.id = x.evaluation_id JOIN model_version m ON m.id = e.model_version_id
 JOIN audit_entry a ON a.seq = x.entry LEFT JOIN dataset_version d ON d.id = e.dataset_version_id
 """,
@@ -234,7 +236,7 @@ JOIN audit_entry a ON a.seq = n.entry
 CREATE VIEW evaluations AS
 SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version,
   CASE WHEN v.status IS NULL THEN 'running' ELSE v.status END AS status, r.recipe_sha256, n.git_commit, n.git_dirty,
-  a.actor, a.prefect_flow_run_id, a.at AS started_at, b.at AS finished_at, e.entry AS seq
+  a.actor, a.prefect_flow_run_id, a.at AS started_at, b.at AS finished_at, e.hold_out, e.entry AS seq
 FROM evaluation e JOIN model_version m ON m.id = e.model_version_id JOIN environment n ON n.id = e.environment_id
 JOIN audit_entry a ON a.seq = e.entry LEFT JOIN dataset_version d ON d.id = e.dataset_version_id
 LEFT JOIN recipe r ON r.id = e.recipe_id
@@ -243,7 +245,7 @@ LEFT JOIN audit_entry b ON b.seq = v.entry
 """,
     "holdout_looks": """
 CREATE VIEW holdout_looks AS
-SELECT h.session, e.evaluation_id, d.dataset_id, a.actor, a.at AS created_at
+SELECT h.session, e.evaluation_id, d.dataset_id, a.actor, a.at AS created_at, e.hold_out
 FROM holdout_look h JOIN evaluation e ON e.id = h.evaluation_id
 JOIN dataset_version d ON d.id = h.dataset_version_id JOIN audit_entry a ON a.seq = h.entry
 """,

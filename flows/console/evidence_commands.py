@@ -8,7 +8,7 @@ import typer
 
 from flows.console.flow_session import check, prefect
 from flows.console.options import Dataset, Json, Models, RecipeFile
-from flows.console.output import show
+from flows.console.output import counted, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,17 +43,29 @@ def plan(
 
 def evaluate(
     recipe: RecipeFile = "report",
-    model: Models = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="One network only, may be repeated; of --external a role or an id."),
+    ] = None,
     dataset: Dataset = None,
+    external: Annotated[
+        str | None, typer.Option("--external", help="Score a model (the champion) on this external set alone.")
+    ] = None,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Derive stored metrics again; change nothing.")
     ] = False,
     show_leak: Annotated[bool, typer.Option("--show-leak", help="Train once the leaky way, for show.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Predict, lock operating points on validation, score test, store predictions and metrics."""
+    """Predict, lock operating points on validation, score test, store predictions and metrics.
+
+    With --external NAME: score a model that is frozen, by its locked points, on that external set, and show its figures
+    beside the internal ones; it is a look of that set alone.
+    """
     if recompute:
         return _recompute(as_json)
+    if external is not None:
+        return _external(external, model, dataset, as_json)
     check(recipe, model)
     with prefect():
         from flows.evaluate import evaluate as evaluate_flow
@@ -66,6 +78,29 @@ def evaluate(
             leaks = show_leak_flow(found, recipe, model)
             return show({"evaluations": found, "leak": leaks}, as_json, lambda: print("\n".join(map(sentence, leaks))))
     return show({"evaluations": found}, as_json, lambda: print("\n".join(found)))
+
+
+def _external(name: str, model: list[str] | None, dataset: str | None, as_json: bool) -> None:
+    if len(model or ()) > 1:
+        raise typer.BadParameter("Of --external one model: a role, such as champion, or an id.", param_hint="--model")
+    check("report")
+    with prefect():
+        from flows.evaluate_external import evaluate_external as external_flow
+
+        found = external_flow(name, (model or ["champion"])[0], dataset)
+
+    def tell() -> None:
+        print(f"{found['evaluation_id']}: {found['model_version_id']} on external set {name}, look {found['looks']}")
+        width = max(len(row["metric"]) for row in found["metrics"])
+        heads = {side: f"{side} ({counted(n, 'study', 'studies')})" for side, n in found["studies"].items()}
+        print(f"{'':<{width}}  {heads['internal']:<24}  {heads['external']}")
+        for row in found["metrics"]:
+            print(f"{row['metric']:<{width}}  {row['internal']:<24}  {row['external']}")
+        if found["mismatch"]:
+            print(found["mismatch"])
+        print(f"subgroups: wrist report, or wrist sql \"select * from evaluation_metrics where hold_out = '{name}'\"")
+
+    show(found, as_json, tell)
 
 
 def _recompute(as_json: bool) -> None:

@@ -6,18 +6,33 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from flows.console.flow_session import check, prefect
 from flows.console.options import BodyPart, Cluster, Jobs, Json, Labels, Paths, Source
 from flows.console.output import counted, show
-from wrist_model.sources.source_item import Uncertain
+from wrist_model.sources.source_item import Designation, Uncertain
 from wrist_model.terminal_text import in_a_line
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (ingest, split, exclude, merge_patients, relabel, locate):
+    app.command(cls=Ingest)(ingest)
+    for command in (split, exclude, merge_patients, relabel, locate):
         app.command()(command)
+
+
+class Ingest(TyperCommand):
+    """`--as external NAME` is said in one breath: the word after it is the name, unless --name says it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = [part for word in args for part in (("--as", "external") if word == "--as=external" else (word,))]
+        named = any(word == "--name" or word.startswith("--name=") for word in words)
+        for place in range(2, len(words)):
+            if words[place - 2 : place] == ["--as", "external"] and not named and not words[place].startswith("-"):
+                words.insert(place, "--name")
+                break
+        return super().parse_args(ctx, words)
 
 
 def ingest(
@@ -38,6 +53,11 @@ def ingest(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow links that lead out of a folder.")
     ] = False,
+    designate: Annotated[
+        Designation | None,
+        typer.Option("--as", help="The whole source is a hold-out, for good: test, or external NAME."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The external set's name.")] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -46,6 +66,11 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
+    from wrist_model.sources.recognise_source import absolute, designation_of
+
+    designation = designation_of(designate, name)
+    if designation is not None and not paths:
+        raise typer.BadParameter("Say of which PATH.", param_hint="--as")
     check("report", paths=paths, labels=labels, roots=True, networks=False)
     if remember:
         _refuse_single_files(paths)
@@ -60,7 +85,6 @@ def ingest(
         from tasks import requests
         from tasks.ingest import places
         from tasks.sources_toml import remember as remember_root
-        from wrist_model.sources.recognise_source import absolute
 
         with requests.stored(paths, labels) as request:
             counts = ingest_flow(
@@ -76,9 +100,10 @@ def ingest(
                 follow_links=follow_links,
                 max_frames=max_frames,
                 request=request,
+                designation=designation,
             )
         for place in (
-            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links)
+            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, designation)
             if remember and paths
             else ()
         ):
@@ -152,10 +177,12 @@ def split(
             found["dataset_id"] = freeze_flow(mixed_labels)
 
     def tell() -> None:
-        print(f"{'split':<12}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
-        for row in found["splits"]:
+        names = [f"external {row['hold_out']}" if row["hold_out"] else row["split"] for row in found["splits"]]
+        width = max(12, *(len(name) + 2 for name in names))
+        print(f"{'split':<{width}}{'patients':>9}{'studies':>9}{'images':>9}{'positive images':>17}")
+        for name, row in zip(names, found["splits"], strict=True):
             share = f"{row['positive_images']} ({row['positive_share']:.0%})" if row["images"] else "0"
-            print(f"{row['split']:<12}{row['patients']:>9}{row['studies']:>9}{row['images']:>9}{share:>17}")
+            print(f"{name:<{width}}{row['patients']:>9}{row['studies']:>9}{row['images']:>9}{share:>17}")
         for reason, number in found["left_out"].items():
             print(f"left out: {number} images: {reason}")
         print(f"guard: {found['guard']}")

@@ -113,6 +113,6 @@ def _print_demo(result: dict[str, Any]) -> None:
 QUERIES = (
     "select label, split, count(*) as studies from studies group by label, split",
     "select architecture, level, value, ci_low, ci_high from evaluation_metrics "
-    "where metric = 'roc_auc' and split = 'test' and subgroup = 'all'",
+    "where metric = 'roc_auc' and split = 'test' and hold_out is null and subgroup = 'all'",
     "select reason_code, count(*) as files from quarantined_files group by reason_code",
 )

@@ -11,11 +11,11 @@ from wrist_model.records import SPLITS, Member
 def require(members: Sequence[Member]) -> None:
     """Raises DataError unless train, validation and test each hold labelled studies of both classes.
 
-    members: a version's rows, as `splits.decide` gives them; those left out do not count.
+    members: a version's rows, as `leak_guard.decide` gives them; those left out, or of external sets, do not count.
     """
     if not members:
         raise DataError("Nothing is catalogued. Give a path: `wrist retrain PATH`, or `wrist ingest PATH` first.")
-    held = [member for member in members if member.included]
+    held = [member for member in members if member.included and member.hold_out is None]
     if not held:
         reasons = ", ".join(sorted({member.excluded_reason or "" for member in members}))
         raise DataError(

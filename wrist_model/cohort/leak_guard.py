@@ -25,9 +25,10 @@ MERGED = "merged_patient"
 def decide(candidates: Sequence[Candidate], near: Iterable[Pair] = ()) -> tuple[Member, ...]:
     """Each candidate's place in a data-set version, in order of image_uid.
 
-    Of images with identical pixels one stays: the test copy, else validation, else train, then the lowest image_uid;
-    a group whose labels disagree leaves whole. near: confirmed near-duplicate pairs (wrist_model.duplicates); where
-    one joins two splits, its train or validation side leaves, never the test side. So do the patients of one person.
+    Of images with identical pixels one stays: the internal test copy, else an external set's, else validation, else
+    train, then the lowest image_uid; a group whose labels disagree leaves whole. near: confirmed near-duplicate pairs
+    (wrist_model.cohort.near_duplicates); where one joins two splits, its train or validation side leaves, never the
+    test side. So do the patients of one person.
     """
     reasons: dict[str, str] = {}
     place: dict[str, Split] = {}
@@ -48,7 +49,7 @@ def decide(candidates: Sequence[Candidate], near: Iterable[Pair] = ()) -> tuple[
         if len({one.label for one in group}) > 1:
             reasons.update((one.image_uid, CONFLICT) for one in group)
             continue
-        group.sort(key=lambda one: (SPLIT_RANK[one.split], one.image_uid))
+        group.sort(key=lambda one: (SPLIT_RANK[one.split], one.hold_out is not None, one.image_uid))
         reasons.update((one.image_uid, SAME_PIXELS) for one in group[1:])
     known = {one.image_uid: one for one in candidates}
     for pair in sorted(near):
@@ -66,6 +67,7 @@ def decide(candidates: Sequence[Candidate], near: Iterable[Pair] = ()) -> tuple[
             one.label,
             one.image_uid not in reasons,
             reasons.get(one.image_uid),
+            one.hold_out,
         )
         for one in sorted(candidates, key=lambda one: one.image_uid)
     )
@@ -93,6 +95,7 @@ class GuardReport:
     excluded: tuple[tuple[str, int], ...]
     counts: tuple[tuple[str, int, int, int, int], ...]  # split, patients, studies, images, positive images
     image_split_leak_rate: float | None
+    external: tuple[tuple[str, int, int, int, int], ...] = ()  # the same of each external set, by its name
 
     def refuse(self) -> None:
         """Raises LeakError that names the first leak, when there is one."""
@@ -139,7 +142,14 @@ def guard(members: Sequence[Member], candidates: Sequence[Candidate], near: Iter
         tuple(kept_apart),
         tuple(sorted(excluded.items())),
         tuple(_counts(inside)),
-        _image_split_leak_rate([one for one in candidates if one.label is not None and not one.excluded_reason], near),
+        _image_split_leak_rate(
+            [one for one in candidates if one.label is not None and not one.excluded_reason and one.hold_out is None],
+            near,
+        ),
+        tuple(
+            _count(name, [one for one in inside if one.hold_out == name])
+            for name in sorted({one.hold_out for one in inside if one.hold_out is not None})
+        ),
     )
 
 
@@ -156,18 +166,22 @@ def _straddling(kind: str, members: Iterable[Member], key: Callable[[Member], st
 
 def _counts(inside: Sequence[Member]) -> Iterable[tuple[str, int, int, int, int]]:
     for split in ("train", "validation", "test"):
-        here = [one for one in inside if one.split == split]
-        yield (
-            split,
-            len({one.patient_key for one in here}),
-            len({one.study_uid for one in here}),
-            len(here),
-            sum(one.label == 1 for one in here),
-        )
+        yield _count(split, [one for one in inside if one.split == split and one.hold_out is None])
+
+
+def _count(name: str, here: Sequence[Member]) -> tuple[str, int, int, int, int]:
+    return (
+        name,
+        len({one.patient_key for one in here}),
+        len({one.study_uid for one in here}),
+        len(here),
+        sum(one.label == 1 for one in here),
+    )
 
 
 def _image_split_leak_rate(images: Sequence[Candidate], near: Sequence[Pair]) -> float | None:
-    """Of all labelled images, copies included: what a split by image, with the same shares, would have leaked."""
+    """Of all labelled images, copies included and external sets not: what a split by image, with the same shares, would
+    have leaked."""
     shares = {split: sum(one.split == split for one in images) / max(1, len(images)) for split in SPLIT_RANK}
     place: dict[str, str] = {}
     for one in images:

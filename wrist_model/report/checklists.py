@@ -98,6 +98,15 @@ def _ensemble(data: ReportData) -> str:
     return f"Mean of the {of} of {len(found[0].members)} networks." if found else "None."
 
 
+def _external(data: ReportData) -> str | None:
+    rows = [
+        f"{plain(one.hold_out)}: {one.model.name}, ROC AUC {figure(one.model.metric('roc_auc'))}, look {one.looks}"
+        + (f"; {plain(one.mismatch)}" if one.mismatch else "")
+        for one in data.external
+    ]
+    return "; ".join(rows) or None
+
+
 def _metrics(data: ReportData) -> str | None:
     names = sorted({metric.metric for metric in data.serving_model.metrics})
     return ", ".join(names) or None
@@ -212,7 +221,7 @@ CLAIM: tuple[Item, ...] = (
     ("30", "Evaluation", "Robustness or sensitivity analysis", _subgroups),
     ("31", "Evaluation", "Explainability", _maps),
     ("32", "Evaluation", "Internal data", INTERNAL),
-    ("33", "Evaluation", "External data", _nothing),
+    ("33", "Evaluation", "External data", _external),
     ("34", "Evaluation", "Trial registration", _nothing),
     ("35", "Results", "Numbers included and excluded", _counts),
     ("36", "Results", "Demographics in each partition", _demographics),

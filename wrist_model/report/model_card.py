@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from wrist_model.records import Metric
-from wrist_model.report import plan_beside, published_results
+from wrist_model.report import external_sets, plan_beside, published_results
 from wrist_model.report.headline import MEANING, headline
 from wrist_model.report.metric_text import with_interval
 from wrist_model.report.report_data import ModelReport, ReportData
@@ -57,6 +57,24 @@ def _plan(data: ReportData) -> list[str]:
     when = f"after {data.plan.looks_before} looks" if data.plan.looks_before else "before any look"
     head = f"Plan `{data.plan.plan_id}`, SHA-256 `{data.plan.content_sha256}`, stored {when} at this hold-out."
     return ["## Plan", "", head, "", *table(("what", "planned", "happened"), rows), ""]
+
+
+def _external(data: ReportData) -> list[str]:
+    """Each external set's figures beside the internal ones."""
+    lines: list[str] = ["## External sets", ""] if data.external else []
+    for one in data.external:
+        n = external_sets.counts(one)
+        size = f"{n.n_patients} patients, {n.n_studies} studies; " if n else ""
+        lines += [
+            f"{plain(one.hold_out)}, {one.model.name} `{one.model.model_version_id}`: {size}look {one.looks}.",
+            "",
+        ]
+        lines += [f"**{plain(one.mismatch)}**", ""] if one.mismatch else []
+        cells: list[tuple[object, ...]] = [
+            (name, figure(inside), figure(outside)) for name, _, inside, outside in external_sets.rows(one)
+        ]
+        lines += [*table(("studies", "internal test", plain(one.hold_out)), cells), ""]
+    return lines
 
 
 def warnings(data: ReportData) -> list[str]:
@@ -125,6 +143,7 @@ def model_card(data: ReportData) -> str:
         *results(data.models),
         "",
         *_plan(data),
+        *_external(data),
         "## Subgroups",
         "",
     ]

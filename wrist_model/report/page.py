@@ -14,7 +14,7 @@ from PIL import Image
 
 from wrist_model.errors import DataError
 from wrist_model.records import Metric
-from wrist_model.report import figures, gallery, plan_beside, published_results
+from wrist_model.report import external_sets, figures, gallery, plan_beside, published_results
 from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, details, headline, intervals_said
 from wrist_model.report.model_card import model_card
@@ -73,6 +73,15 @@ def render(data: ReportData) -> str:
         published=published_results,
         resamples=_resampling(data.serving_model),
         planned=plan_beside.rows(data),
+        external=[
+            {
+                "set": one,
+                "rows": external_sets.rows(one),
+                "n": external_sets.counts(one),
+                "subgroups": [row for row in _subgroups(one.model) if not row["small"]],
+            }
+            for one in data.external
+        ],
     )
 
 

@@ -139,6 +139,22 @@ class GalleryCase:
 
 
 @dataclass(frozen=True)
+class ExternalReport:
+    """A model's evaluation on an external set. model: with that evaluation's metrics alone; internal: the same model on
+    the internal test split. looks: at this set, this one included. mismatch: says that labels mean different things."""
+
+    hold_out: str
+    evaluation_id: str
+    dataset_id: str
+    created_at: str
+    looks: int
+    mismatch: str
+    patients_known: bool
+    model: ModelReport
+    internal: ModelReport
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything the page shows. served: the model version that the recipe named beforehand."""
 
@@ -168,6 +184,7 @@ class ReportData:
     look: PlanLook | None = None  # the served model's
     prevalence: float = 0.0  # of abnormal studies, for predictive values; 0: not asked for
     group_differences: tuple[GroupDifference, ...] = ()  # of the served model, on test studies
+    external: tuple[ExternalReport, ...] = ()
     home: Path = Path()
 
     @property

@@ -1,4 +1,4 @@
-"""A manifest CSV: `path,label`, optionally `patient,study,body_part,view,hardware,sex,age` and further columns."""
+"""A manifest CSV: `path,label`, optionally `patient,study,body_part,view,hardware,sex,age,split` and others."""
 
 from __future__ import annotations
 
@@ -10,41 +10,54 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wrist_model import regular_file
+from wrist_model.records import SPLIT_RANK, SPLITS, Split
 from wrist_model.sources import csv_table
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Place, Source
 from wrist_model.sources.source_item import Item, passes, slug
 
-_KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age")
+_KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age", "split")
+_FIRST_SPLITS = (*sorted(SPLITS, key=SPLIT_RANK.__getitem__), None)
+"""The order in which rows are gone through: a patient of whom the rows say different splits stands in the first."""
 _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|physician|doctor|comment|note|report")
 """Further columns are kept, but none whose title says that it tells who somebody is, or that it is free text."""
 
 
 def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
-    """One item for each row. A row that can't be taken is an item with a reason, not an error."""
-    conflicting = _conflicting(manifest, root, body_part)
+    """One item for each row, those of a stated split first. A row that can't be taken is an item with a reason, not an
+    error."""
+    conflicting, splits = _looked_through(manifest, root, body_part)
     met: set[bytes] = set()
-    for item in _rows(manifest, root, body_part):
+    for item in (
+        item
+        for split in _FIRST_SPLITS
+        if split in splits
+        for item in _rows(manifest, root, body_part)
+        if item.split == split
+    ):
         name = _short(item.relative)
         if item.refused is None and _short(str(item.study)) in conflicting:
             yield _refuse(item, "conflicting_label", "Rows of one study state different labels.")
         elif name in met:
-            yield Item(item.path, item.relative, ignored=True)
+            yield Item(item.path, item.relative, ignored=True, split=item.split)
         else:
             yield item
         met.add(name)
 
 
-def _conflicting(manifest: Path, root: Path, body_part: str) -> set[bytes]:
-    """The studies that the list labels in two ways: it is read twice, since all its rows at once take gigabytes."""
+def _looked_through(manifest: Path, root: Path, body_part: str) -> tuple[set[bytes], set[Split | None]]:
+    """The studies that the list labels in two ways, and the splits that it states: it is read several times, since all
+    its rows at once take gigabytes."""
     labels: dict[bytes, int] = {}
     found: set[bytes] = set()
+    splits: set[Split | None] = set()
     for item in _rows(manifest, root, body_part):
+        splits.add(item.split)
         if item.refused is None and item.label is not None:
             study = _short(str(item.study))
             if labels.setdefault(study, item.label) != item.label:
                 found.add(study)
-    return found
+    return found, splits
 
 
 def _rows(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
@@ -58,7 +71,7 @@ def _short(text: str) -> bytes:
 
 
 def _refuse(item: Item, code: str, reason: str) -> Item:
-    return Item(item.path, item.relative, refused=(code, reason), filtered=item.filtered)
+    return Item(item.path, item.relative, refused=(code, reason), filtered=item.filtered, split=item.split)
 
 
 def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
@@ -81,6 +94,10 @@ def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
     except ValueError:
         reason = "The row's label is not one of positive, negative, 1, 0 or empty."
         return Item(path, relative, refused=("unknown_label", reason))
+    placed: dict[str, Split | None] = {"": None, **{split: split for split in SPLITS}}
+    if (split := row.get("split", "").strip().lower()) not in placed:
+        reason = "The row's split is not one of train, validation, test or empty."
+        return Item(path, relative, refused=("unknown_split", reason))
     patient, study = row.get("patient", "").strip() or None, row.get("study", "").strip() or None
     part = row.get("body_part", "").strip().upper().removeprefix("XR_") or None
     age = re.fullmatch(r"(\d{1,3})(?:\.\d+)?Y?", row.get("age", "").strip())
@@ -102,6 +119,7 @@ def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
             if name and name not in _KNOWN and not _PERSONAL.search(name)
         ),
         filtered=not passes(part, body_part),
+        split=placed[split],
     )
 
 

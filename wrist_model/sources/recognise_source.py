@@ -11,7 +11,7 @@ from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import csv_table, walk
 from wrist_model.sources.label_words import label
 from wrist_model.sources.source import Source, every
-from wrist_model.sources.source_item import Item, Uncertain, slug
+from wrist_model.sources.source_item import Designation, Item, Uncertain, slug
 
 Labels = dict[str, int | None]
 CONFLICTING = -1
@@ -38,11 +38,17 @@ class Plan:
     distinct_patients: bool = False  # a person says so: numbers that other sources have, too, are other people's
     uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # out of the root
+    designation: str | None = None  # `designation_of`: the whole source is a hold-out
     labels: Labels = field(default_factory=dict, repr=False)
 
     @property
     def label_meaning(self) -> str:
         return self._source.label_meaning
+
+    @property
+    def shares_its_name(self) -> bool:
+        """Whether other places of its kind, which nobody named, have the same source name."""
+        return bool(self._source.private_name) and self.source == self._source.private_name
 
     @property
     def lists_patients(self) -> bool:
@@ -76,6 +82,7 @@ def find(
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
     follow_links: bool = False,
+    designation: str | None = None,
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
 
@@ -110,9 +117,25 @@ def find(
                 distinct_patients=distinct_patients,
                 uncertain=uncertain,
                 follow_links=follow_links,
+                designation=designation,
                 labels=stated,
             )
     raise UsageError(f"{path}: no source knows this place.")
+
+
+def designation_of(what: Designation | None, name: str | None) -> str | None:
+    """`test`, `external:NAME` or None, from `--as` and `--name`. Raises UsageError for a name without a set or a set
+    without a name."""
+    if what != "external":
+        if name is not None:
+            raise UsageError("--name is an external set's: `--as external NAME`.")
+        return what
+    if name is None or name != slug(name):
+        example = slug(name) if name else "other-clinic"
+        raise UsageError(
+            f"--as external: expected a name of lower-case letters, digits, hyphens: `--as external {example}`."
+        )
+    return f"external:{name}"
 
 
 def within(plan: Plan, roots: Container[str]) -> Plan:

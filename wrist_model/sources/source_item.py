@@ -6,7 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from wrist_model.records import Split
+
 Official = Literal["test", "train"]
+Designation = Literal["test", "external"]
+"""What a whole source may be designated: a part of the internal test split, or of an external set with a name."""
 Uncertain = Literal["exclude", "keep", "unlabel"]
 """What becomes of a study whose label its source doubts: left out of data-set versions, taken, or unlabelled."""
 
@@ -15,6 +19,7 @@ Uncertain = Literal["exclude", "keep", "unlabel"]
 class Item:
     """A file to look at, or what is known of it without looking.
 
+    split: where the source puts its patient; official: MURA's own division, whose train the rule divides further.
     image_label: of this picture alone, where the source labels pictures. doubt: why the source's label of its study is
     not to be believed, None where it is.
     path: to open it by. relative: below the plan's root, with `/`; names the image within its study.
@@ -35,10 +40,16 @@ class Item:
     age: int | None = None
     image_label: int | None = None
     doubt: str | None = None
+    split: Split | None = None
     extra: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, str] | None = None
     ignored: bool = False
     filtered: bool = False
+
+    @property
+    def placed(self) -> Split | None:
+        """Where the source itself puts its patient, whatever the rule says; None: the rule decides."""
+        return "test" if self.official == "test" else self.split
 
     def label_by(self, uncertain: Uncertain) -> int | None:
         """The study's label, or None where it is doubted and doubt unlabels."""

@@ -1,0 +1,103 @@
+"""External sets and the internal test split: which rows are of which, in one place.
+
+A row of an external set has split `test` and the set's name in `hold_out`. Internal test means `hold_out IS NULL`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from db.engine import Catalogue, reading
+from db.lookups import every, one, row_id
+from db.patient_identity import persons
+from wrist_model.records import Member, Split
+
+
+def internal(row: str) -> str:
+    """SQL: whether a row is of no external set. row: its alias."""
+    return f"({row}.hold_out IS NULL)"
+
+
+def internal_test(row: str) -> str:
+    """SQL: whether a row (of patient or dataset_member, or of a view with both columns) is of internal test."""
+    return f"{row}.split = 'test' AND {internal(row)}"
+
+
+def of_set(row: str) -> str:
+    """SQL: whether a row is of the set `:hold_out`; '' there (see `named`): of none."""
+    return f"coalesce({row}.hold_out, '') = :hold_out"
+
+
+def named(hold_out: str | None) -> str:
+    """The value of `:hold_out` in `of_set`."""
+    return hold_out or ""
+
+
+def internal_members(members: Iterable[Member], split: Split) -> list[Member]:
+    """The included members of a split that are of no external set."""
+    return [one for one in members if one.included and one.split == split and one.hold_out is None]
+
+
+def newest_with(engine: Catalogue, hold_out: str) -> str | None:
+    """The newest frozen version that includes images of an external set, or None."""
+    with reading(engine) as connection:
+        row = one(
+            connection,
+            "SELECT d.dataset_id FROM dataset_version d WHERE EXISTS (SELECT 1 FROM dataset_member m "
+            f"WHERE m.dataset_version_id = d.id AND m.included = 1 AND {of_set('m')}) ORDER BY d.id DESC LIMIT 1",
+            hold_out=hold_out,
+        )
+    return row.dataset_id if row else None
+
+
+def known_to(engine: Catalogue, model_version_id: str, dataset_id: str, hold_out: str) -> list[str]:
+    """The images of an external set in a version that a model, or a member of it, has seen in train or validation, by
+    image_uid: equal pixels, confirmed near-duplicates, or images of the same person."""
+    with reading(engine) as connection:
+        outside = every(
+            connection,
+            "SELECT i.id, i.image_uid, i.pixel_sha256, i.patient_id FROM dataset_member m JOIN image i "
+            f"ON i.id = m.image_id WHERE m.dataset_version_id = :version AND m.included = 1 AND {of_set('m')} "
+            "ORDER BY i.image_uid",
+            version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
+            hold_out=hold_out,
+        )
+        trained = every(
+            connection,
+            "SELECT DISTINCT i.id, i.pixel_sha256, i.patient_id FROM model_version m "
+            "JOIN training_run t ON t.id = m.training_run_id JOIN dataset_member d ON d.included = 1 "
+            "AND d.dataset_version_id = t.dataset_version_id AND d.split <> 'test' JOIN image i ON i.id = d.image_id "
+            "WHERE m.id = :model OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :model)",
+            model=row_id(connection, "model_version", "model_version_id", model_version_id),
+        )
+        pairs = every(
+            connection, "SELECT image_a_id AS one, image_b_id AS other FROM near_duplicate WHERE confirmed = 1"
+        )
+        person = persons(connection)
+    images, pixels = {row.id for row in trained}, {row.pixel_sha256 for row in trained}
+    people = {person.get(row.patient_id, row.patient_id) for row in trained}
+    near = {a for pair in pairs for a, b in ((pair.one, pair.other), (pair.other, pair.one)) if b in images}
+    return [
+        row.image_uid
+        for row in outside
+        if row.id in near or row.pixel_sha256 in pixels or person.get(row.patient_id, row.patient_id) in people
+    ]
+
+
+def all_sets(engine: Catalogue) -> str:
+    """The names of all external sets that are catalogued, by commas."""
+    with reading(engine) as connection:
+        rows = every(connection, "SELECT DISTINCT hold_out FROM patient WHERE hold_out IS NOT NULL ORDER BY hold_out")
+    return ", ".join(row.hold_out for row in rows)
+
+
+def sets_in(engine: Catalogue, dataset_id: str) -> tuple[str, ...]:
+    """The external sets of which a frozen version includes images, sorted."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT DISTINCT m.hold_out FROM dataset_member m WHERE m.dataset_version_id = :version "
+            "AND m.included = 1 AND m.hold_out IS NOT NULL ORDER BY m.hold_out",
+            version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
+        )
+    return tuple(row.hold_out for row in rows)
