@@ -34,8 +34,9 @@ def ingest(
     follow_links: bool = False,
     max_frames: Annotated[int, Field(ge=1)] = DEFAULT_MAX_FRAMES,
     request: str | None = None,
+    boxes: str | None = None,
 ) -> dict[str, Any]:
-    """Gives the counts by outcome, and `reasons`: quarantined files by reason.
+    """Gives the counts by outcome, and `reasons`: quarantined files by reason; `regions` and `refused_boxes`: of boxes.
 
     Raises PlaceRefused at its end for a list whose patients another source has, or a place whose labels mean something
     else than its source's; all else is catalogued.
@@ -54,13 +55,14 @@ def ingest(
         uncertain: Studies whose label the source itself doubts: exclude (`wrist exclude --undo`), keep or unlabel.
         follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
         max_frames: Objects with more are refused.
-        request: What a command stored in place of paths and labels; not in a deployment's run.
+        request: What a command stored in place of paths, labels and boxes; not in a deployment's run.
+        boxes: A file or folder of boxes that people drew on the pictures of the one path; as paths.
     """
-    named_files.of_a_deployment(paths, labels, recipe, cluster, follow_links)
+    named_files.of_a_deployment(paths, [*(labels or ()), boxes or ""], recipe, cluster, follow_links)
     chosen = chosen_recipe(recipe)
-    asked, stated = requests.opened(request, paths, labels)
-    with requests.unnamed([*(asked or ()), *(stated or ())]):
-        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links)
+    asked, stated, drawn = requests.opened(request, paths, labels, boxes)
+    with requests.unnamed([*(asked or ()), *(stated or ()), drawn]):
+        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links, drawn)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

@@ -28,6 +28,7 @@ class Root:
     distinct_patients: bool = False  # numbers that other sources have, too, are other people's
     uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # links that lead out of it are followed
+    boxes: str | None = None  # a file or folder of boxes that people drew on its pictures
 
 
 def read(home: Path) -> tuple[Root, ...]:

@@ -31,7 +31,8 @@ def ingest(manifest: str) -> dict[str, Any]:
     from tasks.ingest import catalogue
     from tasks.sources_toml import Root
 
-    return catalogue.fn([Root(manifest, None, SOURCE, "ANY")], SplitRecipe(), 1)
+    boxes = str(Path(manifest).with_name("boxes.csv"))
+    return catalogue.fn([Root(manifest, None, SOURCE, "ANY", boxes=boxes)], SplitRecipe(), 1)
 
 
 def freeze() -> str:
@@ -128,9 +129,11 @@ def exclude(path: str) -> str:
 
 
 def manifest(folder: Path, pictures: list[tuple[np.ndarray, str, int | None]]) -> str:
-    """Write pictures (pixels, patient, label) and their list; gives the list's path."""
+    """Write pictures (pixels, patient, label), boxes on them, and their list; gives the list's path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "manifest.csv"
+    drawn = [f"{patient}-{number}.png,fracture,0.5,0.5,0.2,0.2" for number, (_, patient, _) in enumerate(pictures)]
+    (folder / "boxes.csv").write_text("\n".join(["path,class,x_center,y_center,w,h", *drawn]))
     with path.open("w", newline="") as lines:
         table = csv.writer(lines)
         table.writerow(("path", "label", "patient", "study"))

@@ -84,6 +84,8 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/ingest.py:catalogue > db/known_files.py:known_files": "a version is frozen",
         "tasks/ingest.py:catalogue > db/known_files.py:roots": "a study is relabelled",
         "tasks/ingest.py:catalogue > db/patient_identity.py:unread_paths": "a study is left out",
+        "tasks/ingest.py:catalogue > db/regions.py:add_region_lists": "a study is left out",
+        "tasks/ingest.py:catalogue > db/regions.py:pictures_at": "a version is frozen",
         "tasks/ingest.py:catalogue > db/shared_numbers.py:sources": "unlabelled studies come in",
         "tasks/ingest.py:catalogue > db/schema/revisions.py:stored_revision": "unlabelled studies come in",
     },
