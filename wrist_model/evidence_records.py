@@ -126,6 +126,22 @@ class RegionList:
 
 
 @dataclass(frozen=True)
+class Localised:
+    """How one heat map lies to the boxes of a class on its image. hottest, centre: whether the hottest point, or the
+    heat's centre of mass, lies in one; random: how often a random point of the radiograph does; heat: the share of heat
+    in them; all in [0, 1]. flat: the map holds no heat."""
+
+    image_uid: str
+    patient_key: str
+    region_class: str
+    hottest: float
+    centre: float
+    random: float
+    heat: float
+    flat: bool
+
+
+@dataclass(frozen=True)
 class LocalisationMetric:
     """How the heat maps of one evaluation lie to the boxes of a class. n_images: with such boxes."""
 
