@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -184,6 +185,34 @@ def test_a_picture_is_found_by_what_of_its_path_is_unique() -> None:
         assert caught.value.reason_code.startswith(code)
 
 
+GOOD = {
+    ".txt": b"0 0.5 0.5 0.1 0.2\n1 0.1 0.1 0.1 0.1\n",
+    ".xml": VOC.format(file="a.png", width=100, height=200).encode(),
+    ".json": b'{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "x"}], '
+    b'"annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]}',
+    ".csv": b"path,class,x_min,y_min,x_max,y_max\na.png,x,1,2,3,4\n",
+}
+
+
+@pytest.mark.parametrize("ending", GOOD)
+def test_whatever_a_file_of_boxes_holds_reading_it_raises_nothing(tmp_path: Path, ending: str) -> None:
+    rng, file = np.random.default_rng(5), tmp_path / f"a{ending}"
+    for number in range(300):
+        data = bytearray(GOOD[ending])
+        for _ in range(number % 7):
+            at = int(rng.integers(len(data)))
+            data[at : at + int(rng.integers(3))] = rng.bytes(int(rng.integers(3)))
+        file.write_bytes(bytes(data[: int(rng.integers(len(data) + 1))] if number % 3 == 0 else data))
+        contents = box_files.read(next(box_files.find(file)))
+        for box in contents.stated:
+            if isinstance(box, Drawn):
+                with contextlib.suppress(Refused):
+                    x_min, y_min, x_max, y_max = placed(box, 100, 200)
+                    assert 0 <= x_min < x_max <= 100 and 0 <= y_min < y_max <= 200
+    file.write_bytes(GOOD[ending])
+    assert len(box_files.read(next(box_files.find(file))).stated) >= 1
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A manifest of three pictures of 128 rows, as fracatlas-hand lies there."""
@@ -318,7 +347,7 @@ def test_a_folder_of_every_kind_comes_in_and_bad_files_cost_themselves_alone(
     (folder / "cut.json").write_text(json.dumps(said)[:50])
     (folder / "picture.png").write_bytes(b"no boxes")
     with (folder / "huge.txt").open("wb") as huge:
-        huge.truncate(box_files.MOST_OF_A_PICTURE + 1)
+        huge.truncate(box_files.MOST_OF_A_PICTURE[0] + 1)
     os.mkfifo(folder / "pipe.txt")
     (folder / "out.txt").symlink_to(place)
     done = ingest(place, home, catalogue, boxes=folder)

@@ -18,10 +18,10 @@ from wrist_model.sources.source import BoxFile
 from wrist_model.sources.source_item import is_junk
 
 KINDS = {".txt": "yolo", ".xml": "pascal_voc", ".json": "coco", ".csv": "csv", ".tsv": "csv"}
-MOST_OF_A_PICTURE = 4 << 20
-"""Bytes of a file of one picture's boxes: 40,000 boxes."""
-MOST = {"yolo": MOST_OF_A_PICTURE, "pascal_voc": MOST_OF_A_PICTURE, "coco": coco.MOST_BYTES, "csv": coco.MOST_BYTES}
-MOST_BOXES = 1_000_000
+MOST_OF_A_PICTURE = (1 << 20, 10_000)
+MOST_OF_MANY = (coco.MOST_BYTES, 1_000_000)
+"""Bytes and boxes of a file of one picture's boxes, and of one of many pictures'."""
+MOST = {"yolo": MOST_OF_A_PICTURE, "pascal_voc": MOST_OF_A_PICTURE, "coco": MOST_OF_MANY, "csv": MOST_OF_MANY}
 _BESIDE = ("readme", "licen", "notes")
 """How texts begin that lie beside boxes."""
 
@@ -79,11 +79,12 @@ def read(file: BoxFile) -> Contents:
             raise Refused(*file.refused)
         if not regular_file.is_file(file.path):
             regular_file.refuse(file.path)
-        data = regular_file.read(file.path, MOST[kind])
+        most_bytes, most_boxes = MOST[kind]
+        data = regular_file.read(file.path, most_bytes)
         sha256 = hashlib.sha256(data).hexdigest()
-        found = tuple(itertools.islice(_stated(kind, data, file), MOST_BOXES + 1))
-        if len(found) > MOST_BOXES:
-            raise Refused("too_large", f"The file has more than {MOST_BOXES} boxes.")
+        found = tuple(itertools.islice(_stated(kind, data, file), most_boxes + 1))
+        if len(found) > most_boxes:
+            raise Refused("too_large", f"The file has more than {most_boxes} boxes.")
         return Contents(kind, sha256, found)
     except Refused as refused:
         return Contents(kind, sha256, refused=(refused.reason_code, refused.reason))

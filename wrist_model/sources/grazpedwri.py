@@ -96,7 +96,7 @@ def boxes(root: Path, start: Path, follow_links: bool = False) -> Iterator[BoxFi
         for path, relative in found:
             name, stem = PurePosixPath(relative), _stem(relative)
             inside = any(part.lower().startswith(folder) for part in name.parts[:-1])
-            if name.suffix.lower() == suffix and inside and stem in stems - chosen.keys():
+            if name.suffix.lower() == suffix and inside and stem in stems and stem not in chosen:
                 refused = None if follow_links or bounds.hold(path) else ("outside_folder", walk.LEADS_OUT)
                 chosen[stem] = BoxFile(path, stem, stem, CLASSES, "grazpedwri", refused)
     yield from (chosen[stem] for stem in sorted(chosen))
