@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flows.parameters import BodyPart, Jobs
 from tasks import named_files, requests
-from tasks.ingest import catalogue, enough_labels, places
+from tasks.ingest import catalogue, enough_labels, places, with_boxes
 from tasks.recipe import chosen_recipe
 from wrist_model.errors import PlaceRefused
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
@@ -62,7 +62,8 @@ def ingest(
     chosen = chosen_recipe(recipe)
     asked, stated, drawn = requests.opened(request, paths, labels, boxes)
     with requests.unnamed([*(asked or ()), *(stated or ()), drawn]):
-        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links, drawn)
+        found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links)
+        found = with_boxes(found, drawn)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -105,33 +105,39 @@ def places(
     distinct_patients: bool = False,
     uncertain: Uncertain = "exclude",
     follow_links: bool = False,
-    boxes: str | None = None,
 ) -> list[sources_toml.Root]:
     """What to ingest: the given paths, or the remembered roots. Raises UsageError when there are neither.
 
-    labels: one CSV for all paths, or one for each path ("" for none). boxes: a file or folder, for a single path.
+    labels: one CSV for all paths, or one for each path ("" for none).
     """
     for file in filter(None, labels or ()):
         require_data(file, "--labels")
     for path in paths or ():
         require_data(path, "PATH")
-    if boxes is not None:
-        require_data(boxes, "--boxes")
-        if len(paths or ()) != 1:
-            raise UsageError("--boxes goes with one path: that of its pictures.")
     if paths:
         each = labels or [""]
         if len(each) not in (1, len(paths)):
             raise UsageError(f"{len(each)} label files for {len(paths)} paths; give one for all, or one for each.")
         each = each * len(paths) if len(each) == 1 else each
         return [
-            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain, follow_links, boxes)
+            sources_toml.Root(path, file or None, source, body_part, distinct_patients, uncertain, follow_links)
             for path, file in zip(paths, each, strict=True)
         ]
     remembered = list(sources_toml.read(home()))
     if not remembered:
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
     return remembered
+
+
+def with_boxes(places: list[sources_toml.Root], boxes: str | None) -> list[sources_toml.Root]:
+    """The place with a file or folder of boxes that people drew on its pictures, where one is given. Raises UsageError
+    for several places, and for a file of Wrist's own."""
+    if boxes is None:
+        return places
+    require_data(boxes, "--boxes")
+    if len(places) != 1:
+        raise UsageError("--boxes goes with one path: that of its pictures.")
+    return [replace(places[0], boxes=boxes)]
 
 
 def enough_labels(recipe: Recipe) -> int:

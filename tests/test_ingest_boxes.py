@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine, text
 
+from db.audit.chain import append
 from db.audit.verify import verify
+from db.engine import writing
 from tasks.ingest_files import catalogue_files
 from tasks.ingest_writer import Ingested
 from tests import factories
@@ -295,6 +297,20 @@ def test_a_changed_file_counts_in_the_place_of_the_one_before_and_a_broken_one_d
     assert verify(catalogue).ok
 
 
+def test_a_box_out_of_its_picture_and_a_list_that_hides_another_are_findings(
+    place: Path, home: Path, catalogue: Engine
+) -> None:
+    file = table_of(place.parent, "0000.png,fractured,0.5,0.5,0.25,0.5")
+    ingest(place, home, catalogue, boxes=file)
+    with writing(catalogue) as connection:  # as somebody would who can make the chain fit
+        box = {"region_list_id": 1, "image_id": 1, "region_class": "x", "x_min": 0.0, "y_min": 0.0, "drawn_by": None}
+        append(connection, "region", [{**box, "x_max": 9999.0, "y_max": 5.0}], BY)
+        hides = {"ingest_run_id": 1, "source": "clinic", "root": "/", "name": "other", "kind": "csv", "taken": 1}
+        hides |= {"file_sha256": None, "content_sha256": "", "supersedes_id": 1}
+        append(connection, "region_list", [hides], BY)
+    assert [one.kind for one in verify(catalogue).findings] == ["region", "region"]
+
+
 def test_lists_of_one_name_in_two_places_both_count_and_one_that_was_moved_counts_once(
     home: Path, catalogue: Engine, tmp_path: Path
 ) -> None:
@@ -420,20 +436,20 @@ def test_boxes_that_are_not_there_end_the_command_before_anything_is_written(
 
 def test_a_command_and_a_remembered_root_name_boxes(place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks import named_files, requests, sources_toml
-    from tasks.ingest import places
+    from tasks.ingest import places, with_boxes
 
     monkeypatch.setenv("WRIST_HOME", str(home))
     home.mkdir(exist_ok=True)
     drawn = table_of(place.parent, "0000.png,fractured,0.5,0.5,0.25,0.5")
     with requests.stored([str(place)], None, str(drawn)) as request:
         assert requests.opened(request, None) == ([str(place)], None, str(drawn))
-    [root] = places([str(place)], None, None, "WRIST", boxes=str(drawn))
+    [root] = with_boxes(places([str(place)], None, None, "WRIST"), str(drawn))
     sources_toml.remember(home, root)
     assert sources_toml.read(home) == (root,) and root.boxes == str(drawn)
     said = requests.without(f"{drawn}: no such file", [root])
     assert said == "the boxes of place 1: no such file"
     with pytest.raises(UsageError, match="one path"):
-        places([str(place), str(place)], None, None, "WRIST", boxes=str(drawn))
+        with_boxes([root, root], str(drawn))
     with pytest.raises(UsageError, match="Wrist's own"):
-        places([str(place)], None, None, "WRIST", boxes=str(home / "identity.key"))
+        with_boxes([root], str(home / "identity.key"))
     named_files.of_a_deployment(None, [""])

@@ -61,7 +61,7 @@ def ingest(
         from db.home import home
         from flows.ingest import ingest as ingest_flow
         from tasks import requests
-        from tasks.ingest import places
+        from tasks.ingest import places, with_boxes
         from tasks.sources_toml import remember as remember_root
         from wrist_model.sources.recognise_source import absolute
 
@@ -81,7 +81,7 @@ def ingest(
                 request=request,
             )
         for place in (
-            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, boxes)
+            with_boxes(places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links), boxes)
             if remember and paths
             else ()
         ):
