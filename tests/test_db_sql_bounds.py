@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 
@@ -76,3 +77,30 @@ def test_one_step_that_asks_nobody_ends_with_its_process(place):
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "Stopped after" in done.stderr
+
+
+def wrist_sql(place, *options):
+    environment = {**os.environ, "WRIST_HOME": str(place)}
+    return subprocess.run([WRIST, "sql", *options], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_an_answer_that_is_written_is_never_held_whole(place, format):
+    open_catalogue(place).dispose()
+    sql = SERIES.format(60_000) + "SELECT i, hex(zeroblob(5000)) AS z FROM n"  # 600 MB: a table of it is refused
+    command = f"ulimit -v 400000; exec {WRIST} sql {shlex.quote(sql)} --format {format} --output /dev/null --seconds 300"
+    done = subprocess.run(
+        ["sh", "-c", command], env={**os.environ, "WRIST_HOME": str(place)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "table"])
+def test_a_query_that_fails_among_its_rows_leaves_the_file_that_was_there(place, format, tmp_path):
+    open_catalogue(place).dispose()
+    output = tmp_path / "answer.txt"
+    output.write_text("of yesterday")
+    sql = SERIES.format(5000) + "SELECT CASE WHEN i < 4000 THEN i ELSE abs(-9223372036854775807 - 1) END FROM n"
+    done = wrist_sql(place, sql, "--format", format, "--output", str(output))
+    assert done.returncode == 2 and "integer overflow" in done.stderr
+    assert output.read_text() == "of yesterday" and {each.name for each in tmp_path.iterdir()} == {"answer.txt", "home"}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import resource
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +85,46 @@ def test_weights_none_frees_all_layers() -> None:
     network = fit.prepared(train_data.recipe("none"), "resnet50", found, "float32")
     assert (found.source, found.sha256, network.frozen) == ("none", None, None)
     assert all(layer.trainable for layer in network.whole.layers)
+
+
+def _rewritten(path: Path, to: Path, name: str, content: bytes) -> Path:
+    """A .keras file with one member in another's place, packed as small as zip can."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as target:
+        for each in source.namelist():
+            target.writestr(each, content if each == name else source.read(each))
+    return to
+
+
+def test_a_small_file_that_would_allocate_gigabytes_is_refused_before_it_is_built(tmp_path: Path) -> None:
+    import h5py
+    import keras
+
+    small = keras.Sequential([keras.layers.InputLayer((60_000,)), keras.layers.Dense(2)])
+    small.save(tmp_path / "small.keras")
+    with zipfile.ZipFile(tmp_path / "small.keras") as file:
+        config = file.read("config.json").replace(b'"units": 2', b'"units": 90000')  # 20 GiB
+        stored = file.read("model.weights.h5")
+    claims = io.BytesIO()
+    with h5py.File(claims, "w") as file:
+        file.create_dataset("vars/0", (90_000, 60_000), "f4", chunks=(1000, 1000), compression="gzip")
+    _rewritten(tmp_path / "small.keras", tmp_path / "graph.keras", "config.json", config)
+    _rewritten(tmp_path / "small.keras", tmp_path / "arrays.keras", "model.weights.h5", claims.getvalue())
+    _rewritten(tmp_path / "small.keras", tmp_path / "bomb.keras", "model.weights.h5", stored + bytes(1_200_000_000))
+    _rewritten(tmp_path / "small.keras", tmp_path / "words.keras", "config.json", b" " * 40_000_000 + config)
+    (tmp_path / "arrays.weights.h5").write_bytes(claims.getvalue())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for name, said in (
+        ("graph.keras", "weights of 20.1 GiB"),
+        ("arrays.keras", "arrays have 20.1 GiB"),
+        ("bomb.keras", "unpacks to 1.1 GiB"),
+        ("words.keras", "config.json has"),
+        ("arrays.weights.h5", "arrays have 20.1 GiB"),
+    ):
+        assert (tmp_path / name).stat().st_size < 4_000_000
+        with pytest.raises(WeightsError, match=said) as error:
+            pretrained_weights.resolve(str(tmp_path / name), "resnet50")
+        assert name in str(error.value) and "\n" not in str(error.value)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * (1 if sys.platform == "darwin" else 1024)
+    assert grown < 1 << 30
+    # nothing of the refused network is left to be built with the next one
+    keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35)

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from textwrap import indent
+from typing import Any, Literal, TextIO
 
 from db.query.json_text import json_text
-from db.query.read_only_sql import Rows
-from wrist_model.errors import UsageError
+from db.query.read_only_sql import Answer, Rows
 
 
-def write(
-    rows: Rows, format: Literal["csv", "json", "parquet"], path: Path | None = None, spreadsheet: bool = False
-) -> str:
-    """The rows as CSV or JSON text (also written to `path`, when given), or as a Parquet file at `path`.
+def write_text(answer: Answer | Rows, format: Literal["csv", "json"], to: TextIO, spreadsheet: bool = False) -> int:
+    """Write the rows as CSV or JSON, each as it comes; returns how many there were.
 
-    In JSON and Parquet each column has a name of its own: a second `x` is `x_2`. A Parquet column of
-    mixed types is text. spreadsheet: no text of a CSV is taken for a formula (`guarded`).
+    In JSON each column has a name of its own: a second `x` is `x_2`. spreadsheet: no text of a CSV is taken for a
+    formula (`guarded`).
     """
-    if format == "parquet":
-        if path is None:
-            raise UsageError("Parquet is not text: say where to write it, --output FILE.parquet.")
-        import pyarrow
-        import pyarrow.parquet
-
-        columns = [_parquet_column([row[n] for row in rows.rows]) for n in range(len(rows.columns))]
-        pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=_distinct(rows.columns)), path)
-        return str(path)
+    count = 0
     if format == "json":
-        names = _distinct(rows.columns)
-        made = json_text([dict(zip(names, row, strict=True)) for row in rows.rows], indent=1) + "\n"
-    else:
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        each = guarded if spreadsheet else lambda value: value
-        writer.writerow(map(each, rows.columns))
-        writer.writerows(map(each, row) for row in rows.rows)
-        made = stream.getvalue()
-    if path is not None:
-        path.write_text(made, encoding="utf-8")
-    return made
+        names = _distinct(answer.columns)
+        for count, row in enumerate(answer.rows, 1):
+            to.write("[\n" if count == 1 else ",\n")
+            to.write(indent(json_text(dict(zip(names, row, strict=True)), indent=1), " "))
+        to.write("\n]\n" if count else "[]\n")
+        return count
+    writer = csv.writer(to, lineterminator="\n")
+    each = guarded if spreadsheet else lambda value: value
+    writer.writerow(map(each, answer.columns))
+    for row in answer.rows:
+        writer.writerow(map(each, row))
+        count += 1
+    return count
+
+
+def write_parquet(rows: Rows, path: Path) -> None:
+    """Write the rows as a Parquet file. Names of columns as in JSON; a column of mixed types is text."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = [_parquet_column([row[n] for row in rows.rows]) for n in range(len(rows.columns))]
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=_distinct(rows.columns)), path)
 
 
 def guarded(value: object) -> object:

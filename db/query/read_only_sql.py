@@ -7,8 +7,9 @@ role where there is one, in a read-only transaction that is always rolled back.
 from __future__ import annotations
 
 import sqlite3
-import sys
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,19 @@ _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, s
 
 PART_ROWS = 50
 MOST_BYTES, LONGEST_VALUE = 512 << 20, 32 << 20
-"""Bytes of an answer that are held, and of one value: a single function of SQLite can make a value of a gigabyte."""
+"""Bytes of an answer held as a whole, and of one value: a single function of SQLite can make a value of a gigabyte."""
 _LIMITS = ((sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE), (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200))
 
 _LOOKS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query's answer as it comes, each row once, while its connection is open; note: as in Rows."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[tuple[Any, ...]]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,10 +54,32 @@ class Rows:
 
 
 def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, max_rows: int | None = None) -> Rows:
-    """Run one reading statement and return all its rows (at most max_rows).
+    """Run one reading statement and hold all its rows (at most max_rows), up to MOST_BYTES.
+
+    Raises as `answer` does, and UsageError for more.
+    """
+    with answer(sql, home=home, limit_seconds=limit_seconds) as found:
+        rows: list[tuple[Any, ...]] = []
+        held = 0
+        for row in found.rows:
+            if len(rows) == max_rows:
+                return Rows(found.columns, rows, True, found.note)
+            rows.append(row)
+            held += sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+            if held > MOST_BYTES:
+                raise UsageError(
+                    f"The answer has more than {MOST_BYTES >> 20} MiB: ask for fewer rows or columns, or take CSV or "
+                    "JSON, which are written as they come."
+                )
+        return Rows(found.columns, rows, False, found.note)
+
+
+@contextmanager
+def answer(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0) -> Iterator[Answer]:
+    """Run one reading statement; its rows come while the block runs, and never lie in memory together.
 
     Raises UsageError (exit status 2) for SQL with an error, a write or more than one statement, CatalogueError for a
-    database that can't be read or when limit_seconds pass.
+    database that can't be read or when limit_seconds pass, among the rows too.
     """
     if not sql.strip().rstrip(";").strip():
         raise UsageError('Nothing to run: give a query, such as wrist sql "select count(*) from studies".')
@@ -55,10 +87,13 @@ def query(sql: str, *, home: Path | None = None, limit_seconds: float = 30.0, ma
     url = database_url(home)
     file = sqlite_file(url)
     if file is None:
-        return _postgresql(sql, url, home, limit_seconds, max_rows)
+        with _postgresql(sql, url, home, limit_seconds) as found:
+            yield found
+        return
     if not file.exists() or _sqlite_revision(file) != HEAD:
         open_catalogue(home)
-    return _sqlite(sql, file, limit_seconds, max_rows)
+    with _sqlite(sql, file, limit_seconds) as found:
+        yield found
 
 
 def _sqlite_revision(file: Path) -> str | None:
@@ -75,7 +110,8 @@ def _sqlite_revision(file: Path) -> str | None:
     return found[0] if found else None
 
 
-def _sqlite(sql: str, file: Path, limit_seconds: float, max_rows: int | None) -> Rows:
+@contextmanager
+def _sqlite(sql: str, file: Path, limit_seconds: float) -> Iterator[Answer]:
     connection = connect(file)
     deadline = time.monotonic() + limit_seconds
     try:
@@ -87,7 +123,7 @@ def _sqlite(sql: str, file: Path, limit_seconds: float, max_rows: int | None) ->
         cursor = connection.execute(sql)
         if cursor.description is None:
             raise UsageError("wrist sql reads only: that statement has no rows to show.")
-        return _fetch(tuple(column[0] for column in cursor.description), cursor, max_rows)
+        yield Answer(tuple(column[0] for column in cursor.description), _fetched(cursor))
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _plain(str(error), str(file), limit_seconds) from None
     finally:
@@ -103,7 +139,8 @@ def _allow(action: int, first: str | None, second: str | None, _database: str | 
     return sqlite3.SQLITE_DENY
 
 
-def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: int | None) -> Rows:
+@contextmanager
+def _postgresql(sql: str, url: str, home: Path, limit_seconds: float) -> Iterator[Answer]:
     import psycopg
 
     place = "PostgreSQL"
@@ -127,10 +164,11 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float, max_rows: 
                 asked, by_itself = one_query(connection, sql.strip().rstrip(";"))
                 if by_itself:
                     shown = connection.execute(asked, prepare=True)
-                    return _fetch(tuple(column.name for column in shown.description or ()), shown, max_rows, note)
+                    yield Answer(tuple(column.name for column in shown.description or ()), _fetched(shown), note)
+                    return
                 with connection.cursor(name="wrist_sql") as cursor:
                     cursor.execute(asked)
-                    return _fetch(tuple(column.name for column in cursor.description or ()), cursor, max_rows, note)
+                    yield Answer(tuple(column.name for column in cursor.description or ()), _fetched(cursor), note)
             finally:
                 connection.rollback()
     except psycopg.Error as error:
@@ -149,17 +187,9 @@ def _number_loader() -> Any:
     return Number
 
 
-def _fetch(columns: tuple[str, ...], cursor: Any, max_rows: int | None, note: str = "") -> Rows:
-    if max_rows is None:
-        max_rows = sys.maxsize - 1
-    rows: list[tuple[Any, ...]] = []
-    held = 0
-    while len(rows) <= max_rows and (part := cursor.fetchmany(min(PART_ROWS, max_rows + 1 - len(rows)))):
-        rows += map(tuple, part)
-        held += sum(sum(len(value) if isinstance(value, str | bytes) else 8 for value in row) for row in part)
-        if held > MOST_BYTES:
-            raise UsageError(f"The answer has more than {MOST_BYTES >> 20} MiB: ask for fewer rows or columns.")
-    return Rows(columns, rows[:max_rows], len(rows) > max_rows, note)
+def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
+    while part := cursor.fetchmany(PART_ROWS):
+        yield from map(tuple, part)
 
 
 def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None = None) -> Exception:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO, cast
 
 import typer
 
@@ -77,24 +77,56 @@ def sql(
     chosen = Format.json if as_json else format or (Format(ending) if ending in list(Format) else Format.table)
     if spreadsheet and chosen is not Format.csv:
         raise UsageError("--spreadsheet goes with CSV: add --format csv, or --output FILE.csv.")
-    with _ended_after(limit + GRACE_SECONDS):
-        most = TABLE_ROWS if chosen is Format.table else None
-        rows = read_only_sql.query(query, limit_seconds=limit, max_rows=most)
+    if chosen is Format.parquet and output is None:
+        raise UsageError("Parquet is not text: say where to write it, --output FILE.parquet.")
+    note, count, truncated = "", 0, False
     try:
-        if chosen is Format.table:
-            line = "─" if output is not None or can_print("─") else "-"
-            text = table(rows.columns, rows.rows, line) + "\n"
-            if output is not None:
-                output.write_text(text, encoding="utf-8")
-        else:
-            text = export_formats.write(rows, chosen.value, output, spreadsheet)  # type: ignore[arg-type]
+        with _ended_after(limit + GRACE_SECONDS), _opened(output) as to:
+            if chosen in (Format.csv, Format.json):
+                with read_only_sql.answer(query, limit_seconds=limit) as found:
+                    count = export_formats.write_text(found, chosen.value, to, spreadsheet)  # type: ignore[arg-type]
+                    note = found.note
+            else:
+                most = TABLE_ROWS if chosen is Format.table else None
+                rows = read_only_sql.query(query, limit_seconds=limit, max_rows=most)
+                note, count, truncated = rows.note, len(rows.rows), rows.truncated
+                if chosen is Format.parquet:
+                    export_formats.write_parquet(rows, Path(to.name))
+                else:
+                    line = "─" if output is not None or can_print("─") else "-"
+                    to.write(table(rows.columns, rows.rows, line) + "\n")
     except OSError as error:
-        raise UsageError(f"{output}: can't be written ({error.strerror or error}). Give another file.") from None
-    if output is None:
-        sys.stdout.write(escaped(text) if sys.stdout.isatty() else text)
-    if rows.truncated:
+        raise UsageError(f"{output or 'Output'}: can't be written ({error.strerror or error}).") from None
+    if truncated:
         say(f"Only the first {TABLE_ROWS} rows: `--format csv` or `--output FILE.csv` gives all.")
-    if rows.note:
-        say(rows.note)
-    if not rows.rows:
+    if note:
+        say(note)
+    if not count:
         say("0 rows.")
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    """Where the answer is written. A file takes its name when all is in it: what fails leaves what was there."""
+    if output is None:
+        yield cast(TextIO, _Terminal()) if sys.stdout.isatty() else sys.stdout
+        return
+    place = output.expanduser().resolve()
+    if place.exists() and not place.is_file():  # a pipe, /dev/stdout
+        with place.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Terminal:
+    """The terminal, to which no control character goes raw."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(escaped(text))

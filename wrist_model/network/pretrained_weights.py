@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from wrist_model.errors import WeightsError
-from wrist_model.network import backbone
+from wrist_model import regular_file
+from wrist_model.errors import Refused, WeightsError
+from wrist_model.network import backbone, file_bounds
 from wrist_model.network.assemble import Network, has_imagenet_rescaling, with_imagenet_rescaling
 from wrist_model.network.finite_weights import non_finite
 from wrist_model.network.keras_file import first_line
@@ -106,7 +107,10 @@ def _file(path: Path, architecture: str) -> Weights:
         raise WeightsError(
             f'weights = "{path}": no such file. Allowed are "imagenet", "none", or the path of a .keras or .weights.h5.'
         )
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        sha256 = hashlib.sha256(regular_file.read(path, file_bounds.MOST_BYTES)).hexdigest()
+    except (OSError, Refused) as error:
+        raise WeightsError(f'weights = "{path}": can\'t be read ({first_line(error)}).') from None
     if path.name.endswith(".keras"):
         tensors, imagenet = _from_keras(path, architecture)
     elif path.name.endswith(".h5"):
@@ -121,7 +125,10 @@ def _from_keras(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarra
     import keras
 
     try:
+        file_bounds.check_keras(path)
         model = keras.models.load_model(path, compile=False)
+    except file_bounds.TooLarge as error:
+        raise WeightsError(f"{path}: too large for a network. {error}") from None
     except Exception as error:  # RecursionError, ModuleNotFoundError: Keras raises whatever it meets in a file
         raise WeightsError(f"{path}: damaged, or not a Keras file ({first_line(error)}).") from None
     tensors = _tensors(model)
@@ -138,12 +145,15 @@ def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]]
     import h5py
 
     row = backbone.row(architecture)
-    model = row.builder(include_top=False, weights=None, input_shape=(row.weights_size, row.weights_size, 3))
     try:
         with h5py.File(path, "r") as file:
             origin = file.attrs.get("wrist_origin")
+        file_bounds.check_h5(path)
+    except file_bounds.TooLarge as error:
+        raise WeightsError(f"{path}: too large for a network. {error}") from None
     except Exception as error:
         raise WeightsError(f"{path}: damaged, or not an HDF5 file ({first_line(error)}).") from None
+    model = row.builder(include_top=False, weights=None, input_shape=(row.weights_size, row.weights_size, 3))
     refused = []
     for candidate in (model, with_imagenet_rescaling(model)) if row.rescales_for_imagenet else (model,):
         try:
