@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Engine
 
@@ -20,6 +20,7 @@ from wrist_model.intake.examine_file import Context
 from wrist_model.intake.storable_text import printable
 from wrist_model.sources.recognise_source import Plan, absolute
 from wrist_model.sources.source import BoxFile
+from wrist_model.sources.source_item import SIDE_SUFFIXES
 
 FILES = 200
 """Files of boxes that are read before they are written."""
@@ -35,7 +36,7 @@ def catalogue_boxes(ledger: Ledger, plan: Plan, context: Context, given: str | N
     files = [*plan.boxes(), *(box_files.find(given, plan.follow_links) if given else ())]
     if not files:
         return
-    names = Pictures(item.relative for item in plan.items() if not item.ignored)
+    names = Pictures(item.relative for item in plan.items() if not item.ignored and not _is_beside(item.relative))
     below = _below(plan.root, given)
     for start in range(0, len(files), FILES):
         found = [(file, box_files.read(file)) for file in files[start : start + FILES]]
@@ -45,6 +46,11 @@ def catalogue_boxes(ledger: Ledger, plan: Plan, context: Context, given: str | N
         added = regions.add_region_lists(ledger.engine, ledger.run_id, lists)
         ledger.done.regions.update(new=added.new, unchanged=added.unchanged)
         ledger.done.box_reasons.update(added.reasons)
+
+
+def _is_beside(relative: str) -> bool:
+    """Whether a file only goes along with pictures, as a.txt does with a.png."""
+    return PurePosixPath(relative).suffix.lower() in SIDE_SUFFIXES
 
 
 def _below(root: Path, given: str | None) -> str | None:

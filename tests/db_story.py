@@ -324,11 +324,8 @@ def draw_and_measure(engine: Engine, story: Story) -> None:
         Region("im-0006-0", "text", 0.0, 0.0, 9, 9),
     )
     refused = (RefusedRegion("row 4", "outside_picture", "The box stands out of its picture."),)
-    run = ingest_runs.begin_ingest(engine, "mura", BY, FACTS)
-    regions.add_region_lists(
-        engine, run, [RegionList("mura", "/data", "boxes.csv", "csv", "ab" * 32, True, drawn, refused)]
-    )
-    ingest_runs.finish_ingest(engine, run, IngestCounts(), 0.5)
+    list_ = RegionList("mura", "/data", "boxes.csv", "csv", "ab" * 32, True, drawn, refused)
+    regions.add_region_lists(engine, story.ingest_run_id, [list_])
     rows = [
         LocalisationMetric("test", "fracture", "pointing_game", 0.75, 0.5, 0.9, 4, 3, 200, 7),
         LocalisationMetric("test", "fracture", "random_point", 0.1, None, None, 4, 3, note="too few"),

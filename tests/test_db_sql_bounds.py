@@ -88,7 +88,9 @@ def wrist_sql(place, *options):
 def test_an_answer_that_is_written_is_never_held_whole(place, format):
     open_catalogue(place).dispose()
     sql = SERIES.format(60_000) + "SELECT i, hex(zeroblob(5000)) AS z FROM n"  # 600 MB: a table of it is refused
-    command = f"ulimit -v 400000; exec {WRIST} sql {shlex.quote(sql)} --format {format} --output /dev/null --seconds 300"
+    command = (
+        f"ulimit -v 400000; exec {WRIST} sql {shlex.quote(sql)} --format {format} --output /dev/null --seconds 300"
+    )
     done = subprocess.run(
         ["sh", "-c", command], env={**os.environ, "WRIST_HOME": str(place)}, capture_output=True, text=True, check=False
     )

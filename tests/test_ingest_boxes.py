@@ -387,6 +387,16 @@ def test_a_folder_of_every_kind_comes_in_and_bad_files_cost_themselves_alone(
     assert verify(catalogue).ok
 
 
+def test_boxes_may_lie_beside_their_pictures_in_one_folder(home: Path, catalogue: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "darknet"
+    factories.png(folder / "a.png", longest=96)
+    (folder / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (folder / "obj.names").write_text("fracture\n")
+    done = ingest(folder, home, catalogue, boxes=folder)
+    assert (done.regions["new"], dict(done.box_reasons), done.counts.new) == (1, {}, 1)
+    assert answers(catalogue, 'SELECT "class" FROM regions') == [("fracture",)]
+
+
 def test_boxes_follow_the_picture_as_it_is_catalogued_turned_or_from_dicom(
     home: Path, catalogue: Engine, tmp_path: Path
 ) -> None:
