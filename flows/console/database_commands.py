@@ -67,7 +67,7 @@ def backup(file: Annotated[Path, typer.Argument(help="The SQLite file to write."
     from tasks.named_files import require_output
 
     require_output(file, "FILE", database=True)
-    made = back_up(open_catalogue(existing=True), file.absolute())
+    made = back_up(open_catalogue(existing=True, writes=False), file.absolute())
     print(f"{made}: whole. Copy identity.key, models/, reports/, explanations/ and pixels/ beside it.")
 
 
