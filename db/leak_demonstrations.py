@@ -18,8 +18,8 @@ def add_leak_demonstration(
     recipe_sha256: str | None = None,
     honest_evaluation_id: str | None = None,
 ) -> None:
-    """Write the leaky figure (protocol image_split) and, where honest_evaluation_id names the evaluation that it comes
-    from, the honest one (patient_split)."""
+    """Write the leaky figure (protocol image_split), its control (patient_split_of_copies) where there is one and,
+    where honest_evaluation_id names the evaluation that it comes from, the honest one (patient_split)."""
     with writing(engine) as connection:
         head = {
             "dataset_version_id": row_id(connection, "dataset_version", "dataset_id", dataset_id),
@@ -37,6 +37,17 @@ def add_leak_demonstration(
             "note": f"{shown.share_with_sibling:.4f} of the test images have a copy or a sibling in train",
         }
         append(connection, "leak_demonstration", [{**head, **leaky}], by)
+        if shown.n_control_images:
+            control = {
+                "protocol": "patient_split_of_copies",
+                "value": shown.control,
+                "ci_low": shown.control_ci[0],
+                "ci_high": shown.control_ci[1],
+                "n_images": shown.n_control_images,
+                "n_patients": shown.n_control_patients,
+                "note": "the same copies, sizes and steps as image_split, dealt by patient: what differs is the leak",
+            }
+            append(connection, "leak_demonstration", [{**head, **control}], by)
         if honest_evaluation_id is not None:
             honest = {
                 "protocol": "patient_split",
@@ -51,12 +62,12 @@ def add_leak_demonstration(
 
 
 def leak_demonstrations(engine: Catalogue, dataset_id: str) -> tuple[LeakDemonstration, ...]:
-    """The newest leaky figure of each network and metric on a data-set version, with the newest honest one."""
+    """The newest leaky figure of each network and metric on a data-set version, its control, the newest honest one."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT k.architecture, k.metric, k.protocol, k.value, k.ci_low, k.ci_high, k.n_images, k.n_patients, "
-            "k.note FROM leak_demonstration k JOIN dataset_version d ON d.id = k.dataset_version_id "
+            "SELECT k.id, k.architecture, k.metric, k.protocol, k.value, k.ci_low, k.ci_high, k.n_images, "
+            "k.n_patients, k.note FROM leak_demonstration k JOIN dataset_version d ON d.id = k.dataset_version_id "
             "WHERE d.dataset_id = :id ORDER BY k.id",
             id=dataset_id,
         )
@@ -66,6 +77,9 @@ def leak_demonstrations(engine: Catalogue, dataset_id: str) -> tuple[LeakDemonst
         if protocol != "image_split":
             continue
         honest = newest.get((architecture, metric, "patient_split"))
+        control = newest.get((architecture, metric, "patient_split_of_copies"))
+        if control and control.id < leaky.id:  # of an earlier demonstration
+            control = None
         found.append(
             LeakDemonstration(
                 architecture,
@@ -79,6 +93,10 @@ def leak_demonstrations(engine: Catalogue, dataset_id: str) -> tuple[LeakDemonst
                 (honest.ci_low, honest.ci_high) if honest else (None, None),
                 honest.n_images if honest else 0,
                 honest.n_patients if honest else 0,
+                control.value if control else None,
+                (control.ci_low, control.ci_high) if control else (None, None),
+                control.n_images if control else 0,
+                control.n_patients if control else 0,
             )
         )
     return tuple(found)

@@ -14,7 +14,9 @@ from wrist_model.evidence_records import LeakDemonstration
 
 @flow(name="show-leak", flow_run_name="show the leak · {recipe}", description=__doc__)
 def show_leak(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakDemonstration]:
-    """Gives the leaky and the honest numbers. evaluations: the honest, finished ones, of one data-set version."""
+    """Gives the leaky numbers, their controls and the honest ones.
+
+    evaluations: the honest, finished ones, of one data-set version."""
     chosen = chosen_recipe(recipe, models)
     engine = open_catalogue()
     found: list[LeakDemonstration] = []

@@ -1,4 +1,4 @@
-"""Show what the original report's leaky protocol would give, beside the honest figure; both are stored."""
+"""Show what the original report's leaky protocol would give, beside its control and the honest figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from wrist_model.scoring.serving_point import serving_metrics
 
 @task(name="show the leak", task_run_name="show the leak of {architecture}", tags=["evaluation"])
 def show_leak(dataset_id: str, recipe: Recipe, architecture: str, evaluation_id: str) -> list[LeakDemonstration]:
-    """Trains once on an image-level split with copies, of train patients only; writes leak_demonstrations.
+    """Trains on an image-level split with copies, of train patients only, and on the same copies dealt by patient;
+    writes leak_demonstrations.
 
     evaluation_id: the honest evaluation of the same network, whose image-level test metric stands beside.
     """
@@ -49,9 +50,12 @@ def show_leak(dataset_id: str, recipe: Recipe, architecture: str, evaluation_id:
 
 
 def sentence(shown: LeakDemonstration) -> str:
-    """The leaky number and the honest one in a line."""
-    leaky, honest = ("undefined" if value is None else f"{value:.3f}" for value in (shown.leaky, shown.honest))
+    """The leaky number, its control and the honest one in a line."""
+    leaky, control, honest = (
+        "undefined" if value is None else f"{value:.3f}" for value in (shown.leaky, shown.control, shown.honest)
+    )
     return (
-        f"{shown.architecture} {shown.metric}: {leaky} by image with copies ({shown.share_with_sibling:.0%} of test "
-        f"has a copy or sibling in train), {honest} by patient. The first is what a leak looks like."
+        f"{shown.architecture} {shown.metric}: {leaky} with copies dealt by image ({shown.share_with_sibling:.0%} of "
+        f"test has a copy or sibling in train), {control} with the same copies dealt by patient: the difference is the "
+        f"leak. On the hold-out: {honest}."
     )

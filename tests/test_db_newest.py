@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from db_story import BY, FACTS, POINTS, Story, begin_training, member, predict, record, tell, train
 from db_tamper import past_the_guards
@@ -76,12 +78,24 @@ def test_the_newest_costs_leaks_and_drift(catalogue: Engine, story: Story) -> No
     before = links(catalogue)
     stage_costs.add_stage_cost(catalogue, stage_costs.StageCost("retrain", "train", 7.5, run_id="flow-2"), BY)
     leaky = LeakDemonstration("resnet50", "roc_auc", 0.97, 0.8, 100, 0.9)
+    controlled = replace(
+        leaky, leaky=0.96, control=0.7, control_ci=(0.6, 0.8), n_control_images=90, n_control_patients=40
+    )
+    leak_demonstrations.add_leak_demonstration(catalogue, story.dataset_id, controlled, BY)
+    (first,) = leak_demonstrations.leak_demonstrations(catalogue, story.dataset_id)
+    assert (first.control, first.control_ci, first.n_control_images, first.n_control_patients) == (
+        0.7,
+        (0.6, 0.8),
+        90,
+        40,
+    )
     leak_demonstrations.add_leak_demonstration(catalogue, story.dataset_id, leaky, BY)
     drift_checks.add_drift_checks(catalogue, [DriftCheck("scanner", None, None, None, None, False, 9, 9)], None, BY)
     set_back(catalogue, before + 1)
     assert [one.run_id for one in stage_costs.stage_costs(catalogue, "retrain")] == ["flow-1", "flow-2"]
     assert [one.run_id for one in stage_costs.stage_costs(catalogue, "retrain", last=1)] == ["flow-2"]
-    assert [one.leaky for one in leak_demonstrations.leak_demonstrations(catalogue, story.dataset_id)] == [0.97]
+    (shown,) = leak_demonstrations.leak_demonstrations(catalogue, story.dataset_id)
+    assert (shown.leaky, shown.control) == (0.97, None)  # the control is of an earlier demonstration
     assert drift_checks.drift_checks(catalogue)[0].checks[0].feature == "scanner"
 
 

@@ -94,10 +94,23 @@ def test_the_leaky_protocol_never_touches_the_hold_out(tmp_path: Path) -> None:
         leak_demonstration.copied([*refs[1:], replace(refs[0], split="test")], Recipe("leaky"), tmp_path / "leak")
 
 
+def test_the_controls_copies_are_as_many_and_no_patient_stands_in_two_parts(tmp_path: Path) -> None:
+    copies = leak_demonstration.copied(pictures(tmp_path), Recipe("leaky"), tmp_path / "leak")
+    for seed in range(20):
+        leaky, control = leak_demonstration.arms(copies, seed)
+        parts = ("train", "validation", "test")
+        assert [len(getattr(leaky, part)) for part in parts] == [len(getattr(control, part)) for part in parts]
+        of = [{ref.patient_key for ref in getattr(control, part)} for part in parts]
+        assert not (of[0] & of[1] or of[0] & of[2] or of[1] & of[2]) and all(of)
+        assert leaky.share_with_sibling > 0.5 and control.share_with_sibling == 0.0
+
+
 def test_leaky_figures_carry_their_interval_and_how_leaky_they_are(tmp_path: Path) -> None:
-    dealt = leak_demonstration.deal(pictures(tmp_path, 60), 1)
+    dealt, control = leak_demonstration.arms(pictures(tmp_path, 60), 1)
     scores = np.array([0.3 + 0.4 * (ref.label or 0) for ref in dealt.test])
-    area, accuracy = leak_demonstration.figures(dealt, scores, Recipe("leaky"), "resnet50")
+    chance = np.linspace(0.1, 0.4, len(control.test))
+    area, accuracy = leak_demonstration.figures("resnet50", Recipe("leaky"), (dealt, scores), (control, chance))
+    assert area.control != area.leaky and area.control_ci[0] is not None and area.n_control_images == len(control.test)
     assert (area.metric, area.leaky, accuracy.leaky) == ("roc_auc", 1.0, 1.0)
     assert area.leaky_ci[0] < 1 == area.leaky_ci[1]  # type: ignore[operator]
     assert 0.5 < area.share_with_sibling <= 1

@@ -13,8 +13,9 @@ SOURCE_SUBGROUPS = ("cast", "osteopenia", "initial_exam", "laterality", "device"
 
 @dataclass(frozen=True)
 class LeakDemonstration:
-    """A network's metric by the leaky protocol (images and copies dealt by image), beside the honest one (patients
-    dealt). ci: 95% limits over patients; counts are of the test part."""
+    """A network's metric by the leaky protocol (images and copies dealt by image), by its control (as many of the same
+    copies dealt by patient, trained and measured alike: what differs is the leak), and the honest one of the hold-out.
+    ci: 95% limits over patients; counts are of the test part."""
 
     architecture: str
     metric: str
@@ -27,6 +28,10 @@ class LeakDemonstration:
     honest_ci: tuple[float | None, float | None] = (None, None)
     n_honest_images: int = 0
     n_honest_patients: int = 0
+    control: float | None = None
+    control_ci: tuple[float | None, float | None] = (None, None)
+    n_control_images: int = 0
+    n_control_patients: int = 0
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ leak_demonstration = audited_table(
     link("dataset_version_id", "dataset_version", index=True),  # whose train patients were split anew
     optional("recipe_sha256", Text),  # how the networks were trained
     required("architecture", Text),  # the network's name
-    required("protocol", Text),  # image_split (the leaky one) or patient_split
+    required("protocol", Text),  # image_split (the leaky one), patient_split_of_copies (its control) or patient_split
     required("metric", Text),  # what is compared
     optional("value", Real),  # NULL where undefined
     optional("ci_low", Real),  # 95% interval, lower end

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from wrist_model.evidence.retrain_plan import expected, in_words
 from wrist_model.records import Comparison
+from wrist_model.report.headline import HEADLINE
 from wrist_model.report.report_data import ReportData
 
 METRICS = ("roc_auc", "sensitivity", "specificity")
@@ -44,7 +45,10 @@ def _happened(data: ReportData) -> Iterator[tuple[str, str]]:
     yield "Serves", f"{served.architecture} {served.model_version_id}{threshold}: {data.decision or 'not decided'}"
     methods = sorted({one.method.replace("_", " ") for one in found})
     yield "Rule", ", ".join(methods) or "nothing was compared"
-    limits = [f"{one.metric} {one.ci_low:+.3f} against {one.reference}" for one in found if one.ci_low is not None]
+    titles = dict(HEADLINE)
+    limits = [
+        f"{titles[one.metric]} {one.ci_low:+.3f} against {one.reference}" for one in found if one.ci_low is not None
+    ]
     yield "Margins", f"lower limits: {', '.join(limits)}" if limits else ""
     yield "First model", "" if found else (data.decision_reason or "")
     if data.look is not None:
