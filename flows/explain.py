@@ -1,4 +1,4 @@
-"""Flow `explain`: Grad-CAM maps for the gallery, of each network."""
+"""Flow `explain`: Grad-CAM maps for the gallery, of each network, and where they lie to boxes that people drew."""
 
 from __future__ import annotations
 
@@ -15,4 +15,5 @@ def explain(evaluations: list[str] | None = None, recipe: str = "report") -> int
     chosen = chosen_recipe(recipe)
     evaluations = evaluations or latest()
     by = evaluation_to_serve(evaluations, chosen)
-    return sum(len(explain_evaluation(one, by, chosen.explain.gallery)) for one in evaluations)
+    how = chosen.explain.gallery, chosen.evaluation.resamples, chosen.evaluation.bootstrap_seed
+    return sum(len(explain_evaluation(one, by, *how)) for one in evaluations)

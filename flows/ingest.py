@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flows.parameters import BodyPart, Jobs
 from tasks import named_files, requests
-from tasks.ingest import catalogue, enough_labels, places
+from tasks.ingest import catalogue, enough_labels, places, with_boxes
 from tasks.recipe import chosen_recipe
 from wrist_model.errors import PlaceRefused
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
@@ -35,8 +35,9 @@ def ingest(
     max_frames: Annotated[int, Field(ge=1)] = DEFAULT_MAX_FRAMES,
     request: str | None = None,
     designation: Annotated[str, Field(pattern=r"^(test|external:[a-z0-9-]+)$")] | None = None,
+    boxes: str | None = None,
 ) -> dict[str, Any]:
-    """Gives the counts by outcome, and `reasons`: quarantined files by reason.
+    """Gives the counts by outcome, and `reasons`: quarantined files by reason; `regions` and `refused_boxes`: of boxes.
 
     Raises PlaceRefused at its end for a list whose patients another source has, or a place whose labels mean something
     else than its source's, or that is to be a hold-out and its source is none; all else is catalogued.
@@ -55,14 +56,16 @@ def ingest(
         uncertain: Studies whose label the source itself doubts: exclude (`wrist exclude --undo`), keep or unlabel.
         follow_links: Links that lead out of a path are followed; not in a deployment's run, but by a remembered root's.
         max_frames: Objects with more are refused.
-        request: What a command stored in place of paths and labels; not in a deployment's run.
+        request: What a command stored in place of paths, labels and boxes; not in a deployment's run.
         designation: test, or external:NAME for an external set: the whole source is a hold-out, for good.
+        boxes: A file or folder of boxes that people drew on the pictures of the one path; as paths.
     """
-    named_files.of_a_deployment(paths, labels, recipe, cluster, follow_links)
+    named_files.of_a_deployment(paths, [*(labels or ()), boxes or ""], recipe, cluster, follow_links)
     chosen = chosen_recipe(recipe)
-    asked, stated = requests.opened(request, paths, labels)
-    with requests.unnamed([*(asked or ()), *(stated or ())]):
+    asked, stated, drawn = requests.opened(request, paths, labels, boxes)
+    with requests.unnamed([*(asked or ()), *(stated or ()), drawn]):
         found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links, designation)
+        found = with_boxes(found, drawn)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

@@ -35,5 +35,5 @@ def predict(
     """
     keras_settings.refuse_environment()
     counts = ingest(paths, None, source, body_part, jobs=jobs, cluster=cluster, request=request)
-    asked, _ = requests.opened(request, paths)
+    asked, _, _ = requests.opened(request, paths)
     return {"ingest": counts, **score_new(asked, model, source, cluster, quiet_minutes)}

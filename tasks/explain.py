@@ -11,6 +11,7 @@ from db import evaluations, explanations, models, predictions
 from db.engine import open_catalogue
 from db.home import explanation_folder, home, model_file
 from db.image_refs import image_refs
+from tasks import localise
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.network.tensorflow_setup import load_tensorflow
@@ -24,33 +25,39 @@ def cases(engine: Engine, evaluation_id: str, count: int) -> tuple[ImagePredicti
 
 
 @task(name="explain", task_run_name="explain {evaluation_id}", tags=["explanation"])
-def explain(evaluation_id: str, chosen_by: str, count: int) -> Sequence[str]:
-    """Writes Grad-CAM overlays of the gallery's cases for one network's evaluation; gives their ids.
+def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 2000, seed: int = 7) -> Sequence[str]:
+    """Writes Grad-CAM overlays of the gallery's cases for one network's evaluation, and how the maps of all test images
+    with boxes lie to these; gives the overlays' ids.
 
     chosen_by: the evaluation whose scores choose the cases (the served model's), so that networks stand side by side.
+    resamples, seed: of the bootstrap over patients.
     """
-    load_tensorflow()
-    from wrist_model.explanation import grad_cam
-
     engine = open_catalogue()
     row = evaluations.evaluation(engine, evaluation_id)
     model = models.model(engine, row.model_version_id)
-    if model.architecture == ENSEMBLE or not count:
+    if model.architecture == ENSEMBLE:
         return ()
-    wanted = {one.image_uid for one in cases(engine, chosen_by, count)}
+    wanted = {one.image_uid for one in cases(engine, chosen_by, count)} if count else set()
     wanted -= {one.image_uid for one in explanations.explanations(engine, evaluation_id)}
-    refs = [ref for ref in image_refs(engine, row.frozen_dataset_id, "test") if ref.image_uid in wanted]
-    if not refs:
+    test = image_refs(engine, row.frozen_dataset_id, "test")
+    refs = [ref for ref in test if ref.image_uid in wanted]
+    wait = localise.waiting(engine, evaluation_id, test)
+    if not refs and wait is None:
         return ()
-    with progress(f"explain {model.architecture}") as tell:
-        maps = grad_cam.explain(
-            model_file(home(), model.artifact_sha256),
-            model.architecture,
-            refs,
-            explanation_folder(home()),
-            progress=tell,
-        )
-    stored = explanations.add_explanations(engine, evaluation_id, maps, provenance())
-    withheld = sum(one.withheld for one in maps)
-    get_run_logger().info("%s: %d maps, %d of them withheld.", model.architecture, len(maps), withheld)
+    load_tensorflow()
+    from wrist_model.explanation import grad_cam
+
+    file = model_file(home(), model.artifact_sha256)
+    network = grad_cam.open_network(file, model.architecture)
+    stored: Sequence[str] = ()
+    if refs:
+        with progress(f"explain {model.architecture}") as tell:
+            folder = explanation_folder(home())
+            maps = grad_cam.explain(file, model.architecture, refs, folder, progress=tell, explainer=network)
+        stored = explanations.add_explanations(engine, evaluation_id, maps, provenance())
+        withheld = sum(one.withheld for one in maps)
+        get_run_logger().info("%s: %d maps, %d of them withheld.", model.architecture, len(maps), withheld)
+    if wait is not None:
+        localise.measure(engine, evaluation_id, wait, network, resamples, seed)
+        get_run_logger().info("%s: %d maps measured on boxes.", model.architecture, len(wait.refs))
     return stored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -42,8 +42,8 @@ def catalogue(
     cluster: str | None = None,
     max_frames: int = DEFAULT_MAX_FRAMES,
 ) -> dict[str, Any]:
-    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look, and
-    `refused`: why a place was not catalogued."""
+    """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look, of
+    boxes too, and `refused`: why a place was not catalogued."""
     if cluster is None:
         decode_pool.warm()
     examiner = partial(on_cluster, address=cluster) if cluster else decode_pool.examined
@@ -51,6 +51,8 @@ def catalogue(
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}
     suspicious: dict[str, int] = {}
+    regions: dict[str, int] = {}
+    box_reasons: dict[str, int] = {}
     refused: list[str] = []
     for place in places:
         with progress("ingest") as tell, requests.unnamed(places):
@@ -69,12 +71,15 @@ def catalogue(
                 refused.append(requests.hidden(error, places))
                 get_run_logger().error("%s", refused[-1])
                 continue
-        for name, number in {**asdict(done.counts), "seen": done.counts.seen}.items():
-            total[name] = total.get(name, 0) + number
-        for reason, number in done.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + number
-        for what, number in done.suspicious.items():
-            suspicious[what] = suspicious.get(what, 0) + number
+        for into, more in (
+            (total, {**asdict(done.counts), "seen": done.counts.seen}),
+            (reasons, done.reasons),
+            (suspicious, done.suspicious),
+            (regions, done.regions),
+            (box_reasons, done.box_reasons),
+        ):
+            for name, number in more.items():
+                into[name] = into.get(name, 0) + number
         if done.changed:
             get_run_logger().warning(
                 "%d files changed on disk since they were catalogued; the earlier records stay.", len(done.changed)
@@ -82,7 +87,8 @@ def catalogue(
     get_run_logger().info(
         "Ingest: %s", ", ".join(f"{number} {name}" for name, number in total.items() if number or name == "seen")
     )
-    return {**total, "reasons": reasons, "suspicious": suspicious, "refused": refused}
+    found = {"reasons": reasons, "suspicious": suspicious, "regions": regions, "refused_boxes": box_reasons}
+    return {**total, **found, "refused": refused}
 
 
 def _reading(place: sources_toml.Root) -> Reading:
@@ -126,6 +132,17 @@ def places(
     if not remembered:
         raise UsageError("No path given and none remembered. Give a path, or `wrist ingest PATH --remember` once.")
     return remembered
+
+
+def with_boxes(places: list[sources_toml.Root], boxes: str | None) -> list[sources_toml.Root]:
+    """The place with a file or folder of boxes that people drew on its pictures, where one is given. Raises UsageError
+    for several places, and for a file of Wrist's own."""
+    if boxes is None:
+        return places
+    require_data(boxes, "--boxes")
+    if len(places) != 1:
+        raise UsageError("--boxes goes with one path: that of its pictures.")
+    return [replace(places[0], boxes=boxes)]
 
 
 def enough_labels(recipe: Recipe) -> int:

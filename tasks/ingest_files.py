@@ -18,11 +18,13 @@ from db.engine import writing
 from db.home import identity_key_file, pixel_folder
 from db.unended_runs import resource
 from tasks.compute import decode_pool
+from tasks.ingest_boxes import catalogue_boxes
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
 from tasks.shared_numbers import others, refuse_shared
 from wrist_model import regular_file
-from wrist_model.errors import DataError, OtherDesignation, PlaceRefused
+from wrist_model.boxes import box_files
+from wrist_model.errors import DataError, OtherDesignation, PlaceRefused, UsageError
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
@@ -46,7 +48,7 @@ class Reading:
     """How the files of a place are read. source: name space of its identifiers, none: by the place; labels: a CSV.
     distinct_patients: patient numbers that other sources have, too, are other people's. uncertain: what becomes of
     studies whose label the source itself doubts. follow_links: out of the place. designation: the whole source is a
-    hold-out (`recognise_source.designation_of`).
+    hold-out (`recognise_source.designation_of`). boxes: a file or folder of boxes that people drew on its pictures.
     """
 
     source: str | None = None
@@ -56,6 +58,7 @@ class Reading:
     uncertain: Uncertain = "exclude"
     follow_links: bool = False
     designation: str | None = None
+    boxes: Path | str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,13 @@ def catalogue_files(
     key = IdentityKey.load_or_make(identity_key_file(home))
     catalogue_settings.remember_key(engine, key.fingerprint, provenance)
     rule = SplitRecipe(**catalogue_settings.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]
-    plans = placed(engine, paths, **asdict(reading))
+    how = asdict(reading)
+    boxes = how.pop("boxes")
+    plans = placed(engine, paths, **how)
+    if boxes is not None:
+        if len(plans) != 1:
+            raise UsageError("--boxes goes with one path: its pictures.")
+        next(box_files.find(boxes, reading.follow_links))
     for plan in plans:
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{plan.start}: no files there. Give a folder that holds images, or a list of them.")
@@ -125,7 +134,7 @@ def catalogue_files(
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
         ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
-        _catalogue_place(plan, known, context, decoding, ledger, patients, provenance)
+        _catalogue_place(plan, known, context, decoding, ledger, patients, boxes)
     if refused:
         raise type(refused[0])("\n".join(map(str, refused)))
     done.seconds = time.monotonic() - begun
@@ -187,10 +196,10 @@ def _catalogue_place(
     decoding: Decoding,
     ledger: Ledger,
     listed: list[Numbered],
-    by: Provenance,
+    boxes: str | None,
 ) -> None:
     """One ingest run, from its first file to its stored end. listed: a list's patients as hashes."""
-    begun, engine, done = time.monotonic(), ledger.engine, ledger.done
+    begun, engine, done, by = time.monotonic(), ledger.engine, ledger.done, ledger.by
     status: Literal["finished", "failed"] = "failed"
     with kept(engine, resource("ingest", ledger.run_id)):
         try:
@@ -202,6 +211,7 @@ def _catalogue_place(
             if shared:
                 shared_numbers.remember(engine, shared, by)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
+            catalogue_boxes(ledger, plan, context, boxes)
             ledger.report("catalogued")
             status = "finished"
         finally:

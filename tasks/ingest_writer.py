@@ -32,6 +32,8 @@ class Ingested:
     suspicious: Counter[str] = field(default_factory=Counter)  # new images that look wrong though they decoded
     ingest_run_ids: list[str] = field(default_factory=list)
     labelled_later: int = 0  # studies that had never had a label, and that the source labels now
+    regions: Counter[str] = field(default_factory=Counter)  # boxes stored (new), or standing as they did (unchanged)
+    box_reasons: Counter[str] = field(default_factory=Counter)  # how many boxes each reason refused
     seconds: float = 0.0
 
 

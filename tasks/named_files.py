@@ -34,11 +34,13 @@ def of_a_deployment(
     """
     from prefect import runtime
 
-    if not (paths or labels or recipe or cluster or follow_links) or not runtime.deployment.get_id():
+    if not (paths or any(labels or ()) or recipe or cluster or follow_links) or not runtime.deployment.get_id():
         return
     place = homes.home()
     roots = sources_toml.read(place)
-    known = [_real(root.path) for root in roots] + [_real(root.labels) for root in roots if root.labels]
+    known = [_real(root.path) for root in roots] + [
+        _real(named) for root in roots for named in (root.labels, root.boxes) if named
+    ]
     for named in (*(paths or ()), *(one for one in labels or () if one)):
         if not _below(_real(named), known):
             raise UsageError(

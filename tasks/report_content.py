@@ -17,6 +17,7 @@ from db import (
     images,
     known_files,
     leak_demonstrations,
+    localisation_metrics,
     metrics,
     plans,
     predictions,
@@ -148,6 +149,7 @@ def _model(engine: Engine, evaluation_id: str) -> ModelReport:
         metrics=tuple(metrics.metrics(engine, evaluation_id)),
         images=tuple(predictions.image_predictions(engine, evaluation_id, "test")),
         studies=tuple(predictions.study_predictions(engine, evaluation_id, "test")),
+        localisation=localisation_metrics.localisation_metrics(engine, evaluation_id),
     )
 
 

@@ -31,10 +31,10 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 @contextmanager
-def stored(paths: Named, labels: Named = None) -> Iterator[str | None]:
+def stored(paths: Named, labels: Named = None, boxes: str | None = None) -> Iterator[str | None]:
     """The id of a stored request while the block runs, None where there is nothing to store. An error that leaves the
     block has its own words again."""
-    made = _store(paths, labels) if paths or labels else None
+    made = _store(paths, labels, boxes) if paths or labels or boxes else None
     try:
         yield made
     except WristError as error:
@@ -50,7 +50,7 @@ def _own_words(said: str) -> str:
     return said
 
 
-def _store(paths: Named, labels: Named) -> str:
+def _store(paths: Named, labels: Named, boxes: str | None) -> str:
     made = f"rq-{secrets.token_hex(16)}"
     file = homes.request_file(homes.home(), made)
     file.parent.mkdir(parents=True, exist_ok=True)  # below the home, whose rights it takes
@@ -59,15 +59,18 @@ def _store(paths: Named, labels: Named) -> str:
             old.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o660 if is_shared(file.parent) else 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump({"paths": [str(absolute(path)) for path in paths or ()], "labels": labels}, stream)
+        named = {"paths": [str(absolute(path)) for path in paths or ()], "labels": labels}
+        json.dump({**named, "boxes": str(absolute(boxes)) if boxes else None}, stream)
     return made
 
 
-def opened(request: str | None, paths: Named, labels: Named = None) -> tuple[Named, Named]:
-    """The paths and labels of a stored request, or those given where there is none. Raises UsageError for one that
-    isn't there, and in a deployment's run: it names what it reads itself."""
+def opened(
+    request: str | None, paths: Named, labels: Named = None, boxes: str | None = None
+) -> tuple[Named, Named, str | None]:
+    """The paths, labels and boxes of a stored request, or those given where there is none. Raises UsageError for one
+    that isn't there, and in a deployment's run: it names what it reads itself."""
     if request is None:
-        return paths, labels
+        return paths, labels, boxes
     from prefect import runtime
 
     if runtime.deployment.get_id():
@@ -78,7 +81,7 @@ def opened(request: str | None, paths: Named, labels: Named = None) -> tuple[Nam
         said = json.loads(homes.request_file(homes.home(), request).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise UsageError("The stored request isn't there any more: its command has ended. Run it again.") from None
-    return said["paths"] or None, said["labels"]
+    return said["paths"] or None, said["labels"], said.get("boxes")
 
 
 @contextmanager
@@ -105,8 +108,9 @@ def without(text: str, places: Sequence[str | Root | None]) -> str:
 
 def _paths(place: str | Root | None, number: int) -> list[tuple[str, str]]:
     if isinstance(place, Root):
-        labels = [(place.labels, f"the labels of place {number}")] if place.labels else []
-        return [(place.path, f"place {number}"), *labels]
+        beside = ((place.labels, "labels"), (place.boxes, "boxes"))
+        named = [(path, f"the {what} of place {number}") for path, what in beside if path]
+        return [(place.path, f"place {number}"), *named]
     return [(place, f"place {number}")] if place else []
 
 

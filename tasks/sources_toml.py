@@ -29,6 +29,7 @@ class Root:
     uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # links that lead out of it are followed
     designation: str | None = None  # test or external:NAME: its whole source is a hold-out
+    boxes: str | None = None  # a file or folder of boxes that people drew on its pictures
 
 
 def read(home: Path) -> tuple[Root, ...]:

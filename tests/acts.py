@@ -20,9 +20,9 @@ SOURCE = "hospital"
 
 def recipe(seed: int = 1) -> Recipe:
     """A network that is trained in seconds; another seed is another training."""
-    network = {"weights": "none", "image_size": 32, "architectures": [small_network.NAME], "dense_units": 8}
+    network = {"weights": "none", "image_size": 32, "architectures": [small_network.known()], "dense_units": 8}
     training = {"epochs": 1, "patience": 1, "batch_size": 16, "mode": "online", "seed": seed}
-    evaluation = {"resamples": 100, "serve": small_network.NAME}
+    evaluation = {"resamples": 100, "serve": small_network.known()}
     content = {"name": f"seed{seed}", "network": network, "training": training, "evaluation": evaluation}
     return from_mapping({**content, "explain": {"gallery": 2}}, "tests")
 
@@ -31,7 +31,8 @@ def ingest(manifest: str) -> dict[str, Any]:
     from tasks.ingest import catalogue
     from tasks.sources_toml import Root
 
-    return catalogue.fn([Root(manifest, None, SOURCE, "ANY")], SplitRecipe(), 1)
+    boxes = str(Path(manifest).with_name("boxes.csv"))
+    return catalogue.fn([Root(manifest, None, SOURCE, "ANY", boxes=boxes)], SplitRecipe(), 1)
 
 
 def freeze() -> str:
@@ -43,7 +44,7 @@ def freeze() -> str:
 def train(dataset_id: str, seed: int = 1) -> str:
     from tasks.train import fit
 
-    return fit.fn(dataset_id, recipe(seed), small_network.NAME)
+    return fit.fn(dataset_id, recipe(seed), small_network.known())
 
 
 def predict(model: str, dataset_id: str, seed: int = 1) -> str:
@@ -129,9 +130,11 @@ def exclude(path: str) -> str:
 
 
 def manifest(folder: Path, pictures: list[tuple[np.ndarray, str, int | None]]) -> str:
-    """Write pictures (pixels, patient, label) and their list; gives the list's path."""
+    """Write pictures (pixels, patient, label), boxes on them, and their list; gives the list's path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "manifest.csv"
+    drawn = [f"{patient}-{number}.png,fracture,0.5,0.5,0.2,0.2" for number, (_, patient, _) in enumerate(pictures)]
+    (folder / "boxes.csv").write_text("\n".join(["path,class,x_center,y_center,w,h", *drawn]))
     with path.open("w", newline="") as lines:
         table = csv.writer(lines)
         table.writerow(("path", "label", "patient", "study"))
@@ -177,7 +180,10 @@ def look() -> str:
     from tasks.runtime.provenance import facts, provenance
 
     engine, by = open_catalogue(), provenance()
-    dataset_id, model = datasets.dataset(engine).dataset_id, models.model(engine, small_network.NAME).model_version_id
+    dataset_id, model = (
+        datasets.dataset(engine).dataset_id,
+        models.model(engine, small_network.known()).model_version_id,
+    )
     rows = [row for row in evaluations.newest_finished(engine, dataset_id) if row.model_version_id == model]
     if not rows:  # a version was frozen since, on which nothing is scored
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 # Before anything imports TensorFlow or Prefect: quiet, and nothing leaves the machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,8 +20,17 @@ from prefect_fixtures import prefect_server, wrist_up  # noqa: F401
 from whole_fixtures import whole  # noqa: F401
 
 from tests import dcmtk
+from wrist_model.network import backbones
 
 LEFT_OUT = "left out: the comparisons with DCMTK (tests/test_ingest_dcmtk.py): apt-get install dcmtk"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shipped_networks_alone() -> Iterator[None]:
+    """What a module's tests add to the networks' folder (tests/small_network.py) is gone for the next one's."""
+    before = [*backbones.__path__]
+    yield
+    backbones.__path__[:] = before
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -21,6 +21,7 @@ from db import (
     ingest_runs,
     labels,
     leak_demonstrations,
+    localisation_metrics,
     metrics,
     models,
     near_duplicates,
@@ -29,6 +30,7 @@ from db import (
     predictions,
     promotions,
     quarantine,
+    regions,
     reports,
     stage_costs,
     trainings,
@@ -37,7 +39,14 @@ from db import (
 from db.engine import writing
 from db.images import add_images
 from db.recipes import add_recipe
-from wrist_model.evidence_records import DriftCheck, LeakDemonstration
+from wrist_model.evidence_records import (
+    DriftCheck,
+    LeakDemonstration,
+    LocalisationMetric,
+    RefusedRegion,
+    Region,
+    RegionList,
+)
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -308,10 +317,27 @@ def plan_and_look(engine: Engine, story: Story) -> plans.Plan:
     return found
 
 
+def draw_and_measure(engine: Engine, story: Story) -> None:
+    """Boxes on two test pictures, one that was refused, and how an evaluation's maps lie to them."""
+    drawn = (
+        Region("im-0005-0", "fracture", 10.0, 20.5, 30.0, 40.0, "ada"),
+        Region("im-0006-0", "text", 0.0, 0.0, 9, 9),
+    )
+    refused = (RefusedRegion("row 4", "outside_picture", "The box stands out of its picture."),)
+    list_ = RegionList("mura", "/data", "boxes.csv", "csv", "ab" * 32, True, drawn, refused)
+    regions.add_region_lists(engine, story.ingest_run_id, [list_])
+    rows = [
+        LocalisationMetric("test", "fracture", "pointing_game", 0.75, 0.5, 0.9, 4, 3, 200, 7),
+        LocalisationMetric("test", "fracture", "random_point", 0.1, None, None, 4, 3, note="too few"),
+    ]
+    localisation_metrics.add_localisation_metrics(engine, story.evaluation_id, rows, "cd" * 32, BY)
+
+
 def tell_all(engine: Engine) -> Story:
-    """`tell`, and what no earlier schema holds: a plan, a merged patient, a pseudonym without its issuer."""
+    """`tell`, and what no earlier schema holds: a plan, boxes, a merged patient, a pseudonym without its issuer."""
     story = tell(engine)
     plan_and_look(engine, story)
+    draw_and_measure(engine, story)
     patient_identity.merge_patients(engine, "pt-0001", "pt-0002", "one person", BY)
     patient_identity.remember_pseudonyms(engine, {"pt-0001": "pt-alone"}, BY)
     return story

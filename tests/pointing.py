@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wrist_model.explanation import grad_cam, heat_map_checks, overlay
+from wrist_model.explanation import grad_cam, heat_map_checks, localisation, overlay
 from wrist_model.radiograph import decode
 from wrist_model.records import ImageRef, Split
 from wrist_model.scoring import inference
 from wrist_model.synthetic import dataset
 from wrist_model.training import image_batches
+
+HAND = 60
+"""Pixels of a synthetic hand are brighter."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,6 @@ def pointing(model: Path, architecture: str, folder: Path) -> Pointing:
     scores = inference.predict(model, refs)
     hits = [ref for ref, score in zip(refs, scores, strict=True) if score >= 0.5]
     network = grad_cam.open_network(model, architecture)
-    rng = np.random.default_rng(0)
     on, chance, withheld = [], [], []
     for start in range(0, len(hits), 32):
         chunk = hits[start : start + 32]
@@ -59,15 +62,15 @@ def pointing(model: Path, architecture: str, folder: Path) -> Pointing:
             chunk, pixels, network.maps(pictures), network.randomised(pictures), strict=True
         ):
             fractures = places[str(Path(ref.file).relative_to(folder))]
-            full = overlay.upsampled(heat, grey.shape)
-            on.append(_hit(*np.unravel_index(full.argmax(), full.shape), fractures) and full.max() > 0)
-            rows, columns = np.nonzero(grey > 60)
-            drawn = rng.integers(0, len(rows), 50)
-            chance.append(np.mean([_hit(rows[k], columns[k], fractures) for k in drawn]))
+            full, part = overlay.upsampled(heat, grey.shape), _circles(grey.shape, fractures)
+            on.append(localisation.hottest_inside(full, part))
+            chance.append(localisation.random_inside(part, localisation.content(grey, HAND)))
             sanity = heat_map_checks.sanity_score(heat, other)
             withheld.append(bool(heat_map_checks.verdict(heat, sanity, heat_map_checks.border_share(full, grey))))
     return Pointing(len(hits), float(np.mean(on)), float(np.mean(chance)), float(np.mean(withheld)))
 
 
-def _hit(row: float, column: float, fractures: list[dict[str, float]]) -> bool:
-    return any((column - f["x"]) ** 2 + (row - f["y"]) ** 2 <= f["radius"] ** 2 for f in fractures)
+def _circles(shape: tuple[int, int], fractures: list[dict[str, float]]) -> NDArray[np.bool_]:
+    row, column = np.indices(shape)
+    inside = [(column - f["x"]) ** 2 + (row - f["y"]) ** 2 <= f["radius"] ** 2 for f in fractures]
+    return np.any(inside, axis=0)

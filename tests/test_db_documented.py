@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from db_story import BY, tell, train
+from db_story import BY, draw_and_measure, tell, train
 from db_tamper import past_the_guards
 from sqlalchemy import Engine
 
@@ -33,6 +33,9 @@ def test_every_documented_query_runs_and_they_find_the_story(catalogue: Engine) 
         "What changed between two versions of a network",
         "What was planned before each decision of the gate, and what it has spent",
         "Runs that have no end",
+        "Do the maps look at the fracture, at text, at metal?",
+        "What was drawn on the pictures of each split, by class",
+        "Boxes that were refused, by reason",
     }
 
     def answer(start: str) -> list[tuple[object, ...]]:
@@ -52,6 +55,22 @@ def test_every_documented_query_runs_and_they_find_the_story(catalogue: Engine) 
 def test_a_documented_query_names_views_only(heading: str) -> None:
     named = set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)", queries()[heading]))
     assert named <= set(views.VIEWS)
+
+
+def test_documented_queries_of_boxes_find_what_was_drawn(catalogue: Engine) -> None:
+    draw_and_measure(catalogue, tell(catalogue))
+
+    def answer(start: str) -> list[tuple[object, ...]]:
+        return query(next(sql for heading, sql in queries().items() if heading.startswith(start))).rows
+
+    measured = answer("Do the maps look")
+    assert [row[:4] for row in measured] == [
+        ("ensemble", "fracture", "pointing_game", 0.75),
+        ("ensemble", "fracture", "random_point", 0.1),
+    ]
+    drawn = [row[:4] for row in answer("What was drawn")]
+    assert sorted(drawn, key=str) == [("test", "fracture", 1, 1), ("test", "text", 1, 1)]
+    assert [row[:3] for row in answer("Boxes that were refused")] == [("csv", "outside_picture", 1)]
 
 
 def test_documented_queries_show_the_newest_first_after_the_clock_was_set_back(catalogue: Engine) -> None:

@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from db_story import BY, ingest, plan_and_look, record, tell
+from db_story import BY, draw_and_measure, ingest, plan_and_look, record, tell
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
@@ -60,6 +60,7 @@ def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue
 
 
 FROZEN = {
+    "0006_views.sql": "0a3e4c01907617dc1f0f4e38df7803d24cb1125eacb32e079c38f6204a58e575",
     "0005_views.sql": "751474170be365d9c7ee174e3ec2184189a947e5a72c20fbe336ba46ccadaa12",
     "0004_views.sql": "0658404ab46f164d8a7d93ce61ff62047258f76769355325346c434bb78a0ffc",
     "0003_views.sql": "8e178a5b59b0847c596e7953de0bf2cefd259ba2f971b18853855b8987dbf61f",
@@ -201,6 +202,26 @@ def test_a_catalogue_gets_plans_and_goes_back_only_without_them(catalogue: Engin
         downgrade(catalogue, home, "0004")
     assert shape(catalogue) == head and verify(catalogue).findings == ()
     for table in ("plan", "plan_look"):
+        for change in (f"UPDATE {table} SET entry = 1", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError, match="append-only"), catalogue.begin() as connection:
+                connection.exec_driver_sql(change)
+
+
+def test_a_catalogue_gets_boxes_and_goes_back_only_without_them(catalogue: Engine, home: Path) -> None:
+    head, below = shape(catalogue), REVISIONS[REVISIONS.index("0007") - 1]
+    downgrade(catalogue, home, "base")
+    upgrade(catalogue, home, below)
+    before = shape(catalogue)
+    upgrade(catalogue, home)
+    story = tell(catalogue)
+    assert downgrade(catalogue, home, below) == HEAD and shape(catalogue) == before
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    draw_and_measure(catalogue, story)
+    with pytest.raises(CatalogueError, match=r"can't hold 1 list\(s\) of boxes"):
+        downgrade(catalogue, home, below)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    for table in ("region_list", "region", "refused_region", "localisation_metric"):
         for change in (f"UPDATE {table} SET entry = 1", f"DELETE FROM {table}"):
             with pytest.raises(DBAPIError, match="append-only"), catalogue.begin() as connection:
                 connection.exec_driver_sql(change)

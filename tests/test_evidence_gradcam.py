@@ -16,6 +16,7 @@ from wrist_model.explanation import grad_cam, heat_map_checks, overlay
 from wrist_model.radiograph import decode
 from wrist_model.recipe import NetworkRecipe
 from wrist_model.records import ImageRef
+from wrist_model.training import image_batches
 
 SIZE = 160  # five cells a side at the last layer
 NETWORK = NetworkRecipe(weights="none", image_size=SIZE, dense_units=8)
@@ -108,6 +109,17 @@ def test_overlays_have_the_radiographs_size_and_their_own_hash(
     assert heard[-1] == ("explain", len(refs), len(refs), "efficientnetb0")
     again = grad_cam.explain(path, "efficientnetb0", refs, home / "explanations", explainer=network)
     assert [one.file_sha256 for one in again] == [one.file_sha256 for one in found]
+
+
+def test_full_maps_are_the_networks_maps_at_the_radiographs_resolution(
+    opened: dict[str, grad_cam.Explainer], refs: list[ImageRef]
+) -> None:
+    network = opened["efficientnetb0"]
+    for ref, (same, pixels, heat) in zip(refs, grad_cam.full_maps(network, refs), strict=True):
+        assert same == ref and np.array_equal(pixels, decode.load_pixels(ref)) and heat.shape == pixels.shape
+        alone = network.maps(image_batches.resized(pixels, network.size)[None])[0]
+        np.testing.assert_allclose(heat, overlay.upsampled(alone, pixels.shape), atol=2e-3)
+        assert heat.min() >= 0 and heat.max() <= 1
 
 
 def test_an_edge_detector_in_the_maps_place_is_withheld(refs: list[ImageRef]) -> None:

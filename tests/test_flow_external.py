@@ -20,7 +20,7 @@ from flows.host.server_choice import prefect_api
 from tests import acts
 from tests.interleaving import Actor
 
-WRIST = "import tests.small_network; from flows.console.cli import main; main()"
+WRIST = "from tests import small_network; small_network.known(); from flows.console.cli import main; main()"
 """The command, in a process that knows the tests' small network."""
 
 

@@ -107,6 +107,27 @@ def test_a_study_is_a_patients_side_and_positive_when_any_of_its_images_shows_a_
     assert ingest(folder, home, catalogue).counts.unchanged == 6
 
 
+def test_the_boxes_that_are_published_beside_the_pictures_come_in_once(
+    folder: Path, home: Path, catalogue: Engine
+) -> None:
+    done = ingest(folder, home, catalogue)
+    assert (dict(done.regions), dict(done.box_reasons)) == ({"new": 6, "unchanged": 0}, {})
+    found = 'SELECT DISTINCT "class", x_min, x_max, drawn_by, r.source FROM regions r'
+    edges = pytest.approx(40.5), pytest.approx(49.5)
+    assert answers(catalogue, found) == [("fracture", *edges, "grazpedwri", "yolo")]
+    stem = ROWS[0].split(",")[0]
+    voc = folder / "folder_structure" / "pascalvoc" / f"{stem}.xml"
+    voc.parent.mkdir()
+    voc.write_text(
+        f"<annotation><filename>{stem}.png</filename><size><width>90</width><height>120</height></size><object>"
+        "<name>text</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax><ymax>12</ymax></bndbox></object></annotation>"
+    )
+    assert dict(ingest(folder, home, catalogue).regions) == {"new": 1, "unchanged": 5}
+    kinds = 'SELECT r.source, "class", count(*) FROM regions r GROUP BY r.source, "class" ORDER BY 1'
+    assert answers(catalogue, kinds) == [("pascal_voc", "text", 1), ("yolo", "fracture", 5)]
+    assert dict(ingest(folder / "images_part2", home, catalogue).regions) == {"new": 0, "unchanged": 3}
+
+
 def test_blank_flags_are_no_and_break_results_down(folder: Path, home: Path, catalogue: Engine) -> None:
     from db.image_refs import refs_of_studies
 

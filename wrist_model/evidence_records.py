@@ -1,4 +1,4 @@
-"""Subgroup names; frozen records of plans, drift, leaky figures, patient numbers as hashes. Standard library only."""
+"""Subgroup names; frozen records of plans, drift, leaky figures, patient numbers, boxes. Standard library only."""
 
 from __future__ import annotations
 
@@ -89,3 +89,75 @@ class PlanLook:
     look: int
     alpha: float
     created_at: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box that somebody drew on a picture. name: its class. Edges in pixels of the picture as it is catalogued, x to
+    the right and y down from its upper left corner, up to its columns and rows. drawn_by: who; empty: unknown."""
+
+    image_uid: str
+    name: str
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+    drawn_by: str = ""
+
+
+@dataclass(frozen=True)
+class RefusedRegion:
+    """A box that isn't taken, or a whole file of them (place "file"). place: where in the file, such as `line 3`."""
+
+    place: str
+    reason_code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RegionList:
+    """What a file of boxes says. root, name: the place that was ingested, and the list's name there; the newest of a
+    name counts, and one that can't be read as a whole (taken False) replaces none. kind: yolo, pascal_voc, coco or csv.
+    """
+
+    source: str
+    root: str
+    name: str
+    kind: str
+    file_sha256: str | None
+    taken: bool
+    regions: tuple[Region, ...] = ()
+    refused: tuple[RefusedRegion, ...] = ()
+
+
+@dataclass(frozen=True)
+class Localised:
+    """How one heat map lies to the boxes of a class on its image. hottest, centre: whether the hottest point, or the
+    heat's centre of mass, lies in one; random: how often a random point of the radiograph does; heat: the share of heat
+    in them; all in [0, 1]. flat: the map holds no heat."""
+
+    image_uid: str
+    patient_key: str
+    region_class: str
+    hottest: float
+    centre: float
+    random: float
+    heat: float
+    flat: bool
+
+
+@dataclass(frozen=True)
+class LocalisationMetric:
+    """How the heat maps of one evaluation lie to the boxes of a class. n_images: with such boxes."""
+
+    split: str
+    region_class: str
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_images: int
+    n_patients: int
+    n_resamples: int = 0
+    bootstrap_seed: int | None = None
+    note: str | None = None

@@ -182,11 +182,32 @@ def _counts(connection: Connection, when: str) -> Iterator[Found]:
         )
 
 
+def boxes(connection: Connection) -> Iterator[Found]:
+    """Boxes that stand out of their picture, and lists that supersede another name's or one that another superseded."""
+    for row in connection.execute(
+        text(
+            "SELECT r.id, i.image_uid FROM region r JOIN image i ON i.id = r.image_id "
+            "WHERE r.x_max > i.columns OR r.y_max > i.rows ORDER BY r.id"
+        )
+    ).fetchmany(KEPT):
+        yield "region", f"region {row.id}", f"It stands out of its picture {row.image_uid}."
+    for row in connection.execute(
+        text(
+            "SELECT l.id, o.id AS before FROM region_list l JOIN region_list o ON o.id = l.supersedes_id "
+            "WHERE l.source <> o.source OR l.name <> o.name OR l.taken = 0 OR EXISTS (SELECT 1 FROM region_list n "
+            "WHERE n.supersedes_id = l.supersedes_id AND n.id < l.id) ORDER BY l.id"
+        )
+    ).fetchmany(KEPT):
+        said = f"It takes the place of list {row.before}, which is of another name or was superseded before."
+        yield "region", f"list of boxes {row.id}", said
+
+
 Check = Callable[[Connection], Iterable[Found]]
 RECORDS: tuple[tuple[str, Check], ...] = (
     ("labels of frozen versions", frozen_labels),
     ("exclusions of frozen versions", frozen_exclusions),
     ("links between splits", frozen_links),
     ("counts of runs", counts),
+    ("boxes on pictures", boxes),
 )
 LOOK_AT: tuple[Check, ...] = (later_links, earlier_counts, unread_headers)

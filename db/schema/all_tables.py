@@ -9,6 +9,7 @@ from db.schema import (  # noqa: F401  (each registers its tables in METADATA)
     labels_tables,
     operations_tables,
     plans_tables,
+    regions_tables,
     trainings_tables,
 )
 from db.schema.column_types import METADATA

@@ -134,6 +134,25 @@ explanation = audited_table(
     required("note", Text),  # why it is withheld
 )
 
+# How the maps of an evaluation's test images lie to the boxes of a class. The newest measurement counts.
+localisation_metric = audited_table(
+    "localisation_metric",
+    link("evaluation_id", "evaluation", index=True),  # the evaluation
+    required("split", Text),  # test
+    required("region_class", Text),  # fracture, metal, text …
+    required("metric", Text),  # pointing_game, heat_share …
+    optional("value", Real),  # NULL where undefined
+    optional("ci_low", Real),  # 95% interval, lower end
+    optional("ci_high", Real),  # 95% interval, upper end
+    required("n_images", Number),  # with boxes of the class
+    required("n_patients", Number),  # whose images these are
+    required("n_resamples", Number),  # bootstrap resamples of patients; 0: no bootstrap
+    optional("bootstrap_seed", Number),  # seed of the resampling
+    optional("note", Text),  # how the interval was made, or why there is none
+    required("regions_sha256", Text),  # of the boxes measured on
+    CheckConstraint(SPLIT, "localisation_metric_split"),
+)
+
 # A written report, model card or checklist.
 report = audited_table(
     "report",

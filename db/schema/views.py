@@ -299,6 +299,30 @@ SELECT p.plan_id, o.promotion_id, m.model_version_id, o.decision, k.look, k.alph
 FROM plan_look k JOIN plan p ON p.id = k.plan_id JOIN promotion o ON o.id = k.promotion_id
 JOIN model_version m ON m.id = o.model_version_id JOIN audit_entry a ON a.seq = k.entry
 """,
+    "regions": """
+CREATE VIEW regions AS
+SELECT i.image_uid, r.region_class AS "class", r.x_min, r.y_min, r.x_max, r.y_max, r.drawn_by, l.kind AS source,
+  a.at AS created_at, l.name AS list, l.file_sha256, r.entry AS seq
+FROM region r JOIN region_list l ON l.id = r.region_list_id JOIN image i ON i.id = r.image_id
+JOIN audit_entry a ON a.seq = r.entry
+WHERE NOT EXISTS (SELECT 1 FROM region_list n WHERE n.supersedes_id = l.id)
+""",
+    "refused_regions": """
+CREATE VIEW refused_regions AS
+SELECT l.name AS list, l.kind AS source, x.place, x.reason_code, x.reason, l.file_sha256, r.ingest_run_id,
+  a.at AS created_at, x.entry AS seq
+FROM refused_region x JOIN region_list l ON l.id = x.region_list_id JOIN ingest_run r ON r.id = l.ingest_run_id
+JOIN audit_entry a ON a.seq = x.entry
+""",
+    "localisation_metrics": """
+CREATE VIEW localisation_metrics AS
+SELECT e.evaluation_id, m.model_version_id, x.split, x.region_class AS "class", x.metric, x.value, x.ci_low, x.ci_high,
+  x.n_images, a.at AS created_at, x.n_patients, x.n_resamples, x.bootstrap_seed, x.note, x.regions_sha256,
+  x.entry AS seq
+FROM localisation_metric x JOIN evaluation e ON e.id = x.evaluation_id
+JOIN model_version m ON m.id = e.model_version_id JOIN audit_entry a ON a.seq = x.entry
+WHERE x.entry = (SELECT max(n.entry) FROM localisation_metric n WHERE n.evaluation_id = x.evaluation_id)
+""",
     "recipes_used": "CREATE VIEW recipes_used AS SELECT recipe_sha256, name, content FROM recipe",
 }
 

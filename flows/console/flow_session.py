@@ -77,17 +77,19 @@ def check(
     paths: list[str] | None = None,
     *,
     labels: list[str] | None = None,
+    boxes: str | None = None,
     roots: bool = False,
     networks: bool = True,
 ) -> None:
-    """What can be known before a server is started: the recipe, the networks' names, the paths, the labels, Keras's
-    settings.
+    """What can be known before a server is started: the recipe, the networks' names, the paths, the labels, the
+    boxes, Keras's settings.
 
     roots: without paths, the remembered ones are needed. networks: some will be trained or run.
     """
     from db.home import home
     from tasks.named_files import require_data
     from tasks.sources_toml import read
+    from wrist_model.boxes import box_files
     from wrist_model.errors import DataError, UsageError
     from wrist_model.network import keras_settings
     from wrist_model.recipe import load
@@ -106,3 +108,6 @@ def check(
         plan = find(path)
         if next(iter(plan.items()), None) is None:
             raise DataError(f"{path}: no files there. Give a folder that holds images, or a list of them.")
+    if boxes is not None:
+        require_data(boxes, "--boxes")
+        next(box_files.find(boxes))

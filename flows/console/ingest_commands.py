@@ -58,6 +58,9 @@ def ingest(
         typer.Option("--as", help="The whole source is a hold-out, for good: test, or external NAME."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The external set's name.")] = None,
+    boxes: Annotated[
+        str | None, typer.Option("--boxes", help="File or folder of boxes: YOLO, Pascal VOC, COCO or CSV.")
+    ] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -71,7 +74,7 @@ def ingest(
     designation = designation_of(designate, name)
     if designation is not None and not paths:
         raise typer.BadParameter("Say of which PATH.", param_hint="--as")
-    check("report", paths=paths, labels=labels, roots=True, networks=False)
+    check("report", paths=paths, labels=labels, boxes=boxes, roots=True, networks=False)
     if remember:
         _refuse_single_files(paths)
     if recheck or take:
@@ -83,10 +86,10 @@ def ingest(
         from db.home import home
         from flows.ingest import ingest as ingest_flow
         from tasks import requests
-        from tasks.ingest import places
+        from tasks.ingest import places, with_boxes
         from tasks.sources_toml import remember as remember_root
 
-        with requests.stored(paths, labels) as request:
+        with requests.stored(paths, labels, boxes) as request:
             counts = ingest_flow(
                 None,
                 None,
@@ -103,12 +106,15 @@ def ingest(
                 designation=designation,
             )
         for place in (
-            places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, designation)
+            with_boxes(
+                places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, designation), boxes
+            )
             if remember and paths
             else ()
         ):
             file = str(absolute(place.labels)) if place.labels else None
-            remember_root(home(), replace(place, path=str(absolute(place.path)), labels=file))
+            drawn = str(absolute(place.boxes)) if place.boxes else None
+            remember_root(home(), replace(place, path=str(absolute(place.path)), labels=file, boxes=drawn))
     show(counts, as_json, lambda: _print_counts(counts))
 
 
@@ -140,9 +146,7 @@ def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: 
 
 def _print_counts(counts: dict[str, Any]) -> None:
     parts = [
-        f"{number} {name}"
-        for name, number in counts.items()
-        if name not in ("seen", "reasons", "suspicious") and number
+        f"{number} {name}" for name, number in counts.items() if isinstance(number, int) and name != "seen" and number
     ]
     print(f"{counted(counts['seen'], 'file')} seen: {', '.join(parts) or 'nothing'}")
     print_quarantined(counts)
@@ -155,6 +159,14 @@ def print_quarantined(counts: dict[str, Any]) -> None:
         print(f"  catalogued, but looks wrong ({what.replace('_', ' ')}): {number}")
     if counts["suspicious"]:
         print('  which: wrist sql "select path, suspicious from images where suspicious is not null"')
+    boxes, refused = counts["regions"], counts["refused_boxes"]
+    if boxes or refused:
+        kept = ", ".join(f"{boxes.get(name, 0)} {name}" for name in ("new", "unchanged"))
+        print(f"  boxes: {kept}, {sum(refused.values())} refused")
+    for reason, number in sorted(refused.items()):
+        print(f"    refused as {reason}: {number}")
+    if refused:
+        print('    which, and why: wrist sql "select list, place, reason from refused_regions order by seq desc"')
     if counts["reasons"]:
         print('  which, and why: wrist sql "select path, reason from quarantined_files order by seq desc"')
 

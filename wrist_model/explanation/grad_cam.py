@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -160,17 +160,9 @@ def explain(
     network = explainer or open_network(model_path, architecture)
     folder.mkdir(parents=True, exist_ok=True)
     found: list[Explanation] = []
-    chunks = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
-
-    def read(chunk: Sequence[ImageRef]) -> tuple[list[Grey], Grey]:
-        pixels = [decode.load_pixels(ref) for ref in chunk]
-        return pixels, np.stack([image_batches.resized(each, network.size) for each in pixels])
-
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         drawing: list[Future[Explanation]] = []  # of one lot, while the next one's maps are computed
-        for chunk, (pixels, pictures) in zip(
-            chunks, image_batches.ahead([partial(read, each) for each in chunks]), strict=True
-        ):
+        for chunk, pixels, pictures in _lots(refs, network.size):
             maps, randomised = network.maps(pictures), network.randomised(pictures)
             found += [each.result() for each in drawing]
             draw = partial(_drawn, folder=folder, method=network.method)
@@ -181,6 +173,28 @@ def explain(
     if progress:
         progress("explain", len(found), len(refs), architecture)
     return tuple(found)
+
+
+def _lots(refs: Sequence[ImageRef], size: int) -> Iterator[tuple[Sequence[ImageRef], list[Grey], Grey]]:
+    """Lots of radiographs, each with its pixels and with what the network sees: uint8 (n, size, size, 1)."""
+    lots = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
+
+    def read(lot: Sequence[ImageRef]) -> tuple[list[Grey], Grey]:
+        pixels = [decode.load_pixels(ref) for ref in lot]
+        return pixels, np.stack([image_batches.resized(each, size) for each in pixels])
+
+    for lot, (pixels, pictures) in zip(lots, image_batches.ahead([partial(read, each) for each in lots]), strict=True):
+        yield lot, pixels, pictures
+
+
+def full_maps(network: Explainer, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, Grey, Maps]]:
+    """Each radiograph with its pixels and its map at their resolution: float32 (height, width) in [0, 1].
+
+    Raises DataError for a radiograph that changed or vanished.
+    """
+    for lot, pixels, pictures in _lots(refs, network.size):
+        for ref, grey, heat in zip(lot, pixels, network.maps(pictures), strict=True):
+            yield ref, grey, upsampled(heat, grey.shape)
 
 
 def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Path, method: str) -> Explanation:

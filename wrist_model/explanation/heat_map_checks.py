@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from wrist_model.explanation.localisation import share_inside
+
 LEAST_SANITY = 0.15
 """Maps with a lower sanity score are withheld. Measured: docs/evidence.md, "Can the maps be trusted"."""
 MOST_BORDER = 0.6
@@ -53,13 +55,10 @@ def burned_in(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def border_share(heat: Heat, pixels: NDArray[np.uint8]) -> float:
     """The share of heat, in [0, 1], on the outer BORDER of the picture or on burned-in text; both (height, width)."""
-    total = float(heat.sum())
-    if total <= 0:
-        return 0.0
     outside = burned_in(pixels)
     high, wide = (max(1, round(BORDER * side)) for side in heat.shape)
     outside[:high], outside[-high:], outside[:, :wide], outside[:, -wide:] = True, True, True, True
-    return float(heat[outside].sum()) / total
+    return share_inside(heat, outside)
 
 
 def verdict(heat: Heat, sanity: float, border: float) -> str:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from wrist_model.errors import DataError
+from wrist_model.evidence_records import LocalisationMetric
 from wrist_model.records import Metric
-from wrist_model.report import external_sets, figures, gallery, plan_beside, published_results
+from wrist_model.report import external_sets, figures, gallery, localisation_table, plan_beside, published_results
 from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, details, headline, intervals_said
 from wrist_model.report.model_card import model_card
@@ -82,6 +83,7 @@ def render(data: ReportData) -> str:
             }
             for one in data.external
         ],
+        localisation=localisation_table.rows(data.models),
     )
 
 
@@ -90,7 +92,7 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def interval(metric: Metric | None) -> str:
+def interval(metric: Metric | LocalisationMetric | None) -> str:
     """`0.812–0.934`, or why there is none."""
     if metric is None:
         return "not stored"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from wrist_model.evidence_records import LeakDemonstration, Plan, PlanLook
+from wrist_model.evidence_records import LeakDemonstration, LocalisationMetric, Plan, PlanLook
 from wrist_model.records import (
     Comparison,
     Epoch,
@@ -26,7 +26,8 @@ from wrist_model.statistics.group_differences import GroupDifference
 
 @dataclass(frozen=True)
 class ModelReport:
-    """One model version with its training and what it scored. images and studies: the scored test rows."""
+    """One model version with its training and what it scored. images and studies: the scored test rows.
+    localisation: how its maps lie to boxes, where people drew some."""
 
     model_version_id: str
     architecture: str
@@ -44,6 +45,7 @@ class ModelReport:
     metrics: tuple[Metric, ...] = ()
     images: tuple[ImagePrediction, ...] = ()
     studies: tuple[StudyPrediction, ...] = ()
+    localisation: tuple[LocalisationMetric, ...] = ()
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from wrist_model import regular_file
 from wrist_model.errors import Refused
 from wrist_model.sources import csv_table, walk
-from wrist_model.sources.source import Place, Source
+from wrist_model.sources.source import BoxFile, Place, Source
 from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, is_junk, passes
 
 TABLE = "dataset.csv"
@@ -25,6 +25,12 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg"})
 _PROJECTIONS = {"1": "AP/PA", "2": "LATERAL", "3": "OBLIQUE"}
 _ANNOTATED = ("yolo", "supervisely", "pascal", "folder_structure")
 """Folders of the data set that hold 8-bit copies of the pictures beside annotations."""
+
+CLASSES = (
+    *("boneanomaly", "bonelesion", "foreignbody", "fracture", "metal"),
+    *("periostealreaction", "pronatorsign", "softtissue", "text"),
+)
+"""Of its boxes, in the order of their YOLO numbers."""
 
 Study = tuple[str, str, str]
 
@@ -71,6 +77,29 @@ def items(root: Path, start: Path, body_part: str, follow_links: bool = False) -
         if _study(table[stem]) in met:
             reason = f"{TABLE} lists the picture, but it is not there, though others of its study are."
             yield Item(str(root / f"{stem}.png"), f"{stem}.png", refused=("missing_file", reason))
+
+
+def boxes(root: Path, start: Path, follow_links: bool = False) -> Iterator[BoxFile]:
+    """The file of boxes of each picture below start that has one, by its stem; Pascal VOC before YOLO, which are the
+    same boxes: it names classes, and states the picture's size."""
+    found = list(walk.files(root, follow_links=follow_links))
+    below = "" if start == root else start.relative_to(root).as_posix()
+    stems = {
+        _stem(relative)
+        for _, relative in found
+        if PurePosixPath(relative).suffix.lower() in _PICTURES
+        and (relative == below or relative.startswith(below + "/") or not below)
+    }
+    bounds = walk.Bounds(root, start)
+    chosen: dict[str, BoxFile] = {}
+    for folder, suffix in (("pascal", ".xml"), ("yolo", ".txt")):
+        for path, relative in found:
+            name, stem = PurePosixPath(relative), _stem(relative)
+            inside = any(part.lower().startswith(folder) for part in name.parts[:-1])
+            if name.suffix.lower() == suffix and inside and stem in stems and stem not in chosen:
+                refused = None if follow_links or bounds.hold(path) else ("outside_folder", walk.LEADS_OUT)
+                chosen[stem] = BoxFile(path, stem, stem, CLASSES, "grazpedwri", refused)
+    yield from (chosen[stem] for stem in sorted(chosen))
 
 
 def _item(path: str, relative: str, row: dict[str, str], study: _Stated, body_part: str) -> Item:
@@ -160,4 +189,4 @@ def _recognise(path: Path) -> Place | None:
     return Place(root, path, "grazpedwri") if root is not None else None
 
 
-SOURCE = Source("grazpedwri", 15, _recognise, items, label_meaning="fracture")
+SOURCE = Source("grazpedwri", 15, _recognise, items, label_meaning="fracture", boxes=boxes)

@@ -10,15 +10,12 @@ from pathlib import Path
 from wrist_model.errors import DataError, UsageError
 from wrist_model.sources import csv_table, walk
 from wrist_model.sources.label_words import label
-from wrist_model.sources.source import Source, every
+from wrist_model.sources.source import BoxFile, Source, every
 from wrist_model.sources.source_item import Designation, Item, Uncertain, slug
 
 Labels = dict[str, int | None]
 CONFLICTING = -1
 """A label for studies that a labels CSV states twice, in two ways."""
-
-
-LEADS_OUT = "A link leads out of the folder that is ingested; --follow-links takes what it leads to."
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,12 @@ class Plan:
             if self.follow_links or item.ignored or item.filtered or bounds.hold(item.path):
                 yield item
             else:
-                yield replace(item, refused=("outside_folder", LEADS_OUT))
+                yield replace(item, refused=("outside_folder", walk.LEADS_OUT))
+
+    def boxes(self) -> Iterator[BoxFile]:
+        """The files of boxes that lie with the place's pictures."""
+        if self._source.boxes is not None:
+            yield from self._source.boxes(self.root, self.start, self.follow_links)
 
     @property
     def _source(self) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wrist_model import sources
@@ -25,6 +25,20 @@ class Place:
 
 
 @dataclass(frozen=True)
+class BoxFile:
+    """A file of boxes. name: of the list that it is, within its source: the newest of a name counts. picture: the path
+    or name, without ending, of the picture that it is of, where it is of one. classes: their names by number.
+    drawn_by: who drew them, where that is known. refused: (reason code, sentence) where it can't be taken."""
+
+    path: str = field(repr=False)
+    name: str = field(repr=False)
+    picture: str = field(repr=False)
+    classes: tuple[str, ...] = ()
+    drawn_by: str = ""
+    refused: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """order: lower is asked first; what is left goes to the highest. recognise(absolute path): None for another's.
 
@@ -35,6 +49,7 @@ class Source:
     is named late: `private_name`, or else its root's name. Without it nothing is private.
     label_meaning: what a positive label says; MURA's and, where nobody says another, a list's or a folder's: abnormal.
     lists_patients: it states patients under a name space that somebody chose by naming a folder.
+    boxes(root, start, follow_links): files of boxes that lie with its pictures, for those below start.
     """
 
     kind: str
@@ -45,6 +60,7 @@ class Source:
     private_name: str = ""
     lists_patients: bool = False
     label_meaning: str = ABNORMAL
+    boxes: Callable[[Path, Path, bool], Iterator[BoxFile]] | None = None
 
 
 def every() -> tuple[Source, ...]:

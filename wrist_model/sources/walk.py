@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+LEADS_OUT = "A link leads out of the folder that is ingested; --follow-links takes what it leads to."
+
 
 class Bounds:
     """Where links may lead: below the root, or below the part of it that somebody named; both may be links."""

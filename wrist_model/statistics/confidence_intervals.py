@@ -105,14 +105,14 @@ def _interval(name: str, value: float, drawn: Floats, without: Floats | None, ta
     else:
         wanted = levels(table.n_patients)
         if name != "ece":
-            wanted = _bias_corrected(wanted, value, defined, without)
+            wanted = bias_corrected(wanted, value, defined, without)
         low, high = (float(limit) for limit in np.quantile(defined, wanted))
         if name == "ece":
             low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
     return Interval(low, high, len(defined), note)
 
 
-def _bias_corrected(
+def bias_corrected(
     wanted: tuple[float, float], value: float, drawn: Floats, without: Floats | None
 ) -> tuple[float, float]:
     """BCa's percentile levels (Efron 1987). without: the metric with each patient left out in turn."""
