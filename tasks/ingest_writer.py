@@ -39,8 +39,8 @@ class Ingested:
 
 
 class Ledger:
-    """The single writer of one ingest run. stated: the source's name of a study → the label that it states; said: stored
-    path of an image that is as it was → the split that a list puts it into."""
+    """The single writer of one ingest run. stated: the source's name of a study → the label that it states; said: the
+    stored path of an image that is as it was → the split that a list puts it into."""
 
     def __init__(
         self, engine: Engine, run_id: str, done: Ingested, by: Provenance, progress: Progress | None, total: int
