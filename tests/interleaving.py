@@ -21,6 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tests import small_network
+
 ROOT = Path(__file__).parent.parent
 ROOMS = tuple(str(ROOT / room) + os.sep for room in ("flows", "tasks", "db"))
 
@@ -112,6 +114,7 @@ def _act(work: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, str
 
 def _serve(pipe: Connection) -> None:
     """An actor's process: does what comes through the pipe, one thing after the other."""
+    small_network.known()  # what the stage was trained with
     while True:
         try:
             environment, work, arguments, hold = pipe.recv()
