@@ -6,13 +6,13 @@ each source and holds for all its patients. It is applied where patients are wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import Catalogue, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import among, every, one
 from db.patient_identity import shared_splits
 from wrist_model.errors import OtherDesignation
@@ -75,6 +75,18 @@ def straddling(connection: Connection, records: Sequence[ImageRecord]) -> set[st
         if there is not None and SPLIT_RANK[record.split] < SPLIT_RANK[there]:
             found.add(record.image_uid)
     return found
+
+
+def elsewhere(engine: Catalogue, root: str, said: Mapping[str, Split]) -> int:
+    """How many catalogued images below a root a list puts into a stricter split than the one in which their patient
+    stands. said: stored path → the list's split."""
+    sql = (
+        "SELECT l.path, p.split FROM image_location l JOIN image i ON i.id = l.image_id "
+        "JOIN patient p ON p.id = i.patient_id WHERE l.root = :root AND l.path IN :values"
+    )
+    with reading(engine) as connection:
+        rows = among(connection, sql, said, root=root)
+    return sum(SPLIT_RANK[said[row.path]] < SPLIT_RANK[row.split] for row in rows)
 
 
 def strictest(records: Sequence[ImageRecord]) -> dict[str, ImageRecord]:

@@ -80,6 +80,12 @@ def catalogue(
         ):
             for name, number in more.items():
                 into[name] = into.get(name, 0) + number
+        if done.elsewhere:
+            get_run_logger().warning(
+                "%d catalogued images stand in another split than their list says: patients never move. Only a new "
+                "WRIST_HOME divides them as the list says.",
+                done.elsewhere,
+            )
         if done.changed:
             get_run_logger().warning(
                 "%d files changed on disk since they were catalogued; the earlier records stay.", len(done.changed)

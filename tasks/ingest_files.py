@@ -211,6 +211,7 @@ def _catalogue_place(
             if shared:
                 shared_numbers.remember(engine, shared, by)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
+            done.elsewhere += designations.elsewhere(engine, context.root, ledger.said) if ledger.said else 0
             catalogue_boxes(ledger, plan, context, boxes)
             ledger.report("catalogued")
             status = "finished"
@@ -253,6 +254,8 @@ def _pending(
             else:
                 yield Task(item)
         elif same:
+            if item.split is not None:
+                ledger.said[_stored(item, known, context)] = item.split
             if (label := item.label_by(context.uncertain)) is not None:
                 ledger.stated[item.study or item.relative] = label
             if unread and _stored(item, known, context) in unread:

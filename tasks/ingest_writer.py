@@ -15,7 +15,7 @@ from db.images import add_images
 from db.patient_identity import remember_pseudonyms
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
-from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile
+from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile, Split
 from wrist_model.sources.recognise_source import Labels
 
 REPORT_SECONDS = 0.2
@@ -31,6 +31,7 @@ class Ingested:
     changed: list[str] = field(default_factory=list)
     suspicious: Counter[str] = field(default_factory=Counter)  # new images that look wrong though they decoded
     ingest_run_ids: list[str] = field(default_factory=list)
+    elsewhere: int = 0  # catalogued images that a list holds out, of patients who stand in a split that gives way
     labelled_later: int = 0  # studies that had never had a label, and that the source labels now
     regions: Counter[str] = field(default_factory=Counter)  # boxes stored (new), or standing as they did (unchanged)
     box_reasons: Counter[str] = field(default_factory=Counter)  # how many boxes each reason refused
@@ -38,7 +39,8 @@ class Ingested:
 
 
 class Ledger:
-    """The single writer of one ingest run. stated: the source's name of a study → the label that it states."""
+    """The single writer of one ingest run. stated: the source's name of a study → the label that it states; said: the
+    stored path of an image that is as it was → the split that a list puts it into."""
 
     def __init__(
         self, engine: Engine, run_id: str, done: Ingested, by: Provenance, progress: Progress | None, total: int
@@ -47,6 +49,7 @@ class Ledger:
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
+        self.said: dict[str, Split] = {}
         self.numbered: dict[str, Numbered] = {}  # patient_key → its number as hashes
         self._reported, self.begun = 0.0, time.monotonic()
 

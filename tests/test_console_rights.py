@@ -42,6 +42,7 @@ READS = (
     ("champion",),
     ("verify",),
     ("sql", "select count(*) from studies"),
+    ("db", "backup", "kept.sqlite"),
 )
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from db import images, ingest_runs
 from db.engine import open_catalogue
+from db.home import database_url
 from db.query import datasette_plugin
 from db.query.documented_queries import queries
 from wrist_model.errors import CatalogueError
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
-    home, pictures = tmp_path / "home", tmp_path / "pictures"
+    home, pictures = tmp_path / "Röntgen 50% #1 ?x=1" / "home", tmp_path / "pictures"
     engine = open_catalogue(home)
     tell(engine)
     run = ingest_runs.begin_ingest(engine, "folder", BY, FACTS)
@@ -41,7 +42,8 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(datasette_plugin.command(f"sqlite:///{home / 'catalogue.sqlite'}", home, port), cwd=ROOT)
+    command, folder = datasette_plugin.command(database_url(home), home, port)
+    server = subprocess.Popen(command, cwd=folder)
     try:
         base = f"http://127.0.0.1:{port}"
         views = json.loads(fetch(f"{base}/catalogue.json"))
@@ -67,6 +69,7 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
     finally:
         server.terminate()
         server.wait(30)
+    assert {one.name for one in tmp_path.iterdir()} == {"Röntgen 50% #1 ?x=1", "pictures"}
 
 
 def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Path) -> None:

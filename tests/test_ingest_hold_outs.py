@@ -148,6 +148,19 @@ def test_a_test_image_of_a_patient_who_stands_in_train_is_refused_and_not_traine
     assert in_split(home)["a2.png"] == ("train", None)
 
 
+def test_a_list_that_divides_catalogued_patients_otherwise_moves_nobody_and_that_is_counted(
+    home: Path, tmp_path: Path
+) -> None:
+    names = [f"{n}.png,{n % 2},p{n}," for n in range(30)]
+    done = ingest(home, listed(tmp_path / "set", names))
+    before = in_split(home)
+    assert done.elsewhere == 0 and {place for place, _ in before.values()} == {"train", "validation", "test"}
+    again = ingest(home, listed(tmp_path / "set", [f"{name}test" for name in names]))
+    assert again.counts.unchanged == 30 and in_split(home) == before
+    assert again.elsewhere == sum(place != "test" for place, _ in before.values())
+    assert ingest(home, listed(tmp_path / "set", [f"{name}train" for name in names])).elsewhere == 0
+
+
 def test_a_designated_source_stands_in_test_for_good_and_a_later_ingest_needs_not_say_it_again(
     home: Path, tmp_path: Path
 ) -> None:

@@ -10,12 +10,12 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db import leases
+from db import leases, read_only_file
 from db.audit.anchor_file import note_backup
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
@@ -183,7 +183,9 @@ def _checked_copy(source: Path, home: Path) -> Path:
 
 
 def _note(engine: Engine, home: Path) -> None:
-    """How far the chain reached: `wrist verify` tells by it when rows are lost."""
+    """How far the chain reached: `wrist verify` tells by it when rows are lost; not in a home that can't be written."""
+    if not os.access(home, os.W_OK):
+        return
     with reading(engine) as connection:
         note_backup(connection, last_backup_file(home))
 
@@ -203,12 +205,11 @@ def _one_file(file: Path) -> None:
 
 def _copy_sqlite(file: Path, target: Path) -> None:
     """SQLite's own online copy, in one step: a state between two transactions."""
-    with sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=60) as source:
+    with closing(read_only_file.connect(file)) as source:
         copy = sqlite3.connect(target)
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
         copy.close()
-    source.close()
 
 
 def _readable(file: Path) -> bool:

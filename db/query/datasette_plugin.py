@@ -71,16 +71,21 @@ def plots() -> dict[str, Any]:
     return dashboard
 
 
-def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> list[str]:
-    """The command that opens Datasette read-only on the catalogue; writes its metadata below the home.
+def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> tuple[list[str], Path]:
+    """The command that opens Datasette read-only on the catalogue, and the folder to run it in; writes its metadata
+    below the home.
 
-    Raises CatalogueError for PostgreSQL (make a backup and browse that) and where Datasette is not installed.
+    Datasette puts the file's path into an address as it is: `?`, `#` and `%` in it would open, and make, another file.
+    So it runs in the file's folder. Raises CatalogueError for a file whose own name has one of them, for PostgreSQL
+    (make a backup and browse that) and where Datasette is not installed.
     """
     file = sqlite_file(url)
     if file is None:
         raise CatalogueError(
             "Datasette reads SQLite: `wrist db backup FILE`, then `WRIST_DATABASE_URL=sqlite:///FILE wrist browse`."
         )
+    if set("?#%") & set(file.name):
+        raise CatalogueError(f"{file}: Datasette can't open a file with ?, # or % in its name. Rename it.")
     try:
         import datasette  # noqa: F401
         import datasette_dashboards  # noqa: F401
@@ -89,16 +94,16 @@ def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> 
             f"Datasette is not installed; the extra `browse` names it: {sys.executable} -m pip install 'datasette<1' "
             "datasette-dashboards"
         ) from None
-    about = browse_folder(home) / "metadata.json"
+    about = browse_folder(home.absolute()) / "metadata.json"
     about.parent.mkdir(parents=True, exist_ok=True)
     about.write_text(json.dumps(metadata(home.absolute()), indent=1), encoding="utf-8")
     return [
-        *(sys.executable, "-m", "datasette", "serve", str(file), "--host", host, "--port", str(port)),
+        *(sys.executable, "-P", "-m", "datasette", "serve", file.name, "--host", host, "--port", str(port)),
         *("--metadata", str(about), "--plugins-dir", str(PLUGINS)),
         *("--setting", "sql_time_limit_ms", "10000", "--setting", "allow_download", "off"),
         *("--setting", "default_page_size", "50", "--setting", "suggest_facets", "off"),
         *("--setting", "max_returned_rows", "2000"),
-    ]
+    ], file.absolute().parent
 
 
 IMAGE_FILE = (

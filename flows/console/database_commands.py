@@ -28,12 +28,12 @@ def browse(
     from db.query.datasette_plugin import command
 
     open_catalogue(existing=True)
-    started = command(database_url(), home(), port)
+    started, folder = command(database_url(), home(), port)
     print(
         f"http://127.0.0.1:{port}/catalogue (Ctrl-C ends it; plots: http://127.0.0.1:{port}/-/dashboards/plots)",
         flush=True,
     )
-    raise typer.Exit(subprocess.run(started, check=False).returncode)
+    raise typer.Exit(subprocess.run(started, cwd=folder, check=False).returncode)
 
 
 def upgrade() -> None:
@@ -67,7 +67,7 @@ def backup(file: Annotated[Path, typer.Argument(help="The SQLite file to write."
     from tasks.named_files import require_output
 
     require_output(file, "FILE", database=True)
-    made = back_up(open_catalogue(existing=True), file.absolute())
+    made = back_up(open_catalogue(existing=True, writes=False), file.absolute())
     print(f"{made}: whole. Copy identity.key, models/, reports/, explanations/ and pixels/ beside it.")
 
 
