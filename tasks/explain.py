@@ -39,7 +39,7 @@ def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 200
         return ()
     wanted = {one.image_uid for one in cases(engine, chosen_by, count)} if count else set()
     wanted -= {one.image_uid for one in explanations.explanations(engine, evaluation_id)}
-    test = image_refs(engine, row.frozen_dataset_id, "test")
+    test = image_refs(engine, row.frozen_dataset_id, "test", row.hold_out)
     refs = [ref for ref in test if ref.image_uid in wanted]
     wait = localise.waiting(engine, evaluation_id, test)
     if not refs and wait is None:

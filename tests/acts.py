@@ -85,6 +85,7 @@ def gate_by_plan(evaluation_id: str, seed: int) -> dict[str, Any]:
 def explain(evaluation_id: str) -> int:
     from tasks.explain import explain as act
 
+    small_network.known()  # in a process that trained nothing
     return len(act.fn(evaluation_id, evaluation_id, 2))
 
 

@@ -59,8 +59,9 @@ def test_another_places_pictures_are_designated_frozen_and_scored_by_the_champio
     listed = str(home.parent / "clinic" / "manifest.csv")
     status, said = wrist(home, "evaluate", "--external", "clinic")
     assert status == 1 and "--as external clinic" in said
-    status, said = wrist(home, "ingest", listed, "--body-part", "ANY", "--as", "external", "clinic")
-    assert status == 0 and "16 new" in said, said
+    drawn = str(home.parent / "clinic" / "boxes.csv")
+    status, said = wrist(home, "ingest", listed, "--body-part", "ANY", "--as", "external", "clinic", "--boxes", drawn)
+    assert status == 0 and "16 new" in said and "boxes: 16 new, 0 unchanged, 0 refused" in said, said
     status, said = wrist(home, "ingest", listed, "--body-part", "ANY", "--as", "test")
     assert status == 1 and "designated 'external:clinic'" in said and "Traceback" not in said
     status, said = wrist(home, "split", "--freeze", "--json")
@@ -79,6 +80,12 @@ def test_another_places_pictures_are_designated_frozen_and_scored_by_the_champio
         sql = "SELECT count(*), count(DISTINCT threshold) FROM study_predictions WHERE hold_out = 'clinic'"
         assert tuple(connection.execute(text(sql)).one()) == (16, 1)
     assert evaluations.holdout_looks(engine, split["dataset_id"]) == before
+    explained = Actor()
+    assert explained.act({"WRIST_HOME": str(home)}, acts.explain, found["evaluation_id"]).error is None
+    explained.stop()
+    with reading(engine) as connection:  # on the boxes of the external set's own pictures
+        sql = "SELECT DISTINCT evaluation_id, n_images FROM localisation_metrics"
+        assert [tuple(row) for row in connection.execute(text(sql))] == [(found["evaluation_id"], 16)]
     assert verify(engine).findings == ()
     status, said = wrist(home, "evaluate", "--external", "clinic")
     assert status == 0 and "look 1" in said and "roc_auc" in said and "external (16 studies)" in said, said
