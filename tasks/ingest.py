@@ -19,7 +19,7 @@ from tasks.named_files import require_data
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import DELAYS, on_transient_errors
-from wrist_model.errors import PlaceRefused, UsageError
+from wrist_model.errors import DataError, PlaceRefused, UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.recipe import Recipe, SplitRecipe
@@ -43,7 +43,8 @@ def catalogue(
     max_frames: int = DEFAULT_MAX_FRAMES,
 ) -> dict[str, Any]:
     """Writes images, quarantined files and one ingest run a place; gives the counts by outcome, reason and look, of
-    boxes too, and `refused`: why a place was not catalogued."""
+    boxes too, and `refused`: why a place was not catalogued, such as a list that can't be read. One place alone raises
+    that itself."""
     if cluster is None:
         decode_pool.warm()
     examiner = partial(on_cluster, address=cluster) if cluster else decode_pool.examined
@@ -67,7 +68,9 @@ def catalogue(
                     decoding=Decoding(jobs, max_pixels, max_frames, examiner),
                     progress=tell,
                 )
-            except PlaceRefused as error:
+            except (DataError, UsageError) as error:
+                if len(places) == 1 and not isinstance(error, PlaceRefused):
+                    raise
                 refused.append(requests.hidden(error, places))
                 get_run_logger().error("%s", refused[-1])
                 continue

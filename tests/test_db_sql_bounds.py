@@ -106,3 +106,25 @@ def test_a_query_that_fails_among_its_rows_leaves_the_file_that_was_there(place,
     done = wrist_sql(place, sql, "--format", format, "--output", str(output))
     assert done.returncode == 2 and "integer overflow" in done.stderr
     assert output.read_text() == "of yesterday" and {each.name for each in tmp_path.iterdir()} == {"answer.txt", "home"}
+
+
+def test_output_that_leads_to_where_output_goes_anyway_replaces_no_file(place, tmp_path):
+    open_catalogue(place).dispose()
+    environment = {**os.environ, "WRIST_HOME": str(place)}
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    command = f"{WRIST} sql 'select 1 a' --format csv --output /dev/stdout >> {log}; echo after >> {log}"
+    subprocess.run(["sh", "-c", command], env=environment, check=True)
+    assert log.read_text() == "before\na\n1\nafter\n"
+
+
+def test_a_time_without_end_is_refused(place):
+    open_catalogue(place).dispose()
+    done = wrist_sql(place, "select 1", "--seconds", "inf")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_no_function_tells_an_address_in_memory(place):
+    open_catalogue(place)
+    with pytest.raises(UsageError, match="reads only"):
+        read_only_sql.query("SELECT fts3_tokenizer('simple')", home=place)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from db.engine import open_catalogue
 from tasks import sources_toml
-from tasks.ingest_files import catalogue_files
+from tasks.ingest_files import Decoding, Reading, catalogue_files
 from tests import bounded, dicom_files
 from tests.ingest_settings import settings
 from wrist_model.errors import DataError, UsageError
@@ -246,3 +246,41 @@ def test_an_index_has_bounds_of_its_own(tmp_path):
     assert [item.refused[0] for item in plan.items() if item.refused] == ["too_large"]
     index.write_bytes(bytes(128) + b"DICM" + b"\xfe\xff\x00\xe0\0\0\0\0" * (dicomdir.MOST_RECORDS + 1))
     assert [item.refused[0] for item in plan.items() if item.refused] == ["too_large"]
+
+
+def test_a_list_that_cannot_be_read_is_said_and_the_places_beside_it_are_catalogued(tmp_path, monkeypatch):
+    import prefect.main  # noqa: F401
+    from prefect.logging import disable_run_logger
+    from prefect_fixtures import radiographs
+
+    from tasks.ingest import catalogue
+
+    monkeypatch.setenv("WRIST_HOME", str(tmp_path / "home"))
+    radiographs(tmp_path / "good")
+    good = (tmp_path / "good" / "manifest.csv").read_text()
+    (tmp_path / "other.csv").write_text(good.encode().decode(), encoding="utf-16")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    names = ("other.csv", "good/manifest.csv", "empty.csv", "gone.csv")
+    places = [sources_toml.Root(str(tmp_path / name), None, None, "ANY") for name in names]
+    with disable_run_logger():
+        done = catalogue.fn(places, SplitRecipe(), 1)
+        assert done["new"] == 6 and len(done["refused"]) == 3
+        with pytest.raises(DataError, match="not UTF-8"):
+            catalogue.fn(places[:1], SplitRecipe(), 1)
+        with pytest.raises(UsageError, match="no such file"):
+            catalogue.fn(places[3:], SplitRecipe(), 1)
+
+
+def test_one_long_cell_refuses_no_list(tmp_path):
+    from prefect_fixtures import radiographs
+
+    radiographs(tmp_path / "long")
+    file = tmp_path / "long" / "manifest.csv"
+    first, second, *rest = file.read_text().splitlines()
+    columns = second.split(",")
+    columns[first.split(",").index("patient")] = "x" * 200_000
+    file.write_text("\n".join([first, ",".join(columns), *rest]) + "\n")
+    engine = open_catalogue(tmp_path / "home")
+    reading = {"reading": Reading(body_part="ANY"), "decoding": Decoding(jobs=1), "provenance": Provenance("t")}
+    done = catalogue_files([file], home=tmp_path / "home", engine=engine, rule=SplitRecipe(), **reading)
+    assert (done.counts.new, dict(done.reasons)) == (6, {})  # of the number a keyed hash is kept

@@ -132,7 +132,7 @@ def _sqlite(sql: str, file: Path, limit_seconds: float) -> Iterator[Answer]:
 
 def _allow(action: int, first: str | None, second: str | None, _database: str | None, _source: str | None) -> int:
     """SQLite's authorizer: reading alone, and those pragmas that describe the schema."""
-    if action in _READS and second != "load_extension":
+    if action in _READS and second not in ("load_extension", "fts3_tokenizer"):
         return sqlite3.SQLITE_OK
     if action == sqlite3.SQLITE_PRAGMA and first in _LOOKS:
         return sqlite3.SQLITE_OK

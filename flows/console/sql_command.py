@@ -21,6 +21,8 @@ from wrist_model.terminal_text import escaped
 
 TABLE_ROWS = 10_000
 GRACE_SECONDS = 5.0
+STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""Names of this process's output: as a path they lead to the file behind it, which isn't to be replaced."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,7 +61,7 @@ def sql(
     query: Annotated[str, typer.Argument(help="One SELECT on the views; see docs/sql.md.")],
     format: Annotated[Format | None, typer.Option("--format", help="Default: table, or by --output's ending.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
-    limit: Annotated[float, typer.Option("--seconds", min=0.1, help="Give up after so long.")] = 30.0,
+    limit: Annotated[float, typer.Option("--seconds", min=0.1, max=86_400, help="Give up after so long.")] = 30.0,
     spreadsheet: Annotated[
         bool, typer.Option("--spreadsheet", help="CSV whose texts Excel and the like don't run as formulas.")
     ] = False,
@@ -108,7 +110,7 @@ def sql(
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     """Where the answer is written. A file takes its name when all is in it: what fails leaves what was there."""
-    if output is None:
+    if output is None or str(output) in STDOUT:
         yield cast(TextIO, _Terminal()) if sys.stdout.isatty() else sys.stdout
         return
     place = output.expanduser().resolve()

@@ -12,6 +12,9 @@ from pathlib import Path
 from wrist_model import regular_file
 from wrist_model.errors import DataError, Refused, UsageError
 
+csv.field_size_limit(regular_file.MOST_TEXT)
+"""One long cell is its row's fault, not its list's."""
+
 
 def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     """The rows under lower-case, stripped column names; short rows are filled with empty text.
