@@ -123,7 +123,7 @@ def _sqlite(sql: str, file: Path, limit_seconds: float) -> Iterator[Answer]:
         cursor = connection.execute(sql)
         if cursor.description is None:
             raise UsageError("wrist sql reads only: that statement has no rows to show.")
-        yield Answer(tuple(column[0] for column in cursor.description), _fetched(cursor))
+        yield Answer(tuple(column[0] for column in cursor.description), map(tuple, cursor))
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _plain(str(error), str(file), limit_seconds) from None
     finally:
@@ -164,11 +164,12 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float) -> Iterato
                 asked, by_itself = one_query(connection, sql.strip().rstrip(";"))
                 if by_itself:
                     shown = connection.execute(asked, prepare=True)
-                    yield Answer(tuple(column.name for column in shown.description or ()), _fetched(shown), note)
+                    yield Answer(tuple(column.name for column in shown.description or ()), map(tuple, shown), note)
                     return
                 with connection.cursor(name="wrist_sql") as cursor:
+                    cursor.itersize = PART_ROWS
                     cursor.execute(asked)
-                    yield Answer(tuple(column.name for column in cursor.description or ()), _fetched(cursor), note)
+                    yield Answer(tuple(column.name for column in cursor.description or ()), map(tuple, cursor), note)
             finally:
                 connection.rollback()
     except psycopg.Error as error:
@@ -185,11 +186,6 @@ def _number_loader() -> Any:
             return int(text) if text.lstrip("-").isdigit() else float(text)
 
     return Number
-
-
-def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
-    while part := cursor.fetchmany(PART_ROWS):
-        yield from map(tuple, part)
 
 
 def _plain(message: str, place: str, limit_seconds: float, sqlstate: str | None = None) -> Exception:
