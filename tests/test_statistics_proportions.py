@@ -8,7 +8,7 @@ from scipy import optimize, stats
 
 from wrist_model.errors import DataError
 from wrist_model.statistics import clustered_proportion, paired_proportions, patient_permutation, predictive_values
-from wrist_model.statistics.confidence_intervals import _bias_corrected, wilson
+from wrist_model.statistics.confidence_intervals import bias_corrected, wilson
 
 
 def test_tangos_limits_are_the_published_ones() -> None:
@@ -87,7 +87,7 @@ def test_bca_is_that_of_efron_and_tibshirani() -> None:
     )
     drawn = np.random.default_rng(2).choice(scores, (20_000, 26)).var(axis=1)
     without = np.array([np.delete(scores, place).var() for place in range(26)])
-    levels = _bias_corrected((0.05, 0.95), float(scores.var()), drawn, without)
+    levels = bias_corrected((0.05, 0.95), float(scores.var()), drawn, without)
     assert np.quantile(drawn, levels) == pytest.approx([115.8, 259.6], rel=0.02)
 
 
