@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
+import sys
+import time
 import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -19,6 +22,9 @@ from lease_holder import hold
 from prefect_fixtures import WRIST, Up, radiographs, wait
 
 from flows.console import up_command
+from flows.host import password
+from flows.host.prefect_api import answers
+from flows.host.server import living
 from tasks import sources_toml
 
 
@@ -47,6 +53,15 @@ def test_a_server_too_busy_to_tell_the_schedule_does_not_end_up(
     up_command._tell(tmp_path, nowhere)
     out = capsys.readouterr().out
     assert "Could not read the schedule just now" in out and "Runs go on while this command does" in out
+
+
+def test_the_password_goes_to_no_log_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = password.load_or_make(tmp_path)
+    with (tmp_path / "up.log").open("w") as log:
+        monkeypatch.setattr(sys, "stdout", log)
+        up_command._tell(tmp_path, "http://127.0.0.1:9/api")
+    said = (tmp_path / "up.log").read_text()
+    assert secret not in said and "Password: in " in said and not password.is_told(tmp_path)
 
 
 def test_up_serves_a_page_and_says_what_runs_when(wrist_up: Up) -> None:
@@ -117,6 +132,24 @@ def test_a_port_in_use_is_one_clear_line(wrist_up: Up, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Port {port}" in done.stderr and "--port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("seconds", [45, pytest.param(200, marks=pytest.mark.soak)])
+def test_a_server_that_hangs_ends_nothing_and_answers_again(wrist_up: Up, seconds: int) -> None:
+    """As kill -STOP or a locked database make it; after 90 s it is ended and started again, by that time."""
+    found = living(wrist_up.home)
+    assert found is not None
+    os.kill(found[1], signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+        assert wrist_up.process.poll() is None
+        if seconds > 90:  # while it is stopped, which no signal but one ends
+            assert wait(lambda: (again := living(wrist_up.home)) and again[1] != found[1], 60)
+    finally:
+        if psutil.pid_exists(found[1]):
+            os.kill(found[1], signal.SIGCONT)
+    assert wait(lambda: answers(wrist_up.url), 60)
+    assert wrist_up.process.poll() is None and wrist_up.deployment("ingest")
 
 
 def test_no_process_writes_into_the_users_own_folder(wrist_up: Up) -> None:

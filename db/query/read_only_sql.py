@@ -123,7 +123,7 @@ def _sqlite(sql: str, file: Path, limit_seconds: float) -> Iterator[Answer]:
         cursor = connection.execute(sql)
         if cursor.description is None:
             raise UsageError("wrist sql reads only: that statement has no rows to show.")
-        yield Answer(tuple(column[0] for column in cursor.description), map(tuple, cursor))
+        yield Answer(tuple(column[0] for column in cursor.description), cursor)
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _plain(str(error), str(file), limit_seconds) from None
     finally:
@@ -164,12 +164,12 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float) -> Iterato
                 asked, by_itself = one_query(connection, sql.strip().rstrip(";"))
                 if by_itself:
                     shown = connection.execute(asked, prepare=True)
-                    yield Answer(tuple(column.name for column in shown.description or ()), map(tuple, shown), note)
+                    yield Answer(tuple(column.name for column in shown.description or ()), shown, note)
                     return
                 with connection.cursor(name="wrist_sql") as cursor:
                     cursor.itersize = PART_ROWS
                     cursor.execute(asked)
-                    yield Answer(tuple(column.name for column in cursor.description or ()), map(tuple, cursor), note)
+                    yield Answer(tuple(column.name for column in cursor.description or ()), cursor, note)
             finally:
                 connection.rollback()
     except psycopg.Error as error:

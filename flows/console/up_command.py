@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from db.home import prefect_folder
 from flows.console.output import say, say_if_new
 
 CHECK_SECONDS = 2.0
@@ -55,11 +56,10 @@ def _serve(home: Path, url: str, count: int) -> None:
 
     from flows.host import work_pool
     from flows.host.crash_recovery import end_crashed_runs
-    from flows.host.server import Deaths, last_line, running
+    from flows.host.server_watch import ServerWatch
     from flows.host.workers import workers
-    from wrist_model.errors import CatalogueError
 
-    log, server_deaths = prefect_folder(home) / "server.log", Deaths()
+    server = ServerWatch(home, url, say)
     without_process: dict[UUID, float] = {}
     work_pool.make(url)
     with workers(home, url, count, say=say) as pool:
@@ -70,12 +70,7 @@ def _serve(home: Path, url: str, count: int) -> None:
             while True:
                 time.sleep(CHECK_SECONDS)
                 pool.restart_ended()
-                if not _healthy(url):
-                    if server_deaths.too_many():
-                        raise CatalogueError(f"The Prefect server ends as soon as it answers. {last_line(log)}")
-                    say("The Prefect server has ended; starting it again …")
-                    with running(home, say=lambda _: None, port=int(url.removesuffix("/api").rpartition(":")[2])):
-                        say("… it answers again.")
+                server.look()
                 if time.monotonic() - checked > RECOVERY_SECONDS:
                     for line in _or_why_not("look after crashed runs", lambda: end_crashed_runs(url, without_process)):
                         say(line)
@@ -92,13 +87,6 @@ def _or_why_not(aim: str, read: Callable[[], list[str]]) -> list[str]:
         return read()
     except (WristError, OSError) as error:
         return [f"Could not {aim} just now: {error}"]
-
-
-def _healthy(url: str) -> bool:
-    """Whether the server answers; one that is busy is given half a minute."""
-    from flows.host.prefect_api import answers
-
-    return any(answers(url, 10) for _ in range(3))
 
 
 def deploy(home: Path, url: str) -> None:
@@ -126,7 +114,7 @@ def _tell(home: Path, url: str) -> None:
     from flows.host import password
 
     print(f"UI:       {url.removesuffix('/api')}")
-    if password.is_told(home):
+    if password.is_told(home) or _is_kept(sys.stdout):
         print(f"Password: in {prefect_password_file(home)}")
     else:
         print(f"Password: {password.load_or_make(home)}  (shown this once; kept in {prefect_password_file(home)})")
@@ -135,6 +123,15 @@ def _tell(home: Path, url: str) -> None:
         print(f"{'':<10}{line}")
     print(f"Home:     {home}")
     print("Runs go on while this command does; Ctrl-C stops it.", flush=True)
+
+
+def _is_kept(stream: TextIO) -> bool:
+    """Whether what is printed goes to a file or a journal, where others may read it."""
+    try:
+        kind = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):  # no file at all
+        return False
+    return stat.S_ISREG(kind) or stat.S_ISSOCK(kind)
 
 
 def _schedule(url: str) -> list[str]:

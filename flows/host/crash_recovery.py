@@ -45,7 +45,7 @@ def end_crashed_runs(url: str, without_process: dict[UUID, float]) -> list[str]:
     sentences = [f"{run.kind} {run.run_id}: {run.reason}" for run in recover(engine)]
     with connected(url) as client:
         running = _under_way(client)
-        at_work = _runs_with_a_process() if running else set()
+        at_work = runs_with_a_process() if running else set()
         if running:
             with reading(engine) as connection:
                 at_work |= {str(one.prefect_flow_run_id) for one in holders(connection) if one.lost is None}
@@ -129,7 +129,7 @@ def _parent_has_ended(client: SyncPrefectClient, run: FlowRun) -> bool:
     return state is not None and state.is_final()
 
 
-def _runs_with_a_process() -> set[str]:
+def runs_with_a_process() -> set[str]:
     """The flow runs for which workers of this machine have a process now."""
     found = set()
     for process in psutil.process_iter():

@@ -101,20 +101,34 @@ def _share(users: IO[str]) -> None:
 
 def recorded(home: Path) -> str | None:
     """The URL of the server that this home recorded, if that very process lives and answers."""
-    try:
-        said = json.loads((prefect_folder(home) / RECORD).read_text())
-        url, process = str(said["url"]), process_identity.Process(**said["process"])
-    except (OSError, ValueError, KeyError, TypeError):
+    found = living(home)
+    if found is None:
         return None
-    gone = process_identity.is_gone(process)
-    if gone or (gone is False and not _listens(process.pid, int(url.removesuffix("/api").rpartition(":")[2]))):
-        return None
+    url, _ = found
     end = time.monotonic() + 10
     while time.monotonic() < end:
         if answers(url):
             return url
         time.sleep(0.2)
     return None
+
+
+def living(home: Path) -> tuple[str, int] | None:
+    """URL and pid of the server that this home recorded, if that very process lives and listens, answering or not."""
+    try:
+        said = json.loads((prefect_folder(home) / RECORD).read_text())
+        url, process = str(said["url"]), process_identity.Process(**said["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    gone = process_identity.is_gone(process)
+    if gone or (gone is False and not _listens(process.pid, port_of(url))):
+        return None
+    return url, process.pid
+
+
+def port_of(url: str) -> int:
+    """Of an API's URL."""
+    return int(url.removesuffix("/api").rpartition(":")[2])
 
 
 def _listens(pid: int, port: int) -> bool:

@@ -1,0 +1,72 @@
+"""Keeps the server of `wrist up` answering: started again when it has ended, given time when it is silent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from db.engine import open_catalogue, reading
+from db.home import prefect_folder
+from db.leases import holders
+from flows.host.crash_recovery import runs_with_a_process
+from flows.host.prefect_api import answers
+from flows.host.server import Deaths, Say, last_line, living, port_of, running
+from wrist_model.errors import CatalogueError, WristError
+
+SILENT_SECONDS = 90.0
+"""A server that lives and doesn't answer for so long, while nothing runs, is ended and started again."""
+
+
+class ServerWatch:
+    """Of one home's server, which listens at url."""
+
+    def __init__(self, home: Path, url: str, say: Say) -> None:
+        self.home, self.url, self._say = home, url, say
+        self._deaths = Deaths()
+        self._silent_since: float | None = None
+
+    def look(self) -> None:
+        """See to it that the server answers. Raises CatalogueError when it ends again and again as soon as it answers.
+
+        A server that lives is not started again beside itself: a locked database keeps one silent for a minute.
+        """
+        if any(answers(self.url, 10) for _ in range(3)):
+            if self._silent_since is not None:
+                self._say("… the server answers again.")
+            self._silent_since = None
+            return
+        found = living(self.home)
+        if found is None:
+            self._silent_since = None
+            self._start_again()
+        elif self._silent_since is None:
+            self._silent_since = time.monotonic()
+            self._say("The Prefect server doesn't answer, though it is there; waiting for it …")
+        elif time.monotonic() - self._silent_since > SILENT_SECONDS and not self._is_at_work():
+            self._say(f"The Prefect server has not answered for {SILENT_SECONDS:.0f} s; ending it. {self._last_line()}")
+            os.kill(found[1], signal.SIGKILL)  # one that was stopped hears nothing else
+
+    def _is_at_work(self) -> bool:
+        """Whether a run's process is there, or somebody holds what one works on: a run without its server fails."""
+        if runs_with_a_process():
+            return True
+        try:
+            with reading(open_catalogue(self.home)) as connection:
+                return any(one.lost is None for one in holders(connection))
+        except CatalogueError:  # it can't be told now
+            return True
+
+    def _start_again(self) -> None:
+        if self._deaths.too_many():
+            raise CatalogueError(f"The Prefect server ends as soon as it answers. {self._last_line()}")
+        self._say("The Prefect server has ended; starting it again …")
+        try:
+            with running(self.home, say=lambda _: None, port=port_of(self.url)):
+                self._say("… it answers again.")
+        except WristError as error:
+            self._say(f"… not yet: {error}")
+
+    def _last_line(self) -> str:
+        return last_line(prefect_folder(self.home) / "server.log")
