@@ -53,15 +53,14 @@ def backbone(folder: Path, architecture: str) -> Path:
     activations shrink from layer to layer, with those of radiographs alone a turned one lies far outside of them; both
     make a training follow the rounding of its products, which differs by processor and by place in a batch.
     """
-    import keras
-
+    from wrist_model.network import keras_settings
     from wrist_model.network.backbone import row
 
     path = folder / f"{architecture}.keras"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        keras.utils.set_random_seed(int(hashlib.sha256(architecture.encode()).hexdigest()[:6], 16))
-        network = row(architecture).builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+        with keras_settings.seeded(int(hashlib.sha256(architecture.encode()).hexdigest()[:6], 16)):
+            network = row(architecture).builder(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
         _normalise(network)
         network.save(path)
     return path
