@@ -8,6 +8,9 @@ from db.lookups import every, row_id
 from wrist_model.evidence_records import LeakDemonstration
 from wrist_model.records import Provenance
 
+Figure = tuple[str, float | None, tuple[float | None, float | None], int, int, str]
+"""Protocol, value, its limits, images, patients, remark."""
+
 
 def add_leak_demonstration(
     engine: Catalogue,
@@ -27,38 +30,22 @@ def add_leak_demonstration(
             "architecture": shown.architecture,
             "metric": shown.metric,
         }
-        leaky = {
-            "protocol": "image_split",
-            "value": shown.leaky,
-            "ci_low": shown.leaky_ci[0],
-            "ci_high": shown.leaky_ci[1],
-            "n_images": shown.n_leaky_images,
-            "n_patients": shown.n_leaky_patients,
-            "note": f"{shown.share_with_sibling:.4f} of the test images have a copy or a sibling in train",
-        }
-        append(connection, "leak_demonstration", [{**head, **leaky}], by)
+        siblings = f"{shown.share_with_sibling:.4f} of the test images have a copy or a sibling in train"
+        same = "the same copies, sizes and steps as image_split, dealt by patient: what differs is the leak"
+        figures: list[Figure] = [
+            ("image_split", shown.leaky, shown.leaky_ci, shown.n_leaky_images, shown.n_leaky_patients, siblings)
+        ]
         if shown.n_control_images:
-            control = {
-                "protocol": "patient_split_of_copies",
-                "value": shown.control,
-                "ci_low": shown.control_ci[0],
-                "ci_high": shown.control_ci[1],
-                "n_images": shown.n_control_images,
-                "n_patients": shown.n_control_patients,
-                "note": "the same copies, sizes and steps as image_split, dealt by patient: what differs is the leak",
-            }
-            append(connection, "leak_demonstration", [{**head, **control}], by)
+            count = shown.n_control_images, shown.n_control_patients
+            figures.append(("patient_split_of_copies", shown.control, shown.control_ci, *count, same))
         if honest_evaluation_id is not None:
-            honest = {
-                "protocol": "patient_split",
-                "value": shown.honest,
-                "ci_low": shown.honest_ci[0],
-                "ci_high": shown.honest_ci[1],
-                "n_images": shown.n_honest_images,
-                "n_patients": shown.n_honest_patients,
-                "note": f"the honest figure, of {honest_evaluation_id}",
-            }
-            append(connection, "leak_demonstration", [{**head, **honest}], by)
+            count = shown.n_honest_images, shown.n_honest_patients
+            said = f"the honest figure, of {honest_evaluation_id}"
+            figures.append(("patient_split", shown.honest, shown.honest_ci, *count, said))
+        for protocol, value, (low, high), images, patients, note in figures:
+            row = {**head, "protocol": protocol, "value": value, "ci_low": low, "ci_high": high}
+            row |= {"n_images": images, "n_patients": patients, "note": note}
+            append(connection, "leak_demonstration", [row], by)
 
 
 def leak_demonstrations(engine: Catalogue, dataset_id: str) -> tuple[LeakDemonstration, ...]:
