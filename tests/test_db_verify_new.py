@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from db_story import BY
+from db_story import BY, tell
 from db_tamper import does, home_of, past_the_guards, rewrite_chain
+from prefect_fixtures import WRIST
 from sqlalchemy import Engine, text
 
 from db import labels, stage_costs
 from db.audit import verified_link
 from db.audit.verify import Verdict
+from db.engine import open_catalogue
 from db.home import identity_key_file, verified_link_file
 from tasks.verified_link import check
 from wrist_model.radiograph.pseudonyms import IdentityKey
@@ -161,3 +165,18 @@ def test_an_anchor_of_an_earlier_wrist_says_no_rows_so_all_is_read(copied: Engin
     anchor.write_text(json.dumps({name: content[name] for name in ("wrist_anchor", "catalogue", "links")}))
     assert new(copied, anchor).checked["rows"] > 100
     assert new(copied, anchor).checked["rows"] == 0
+
+
+def test_the_command_says_what_it_did_not_read(tmp_path: Path) -> None:
+    engine = open_catalogue(tmp_path)
+    tell(engine)
+    engine.dispose()
+    IdentityKey.load_or_make(identity_key_file(tmp_path))
+    said = []
+    for words in (("verify",), ("verify", "--new"), ("verify", "--new", "--json")):
+        environment = {**os.environ, "WRIST_HOME": str(tmp_path)}
+        done = subprocess.run([WRIST, *words], env=environment, capture_output=True, text=True, check=True)
+        said.append(done.stdout)
+    assert said[0].startswith("All as it was written") and "Not read" not in said[0]
+    assert said[1].startswith("All new as it was written: 0 links, 0 rows") and "Not read: links 1 to " in said[1]
+    assert json.loads(said[2])["not_read"].startswith("links 1 to ")
