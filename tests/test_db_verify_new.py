@@ -106,8 +106,8 @@ def test_a_chain_that_was_rewritten_or_cut_is_found(copied: Engine) -> None:
     verified_link_file(home_of(copied)).write_text(kept)
     with past_the_guards(copied) as connection:
         last = connection.execute(text("SELECT max(seq) FROM audit_entry")).scalar()
-        row = connection.execute(text("SELECT table_name AS t FROM audit_entry WHERE seq = :s"), {"s": last}).one()
-        connection.execute(text(f"DELETE FROM {row.t} WHERE entry = :s"), {"s": last})
+        row = connection.execute(text("SELECT table_name AS place FROM audit_entry WHERE seq = :s"), {"s": last}).one()
+        connection.execute(text(f"DELETE FROM {row.place} WHERE entry = :s"), {"s": last})
         connection.execute(text("DELETE FROM audit_entry WHERE seq = :s"), {"s": last})
         connection.commit()
     verdict = new(copied)
@@ -121,8 +121,8 @@ def test_who_can_write_the_home_but_not_read_its_key_can_not_put_the_link_elsewh
     stage_costs.add_stage_cost(copied, COST, BY)
     with past_the_guards(copied, "stage_cost") as connection:
         connection.execute(text("UPDATE stage_cost SET wall_seconds = 2 WHERE id = (SELECT max(id) FROM stage_cost)"))
-        connection.commit()
         last = connection.execute(text("SELECT seq, chain_sha256 FROM audit_entry ORDER BY seq DESC LIMIT 1")).one()
+        connection.commit()
     forged = {**before["link"], "seq": last.seq, "chain_sha256": last.chain_sha256}
     forged["ends"] = {**before["link"]["ends"], "stage_cost": before["link"]["ends"]["stage_cost"] + 1}
     for content in (
@@ -147,8 +147,8 @@ def test_with_an_anchor_not_even_the_key_s_holder_can(copied: Engine, tmp_path: 
     stage_costs.add_stage_cost(copied, COST, BY)
     with past_the_guards(copied, "stage_cost") as connection:
         connection.execute(text("UPDATE stage_cost SET wall_seconds = 2 WHERE id = (SELECT max(id) FROM stage_cost)"))
-        connection.commit()
         last = connection.execute(text("SELECT seq, chain_sha256 FROM audit_entry ORDER BY seq DESC LIMIT 1")).one()
+        connection.commit()
     known = verified_link.read(verified_link_file(home_of(copied)), key.seal)
     assert known is not None
     ends = {**known.ends, "stage_cost": known.ends["stage_cost"] + 1}
