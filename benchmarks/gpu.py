@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--validation", type=int, default=659)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--free-layers", type=int, default=10)
     parser.add_argument("--network", action="append", help="default: both of the report")
     asked = parser.parse_args(arguments)
     load_tensorflow()
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = Path(name)
         refs = pictures(folder, asked.train + asked.validation)
         for architecture in asked.network or load("report").network.architectures:
-            recipe = the_recipe(folder, architecture, asked.size, asked.epochs)
+            recipe = the_recipe(folder, architecture, asked.size, asked.epochs, asked.free_layers)
             found = measured(folder, refs[: asked.train], refs[asked.train :], recipe, architecture)
             print(json.dumps(found), flush=True)
             ended |= int(found["largest_difference_from_cpu"] > EQUAL)
@@ -77,7 +78,7 @@ def pictures(folder: Path, n: int) -> list[ImageRef]:
         return list(pool.map(one, range(n)))
 
 
-def the_recipe(folder: Path, architecture: str, size: int, epochs: int) -> Recipe:
+def the_recipe(folder: Path, architecture: str, size: int, epochs: int, free_layers: int) -> Recipe:
     """The report's, in mixed precision, from a backbone that is drawn here; every epoch is run."""
     import keras
 
@@ -88,7 +89,7 @@ def the_recipe(folder: Path, architecture: str, size: int, epochs: int) -> Recip
     mixed: dict[str, Any] = {"frozen_precision": "bfloat16", "free_precision": "bfloat16"}
     return replace(
         given,
-        network=replace(given.network, weights=str(path), image_size=size),
+        network=replace(given.network, weights=str(path), image_size=size, free_layers=free_layers),
         training=replace(given.training, epochs=epochs, patience=epochs, **mixed),
     )
 

@@ -11,7 +11,7 @@ from benchmarks import gpu
 
 
 def test_the_gpu_s_script_trains_measures_and_compares_with_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--train", "24", "--validation", "8", "--epochs", "2", "--size", "32"]
+    small = ["--train", "24", "--validation", "8", "--epochs", "2", "--size", "32", "--free-layers", "3"]
     assert gpu.main([*small, "--network", small_network.known()]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["network"] == "threeblocks" and found["images"] == [24, 8]
