@@ -299,7 +299,11 @@ def deaths(acts_of: Iterable[str]) -> list[tuple[str, str, str]]:
 
 
 SLOW = [name for name in SEAMS if name not in QUICK]
-TRIED = rows(QUICK) + deaths(QUICK)
+BEFORE_FREEZING = [
+    ("freeze", "tasks/freeze.py:freeze", each) for each in ("a study is relabelled", "a study is left out")
+]
+"""What was read may be old when the transaction that freezes begins."""
+TRIED = [*rows(QUICK), *BEFORE_FREEZING, *deaths(QUICK)]
 SILENT = ("score new studies", "tasks/predict.py:score_new > tasks/runtime/lease.py:take", "new studies are scored")
 """Held before it begins to renew its lease: the other waits until that is lost, for two and a half minutes."""
 LONGER = [*rows(SLOW), *deaths(SLOW), SILENT]
