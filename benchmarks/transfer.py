@@ -300,8 +300,8 @@ def _maps(name: str, lines: Sequence[dict[str, Any]]) -> Iterator[str]:
             held.setdefault((one["image_uid"], one["region_class"]), []).append(Localised(**one))
     rows = []
     for each in held.values():
-        means = {what: float(np.mean([getattr(one, what) for one in each])) for what in ("hottest", "centre", "heat")}
-        rows.append(replace(each[0], **means))
+        hottest, centre, heat = np.mean([(one.hottest, one.centre, one.heat) for one in each], axis=0)
+        rows.append(replace(each[0], hottest=float(hottest), centre=float(centre), heat=float(heat)))
     yield f"| maps of {name}, {len(lines)} runs | value (95% over groups) | images | groups |"
     yield "|---|---|---|---|"
     for one in localisation_metrics(rows, 2000, 7):

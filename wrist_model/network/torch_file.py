@@ -140,6 +140,6 @@ def _object(content: bytes, at: int) -> tuple[Any, int]:
     for opcode, argument, _ in pickletools.genops(stream):
         if opcode.name not in _OPCODES:
             raise NotTensors(f"its pickle has the opcode {opcode.name}")
-        if opcode.name == "LONG_BINPUT" and argument > len(content):  # pickle makes a list as long as that
+        if opcode.name == "LONG_BINPUT" and (argument or 0) > len(content):  # pickle makes a list as long as that
             raise NotTensors("its pickle numbers an object beyond the file's length")
     return _Unpickler(io.BytesIO(content[at : stream.tell()])).load(), stream.tell()

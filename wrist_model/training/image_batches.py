@@ -50,7 +50,7 @@ def resized(pixels: np.ndarray, size: int, resize: Resize) -> np.ndarray:
     at = place(pixels.shape, size, resize)
     inside = Image.fromarray(pixels).resize((at.right - at.left, at.bottom - at.top), Image.Resampling.BILINEAR)
     square = np.zeros((size, size, 1), np.uint8)
-    square[at.top : at.bottom, at.left : at.right, 0] = inside
+    square[at.top : at.bottom, at.left : at.right, 0] = np.asarray(inside)
     return square
 
 
