@@ -33,7 +33,7 @@ class NotTensors(Exception):
 class _Storage(NamedTuple):
     kind: str
     key: str
-    count: int
+    length: int
 
 
 class _Tensor(NamedTuple):
@@ -115,9 +115,9 @@ def _tensors(content: bytes) -> dict[str, np.ndarray]:
     for key in keys:
         storage = storages.pop(key)
         numbers = at + _COUNT.itemsize
-        if int(np.frombuffer(content, _COUNT, 1, at)[0]) != storage.count:
+        if int(np.frombuffer(content, _COUNT, 1, at)[0]) != storage.length:
             raise NotTensors(f"storage {key[:60]!r} has another length than its tensors say")
-        found[key] = storage, np.frombuffer(content, storage.kind, storage.count, numbers)
+        found[key] = storage, np.frombuffer(content, storage.kind, storage.length, numbers)
         at = numbers + found[key][1].nbytes
     if at != len(content):
         raise NotTensors(f"{len(content) - at} bytes after its last storage")
@@ -127,7 +127,7 @@ def _tensors(content: bytes) -> dict[str, np.ndarray]:
 def _placed(tensor: _Tensor, storage: _Storage, numbers: np.ndarray) -> np.ndarray:
     last = tensor.offset + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride, strict=True))
     size = math.prod(tensor.shape)
-    if tensor.storage != storage or size > storage.count or (size and last >= storage.count):
+    if tensor.storage != storage or size > storage.length or (size and last >= storage.length):
         raise NotTensors("a tensor that reaches beyond its storage")
     steps = tuple(numbers.itemsize * step for step in tensor.stride)
     return np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, steps, writeable=False)
