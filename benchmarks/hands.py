@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,33 +41,45 @@ class Deal:
 
 
 def read(folder: Path, home: Path) -> list[ImageRef]:
-    """The radiographs of folder/manifest.csv; patient_key: the group that stays together. home: keeps the pairs."""
-    with (folder / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    refs, pictures = [], {}
-    for row in rows:
-        path = (folder / row["path"]).absolute()
+    """The radiographs of folder/manifest.csv; patient_key: the group that stays together. home: keeps what was found,
+    for the same list; pictures that have changed since are refused when they are opened."""
+    listed = (folder / "manifest.csv").read_bytes()
+    kept = home / f"radiographs-{hashlib.sha256(listed).hexdigest()[:16]}.json"
+    if not kept.exists():
+        found = _grouped(folder, listed.decode("utf-8-sig"))
+        home.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    return [
+        _ref(folder / path, group, sha256, label)
+        for path, group, sha256, label in json.loads(kept.read_text(encoding="utf-8"))
+    ]
+
+
+def _ref(path: Path, group: str, sha256: str, label: int) -> ImageRef:
+    uid = path.stem
+    return ImageRef(uid, uid, group, str(path.absolute()), sha256, label, decode_rule=decode.RULE)
+
+
+def _grouped(folder: Path, listed: str) -> list[tuple[str, str, str, int]]:
+    """Path, group, hash of the pixels and label of each radiograph."""
+    refs, pictures, paths = [], {}, []
+    for row in csv.DictReader(io.StringIO(listed)):
+        path = folder / row["path"]
         (decoded,) = decode.decode(path)
         pixels = 255 - decoded.pixels if decoded.inverted else decoded.pixels
         pictures[path.stem] = thumbnail(pixels)
-        refs.append(
-            ImageRef(
-                path.stem,
-                path.stem,
-                "",
-                str(path),
-                decode.pixel_sha256(pixels),
-                int(row["label"] == "positive"),
-                decode_rule=decode.RULE,
-            )
-        )
-    pairs = [*_same_pixels(refs), *_near_duplicates(refs, pictures, home)]
+        refs.append(_ref(path, "", decode.pixel_sha256(pixels), int(row["label"] == "positive")))
+        paths.append(row["path"])
+    pairs = [*_same_pixels(refs), *_near_duplicates(refs, pictures)]
     place = {ref.image_uid: number for number, ref in enumerate(refs)}
     ends = np.array([[block(place[one]) for one in pair] for pair in pairs], int).reshape(-1, 2)
     blocks = block(len(refs) - 1) + 1
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(blocks, blocks))
     _, group = connected_components(graph, directed=False)
-    return [replace(ref, patient_key=f"group-{group[block(number)]:03d}") for number, ref in enumerate(refs)]
+    return [
+        (path, f"group-{group[block(number)]:03d}", ref.pixel_sha256, ref.label or 0)
+        for number, (path, ref) in enumerate(zip(paths, refs, strict=True))
+    ]
 
 
 def content_sha256(refs: Sequence[ImageRef]) -> str:
@@ -88,7 +101,7 @@ def deal(refs: Sequence[ImageRef], seed: int, fold: int) -> Deal:
 
 
 def boxes(folder: Path, refs: Sequence[ImageRef]) -> dict[str, list[Region]]:
-    """image_uid → what folder/boxes.csv has drawn on it, in pixels."""
+    """image_uid → what folder/boxes.csv has drawn on these, in pixels."""
     of = {Path(ref.file).relative_to(folder.absolute()).as_posix(): ref for ref in refs}
     found: dict[str, list[Region]] = {}
     for file in box_files.find(folder / "boxes.csv"):
@@ -117,14 +130,8 @@ def _same_pixels(refs: Sequence[ImageRef]) -> list[tuple[str, str]]:
     return [(one, other) for one, other in pairs if one != other]
 
 
-def _near_duplicates(refs: Sequence[ImageRef], pictures: dict[str, np.ndarray], home: Path) -> list[tuple[str, str]]:
-    content = hashlib.sha256("".join(ref.pixel_sha256 for ref in refs).encode()).hexdigest()
-    kept = home / f"near-duplicates-{content[:16]}.json"
-    if not kept.exists():
-        pairs = near_duplicates.propose([(uid, examine_file.perceptual_hash(one)) for uid, one in pictures.items()])
-        of = {ref.image_uid: ref for ref in refs}
-        links = near_duplicates.links(pairs, lambda uid: decode.load_pixels(of[uid]))
-        found = [(link.image_a, link.image_b) for link in links if link.confirmed]
-        home.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found), encoding="utf-8")
-    return [(one, other) for one, other in json.loads(kept.read_text(encoding="utf-8"))]
+def _near_duplicates(refs: Sequence[ImageRef], pictures: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+    pairs = near_duplicates.propose([(uid, examine_file.perceptual_hash(one)) for uid, one in pictures.items()])
+    of = {ref.image_uid: ref for ref in refs}
+    links = near_duplicates.links(pairs, lambda uid: decode.load_pixels(of[uid]))
+    return [(link.image_a, link.image_b) for link in links if link.confirmed]

@@ -30,7 +30,7 @@ from benchmarks.paired_runs import Scored
 from db.home import work_folders
 from wrist_model import recipe as recipes
 from wrist_model.evidence.localisation_metrics import localisation_metrics
-from wrist_model.evidence_records import Localised, Region
+from wrist_model.evidence_records import Localised
 from wrist_model.recipe import Recipe
 from wrist_model.records import ImageRef, network_file
 from wrist_model.statistics import roc_area
@@ -92,7 +92,7 @@ def main(words: Sequence[str]) -> int:
         if arguments.weights is None:
             parser.error("--weights FILE is missing")
         tried = dict(one.split("=", 1) for one in arguments.tried)
-        bench = Bench(refs, content, hands.boxes(arguments.data, refs), str(arguments.weights.absolute()), home)
+        bench = Bench(arguments.data, refs, content, str(arguments.weights.absolute()), home)
         seeds, folds = ([int(one) for one in each.split(",")] for each in (arguments.seeds, arguments.folds))
         for seed, fold, name in ((seed, fold, name) for seed in seeds for name in names for fold in folds):
             if time.monotonic() > until:
@@ -105,11 +105,11 @@ def main(words: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all runs share. boxes: image → what is drawn on it. home: where features and results are."""
+    """What all runs share. content: hash of refs and their groups. home: where features and results are."""
 
+    data: Path
     refs: list[ImageRef]
     content: str
-    boxes: dict[str, list[Region]]
     weights: str
     home: Path
 
@@ -166,9 +166,9 @@ class Bench:
     def _localised(self, model: Path, architecture: str, test: list[ImageRef]) -> Iterator[Localised]:
         from wrist_model.explanation import grad_cam, localisation
 
-        network = grad_cam.open_network(model, architecture)
-        for ref, pixels, heat in grad_cam.full_maps(network, [ref for ref in test if ref.image_uid in self.boxes]):
-            yield from localisation.localised(ref, pixels, heat, self.boxes[ref.image_uid])
+        network, drawn = grad_cam.open_network(model, architecture), hands.boxes(self.data, test)
+        for ref, pixels, heat in grad_cam.full_maps(network, [ref for ref in test if ref.image_uid in drawn]):
+            yield from localisation.localised(ref, pixels, heat, drawn[ref.image_uid])
 
     def _probed(
         self, name: str, recipe: Recipe, dealt: hands.Deal, look: bool
