@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import numpy as np
 
-from benchmarks import hands, paired_runs
+from benchmarks import hands, paired_runs, transfer
 from benchmarks.paired_runs import Scored
+from wrist_model.evidence_records import Localised
 from wrist_model.records import ImageRef
 from wrist_model.statistics import roc_area
 
@@ -62,3 +66,33 @@ def test_deals_leave_groups_whole_and_test_each_image_once() -> None:
         tested += [ref.image_uid for ref in dealt.test]
     assert sorted(tested) == sorted(ref.image_uid for ref in refs)
     assert [r.image_uid for r in hands.deal(refs, 4, 1).test] != [r.image_uid for r in hands.deal(refs, 3, 1).test]
+
+
+def test_the_table_pairs_rows_on_the_runs_that_both_have_and_keeps_what_was_tried_apart() -> None:
+    refs = [ImageRef(f"im-{n}", "s", f"group-{n // 4}", "f", "0", (n // 4) % 2) for n in range(160)]
+    rng = np.random.default_rng(0)
+    lines: list[dict[str, Any]] = []
+    for row, gain, runs in (("stored", 2.0, 5), ("squeezed", 0.2, 3)):
+        for fold in range(1, runs + 1):
+            test = hands.deal(refs, 1, fold).test
+            scores = {ref.image_uid: gain * (ref.label or 0) + float(rng.normal()) for ref in test}
+            line = {
+                "row": row,
+                "seed": 1,
+                "fold": fold,
+                "tried": {},
+                "seconds": 9.0,
+                "validation_auc": 0.7,
+                "test": scores,
+            }
+            if row == "stored":
+                maps = [Localised(r.image_uid, r.patient_key, "fracture", 1.0, 0.0, 0.1, 0.4, False) for r in test]
+                line["localised"] = [asdict(one) for one in maps]
+            lines.append(line)
+    lines.append({**lines[0], "tried": {"training.learning_rate": "1e-3"}, "validation_auc": 0.65, "best_epoch": 4})
+    del lines[-1]["test"]
+    text = transfer.table(lines, refs)
+    (squeezed,) = [line for line in text.splitlines() if line.startswith("| squeezed")]
+    assert "| 3 |" in squeezed and "3 runs | stored" in squeezed and "-0." in squeezed
+    assert "| stored training.learning_rate=1e-3 | 1 | 0.650 | 4 | 9 |" in text
+    assert "| fracture pointing_minus_random | 0.900 |" in text and "160 radiographs, 80 positive, 40 groups" in text
