@@ -17,6 +17,7 @@ test: $(TEST_STAMP)
 	@$(BIN)/python -m pytest -m "not soak and not gpu" -n 3 --dist loadfile
 
 soak: $(TEST_STAMP)
+	@$(BIN)/python requirements/install.py requirements/lite0.txt
 	@$(BIN)/python -m pytest -m soak
 
 bench: $(TEST_STAMP)

@@ -99,7 +99,7 @@ def plain_keras(
         rgb = np.repeat(grey, 3, axis=-1).astype(np.float32)
         return getattr(keras.applications, row.keras_module).preprocess_input(rgb)
 
-    raw, raw_validation = (image_batches.load(refs, size) for refs in pictures)
+    raw, raw_validation = (image_batches.load(refs, size, "squeeze") for refs in pictures)
     labels, validation_labels = (np.array([ref.label for ref in refs]) for refs in pictures)
     counts = np.bincount(labels)
     found = []
@@ -162,7 +162,7 @@ def test_the_saved_network_is_the_frozen_part_followed_by_the_free_part(
     model = fit(pictures, recipe, architecture, home)
     whole = keras_file.load(home / "models" / f"{model.artifact_sha256}.keras")
     assert whole.input_shape == (None, train_data.SIZE, train_data.SIZE, 1)
-    grey = image_batches.load(pictures[1], train_data.SIZE)
+    grey = image_batches.load(pictures[1], train_data.SIZE, "squeeze")
     parts = training.prepared(recipe, architecture, pretrained_weights.resolve(backbones, architecture), "float32")
     assert parts.boundary == backbone.row(architecture).boundary_layer
     mine = {layer.name: layer for layer in whole.layers}
