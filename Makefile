@@ -14,9 +14,10 @@ demo: $(RUN_STAMP)
 	@$(BIN)/wrist demo
 
 test: $(TEST_STAMP)
-	@$(BIN)/python -m pytest -m "not soak and not gpu" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not soak and not gpu" -n 3 --dist loadfile
 
 soak: $(TEST_STAMP)
+	@$(BIN)/python requirements/install.py requirements/lite0.txt
 	@$(BIN)/python -m pytest -m soak
 
 bench: $(TEST_STAMP)

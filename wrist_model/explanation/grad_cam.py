@@ -27,9 +27,10 @@ import numpy as np
 
 from wrist_model.errors import DataError
 from wrist_model.explanation import heat_map_checks
-from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
-from wrist_model.network import backbone, keras_file
+from wrist_model.explanation.overlay import Grey, Maps, overlay, touched, upsampled
+from wrist_model.network import assemble, backbone, keras_file
 from wrist_model.radiograph import decode
+from wrist_model.recipe import Resize
 from wrist_model.records import Explanation, ImageRef, Progress
 from wrist_model.training import image_batches
 
@@ -47,15 +48,21 @@ SHIFT = 1 / 16
 class Explainer:
     """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
 
-    size: the pixels a side that the network takes. method: grad-cam or sharpened-grad-cam.
+    size: the pixels a side that the network takes; resize: how a picture comes into them. method: grad-cam or
+    sharpened-grad-cam.
     maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat, at least 0: on the layer's grid and not
     normalised; of sharpened-grad-cam (n, size, size), at most 1.
     """
 
     size: int
+    resize: Resize
     method: str
     maps: Callable[[Grey], Maps]
     randomised: Callable[[Grey], Maps]
+
+    def place(self, pixels: Grey) -> image_batches.Place:
+        """Where a radiograph lies in the square that the maps cover."""
+        return image_batches.place(pixels.shape, self.size, self.resize)
 
 
 def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
@@ -68,9 +75,8 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
     rng = np.random.default_rng(seed)
     shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
     method = method_for(network, architecture)
-    return Explainer(
-        int(network.input_shape[1]), method, _maps(network, architecture, method), _maps(shuffled, architecture, method)
-    )
+    both = (_maps(each, architecture, method) for each in (network, shuffled))
+    return Explainer(int(network.input_shape[1]), assemble.resize_of(network), method, *both)
 
 
 def method_for(network: Any, architecture: str) -> str:
@@ -162,10 +168,10 @@ def explain(
     found: list[Explanation] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         drawing: list[Future[Explanation]] = []  # of one lot, while the next one's maps are computed
-        for chunk, pixels, pictures in _lots(refs, network.size):
+        for chunk, pixels, pictures in _lots(refs, network):
             maps, randomised = network.maps(pictures), network.randomised(pictures)
             found += [each.result() for each in drawing]
-            draw = partial(_drawn, folder=folder, method=network.method)
+            draw = partial(_drawn, folder=folder, network=network)
             drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, randomised, strict=True)]
             if progress:
                 progress("explain", len(found), len(refs), architecture)
@@ -175,13 +181,13 @@ def explain(
     return tuple(found)
 
 
-def _lots(refs: Sequence[ImageRef], size: int) -> Iterator[tuple[Sequence[ImageRef], list[Grey], Grey]]:
+def _lots(refs: Sequence[ImageRef], network: Explainer) -> Iterator[tuple[Sequence[ImageRef], list[Grey], Grey]]:
     """Lots of radiographs, each with its pixels and with what the network sees: uint8 (n, size, size, 1)."""
     lots = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
 
     def read(lot: Sequence[ImageRef]) -> tuple[list[Grey], Grey]:
         pixels = [decode.load_pixels(ref) for ref in lot]
-        return pixels, np.stack([image_batches.resized(each, size) for each in pixels])
+        return pixels, np.stack([image_batches.resized(each, network.size, network.resize) for each in pixels])
 
     for lot, (pixels, pictures) in zip(lots, image_batches.ahead([partial(read, each) for each in lots]), strict=True):
         yield lot, pixels, pictures
@@ -192,13 +198,14 @@ def full_maps(network: Explainer, refs: Sequence[ImageRef]) -> Iterator[tuple[Im
 
     Raises DataError for a radiograph that changed or vanished.
     """
-    for lot, pixels, pictures in _lots(refs, network.size):
+    for lot, pixels, pictures in _lots(refs, network):
         for ref, grey, heat in zip(lot, pixels, network.maps(pictures), strict=True):
-            yield ref, grey, upsampled(heat, grey.shape)
+            yield ref, grey, upsampled(heat, grey.shape, network.place(grey))
 
 
-def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Path, method: str) -> Explanation:
-    full = upsampled(heat, pixels.shape)
+def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Path, network: Explainer) -> Explanation:
+    at = network.place(pixels)
+    full, heat, randomised = upsampled(heat, pixels.shape, at), touched(heat, at), touched(randomised, at)
     sanity, border = heat_map_checks.sanity_score(heat, randomised), heat_map_checks.border_share(full, pixels)
     why = heat_map_checks.verdict(heat, sanity, border)
     content = overlay(pixels, full)
@@ -208,6 +215,5 @@ def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Pa
         part = folder / f".{sha256}.{ref.image_uid}.part"
         part.write_bytes(content)
         part.replace(file)
-    return Explanation(
-        ref.image_uid, method, file.relative_to(folder.parent).as_posix(), sha256, sanity, bool(why), why, border
-    )
+    path = file.relative_to(folder.parent).as_posix()
+    return Explanation(ref.image_uid, network.method, path, sha256, sanity, bool(why), why, border)
