@@ -29,6 +29,7 @@ MODULES = {
     "bootstrap": "benchmarks.evidence",
     "audit_insert": "benchmarks.audit",
     "verify": "benchmarks.audit",
+    "verify_new": "benchmarks.audit",
     "sql_lookup": "benchmarks.audit",
     "sql_lookup_postgresql": "benchmarks.audit",
     "orchestration": "benchmarks.orchestration",
