@@ -65,9 +65,9 @@ def explanation_folder(home: Path) -> Path:
 
 
 def report_file(home: Path, name: str, kind: str, sha256: str) -> Path:
-    """A document of a report, named by its content, so that none is ever overwritten: the page (kind html) or one that
-    goes with it. name: of the data set and the evaluation."""
-    end = ".html" if kind == "html" else f"-{kind}.md"
+    """A document of a report, named by its content, so that none is ever overwritten: the page (kind html), or one that
+    goes with it (model-card, or model-card-html). name: of the data set and the evaluation."""
+    end = ".html" if kind == "html" else f"-{kind.removesuffix('-html')}.{'html' if kind.endswith('-html') else 'md'}"
     return home / "reports" / f"{name}-{sha256[:12]}{end}"
 
 

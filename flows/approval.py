@@ -15,10 +15,11 @@ from prefect.input import RunInput, keyset_from_base_key
 from prefect.input.actions import read_flow_run_input
 from pydantic import Field
 
+from db.engine import open_catalogue
 from flows.host.crash_recovery import AGAIN, PAUSE
 from flows.parameters import LONGEST_DAYS
 from tasks.promote import record
-from wrist_model.report.model_card import plain
+from tasks.question import question
 
 
 class Approval(RunInput):
@@ -29,28 +30,31 @@ class Approval(RunInput):
     name: str = Field(min_length=2, description="Who decides; kept beside the reason.")
 
 
-def ask(verdict: dict[str, Any], days: float = LONGEST_DAYS) -> str:
+def ask(verdict: dict[str, Any], report: str, days: float = LONGEST_DAYS) -> str:
     """The decision of the gate, or of the person that it asks for; call it in a flow, never in a task.
 
-    A deployment's run suspends for so many days. A run from the console can't: the model stays challenger, and the line
-    that promotes it is printed. An answer that never comes leaves it challenger too: `wrist up` prints that line then.
+    report: the page's path. A deployment's run suspends for so many days. A run from the console can't: the model stays
+    challenger, and the line that promotes it is printed. An answer that never comes leaves it challenger too: `wrist
+    up` prints that line then.
     """
     if not verdict["ask"]:
         return str(verdict["decision"])
     model = verdict["model_version_id"]
     if runtime.deployment.get_id() is None:
-        get_run_logger().warning("%s waits for a person. To let it serve: wrist promote %s --reason …", model, model)
+        words = '%s: undecided: %s. To let it serve: wrist promote %s --reason "…"'
+        get_run_logger().warning(words, model, verdict["reason"], model)
         return str(verdict["decision"])
     key, answer = _question(model)
     if answer is None:
-        form = Approval.with_initial_data(
-            description=f"## Shall {model} serve?\n\nIt {plain(verdict['reason'])}.\n\n"
-            "The comparison is in this run's artifact `gate`, the metrics in its artifact `report`.",
-        )
+        text = question(open_catalogue(), verdict, runtime.flow_run.get_id(), report)
+        form = Approval.with_initial_data(description=text)
         wait = timedelta(days=days)
         until = f"{datetime.now().astimezone() + wait:%Y-%m-%d %H:%M %Z}"
-        words = "%s waits for a person until %s: press Resume. Unanswered, it stays challenger; then: wrist promote %s"
-        get_run_logger().warning(words, model, until, model)
+        words = (
+            "%s: undecided: %s. Press Resume until %s. Unanswered, it stays challenger; then: "
+            'wrist promote %s --reason "…"'
+        )
+        get_run_logger().warning(words, model, verdict["reason"], until, model)
         answer = suspend_flow_run(wait_for_input=form, timeout=math.ceil(wait.total_seconds()), key=key)
     return record(model, answer.decision == "approve", answer.reason, answer.name, verdict["promotion_id"])
 

@@ -25,12 +25,12 @@ from tasks.recipe import used_recipe
 from tasks.report_summary import summary
 from tasks.runtime import stage_costs
 from tasks.runtime.lease import held
-from tasks.runtime.run_names import rename, short
+from tasks.runtime.run_names import kept_name, rename, short
 
 NAME = "retrain"
 
 
-@flow(name=NAME, flow_run_name=NAME, description=__doc__, persist_result=True, timeout_seconds=6 * 24 * 3600)
+@flow(name=NAME, flow_run_name=kept_name(NAME), description=__doc__, persist_result=True, timeout_seconds=6 * 24 * 3600)
 def retrain(
     paths: list[str] | None = None,
     labels: list[str] | None = None,
@@ -81,7 +81,7 @@ def retrain(
             summary(evaluations, page, verdict["decision"])
         if not answered:
             stage_costs.show_costs(NAME)
-    decision = ask(verdict, answer_days)
+    decision = ask(verdict, page, answer_days)
     if decision != verdict["decision"]:
         page = report(evaluations)  # once more, with what the person decided
         summary(evaluations, page, decision)

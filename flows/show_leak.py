@@ -12,7 +12,7 @@ from tasks.recipe import chosen_recipe
 from wrist_model.evidence_records import LeakDemonstration
 
 
-@flow(name="show-leak", flow_run_name="show the leak · {recipe}", description=__doc__)
+@flow(name="show-leak", flow_run_name="show the leak - {recipe}", description=__doc__)
 def show_leak(evaluations: list[str], recipe: str = "report", models: Models = None) -> list[LeakDemonstration]:
     """Gives the leaky numbers, their controls and the honest ones.
 

@@ -53,7 +53,8 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
         asked_here = known.decision == "undecided" and known.prefect_flow_run_id == by.prefect_flow_run_id is not None
         return _said(known.promotion_id, challenger, known.decision, known.reason, asked_here)
     artifacts.gate(decided, look.comparisons, recipe.gate, looks, look.plan, look.budget)
-    get_run_logger().info("Gate: %s: %s: %s.", challenger, decided["decision"], decided["reason"])
+    if not decided["ask"]:  # else the question says it
+        get_run_logger().info("Gate: %s: %s: %s.", challenger, decided["decision"], decided["reason"])
     return decided
 
 

@@ -22,7 +22,9 @@ from db.engine import open_catalogue, reading
 from db.home import home
 from db.unended_runs import unended
 from tasks import home_rights, sources_toml
+from tasks.local_time import local
 
+_AGAIN = {"ingest": "`wrist ingest` of the same paths", "training": "`wrist retrain`", "evaluation": "`wrist evaluate`"}
 _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
 
 
@@ -51,12 +53,11 @@ def needs_a_person(engine: Engine) -> list[str]:
     found = []
     for run in unended(engine):
         if run.lost is not None:
-            renewed = _minute(run.last_renewed)
-            said = f"was last heard of at {renewed} and has no end: run the same command again"
+            said = f"was last heard of at {local(run.last_renewed)} and has no end: {_AGAIN[run.kind]} goes on with it"
             found.append(f"{run.kind} {run.run_id} {said}")
     found += [
-        f"{one.model_version_id} is undecided since {_minute(one.created_at)} ({one.reason}): "
-        f"`wrist promote {one.model_version_id}`, or `wrist reject {one.model_version_id} --reason …`"
+        f"{one.model_version_id} is undecided since {local(one.created_at)} ({one.reason}): "
+        f'`wrist promote {one.model_version_id} --reason "…"`, or `wrist reject {one.model_version_id} --reason "…"`'
         for one in promotions.undecided(engine)
     ]
     unread = patient_identity.unread_patients(engine)
@@ -68,12 +69,16 @@ def needs_a_person(engine: Engine) -> list[str]:
     for drift in drift_checks.drift_checks(engine, 1):
         alerts = [check.feature for check in drift.checks if check.alert]
         if alerts:
-            found.append(f"drift since {_minute(drift.created_at)} in {', '.join(alerts)}: look at the newest studies")
+            found.append(
+                f"drift since {local(drift.created_at)} in {', '.join(alerts)}: look at the newest studies; the "
+                'figures: `wrist sql "select feature, p_adjusted, psi from drift_checks where drift_id = '
+                f"'{drift.drift_id}'\"`"
+            )
     version = datasets.latest_dataset(engine)
     for failed in trainings.failed_trainings(engine, version.dataset_id) if version else ():
         reason = (failed.reason or "no reason is stored").rstrip(".")
         found.append(
-            f"training {failed.training_run_id} of {failed.architecture} failed at {_minute(failed.finished_at)} "
+            f"training {failed.training_run_id} of {failed.architecture} failed at {local(failed.finished_at)} "
             f"({reason}): mend that, then `wrist retrain` again"
         )
     return found
@@ -111,10 +116,6 @@ def _running(engine: Engine) -> list[str]:
         return [one.resource for one in leases.holders(connection) if one.lost is None]
 
 
-def _minute(at: str | None) -> str:
-    return f"{at[:16].replace('T', ' ')} UTC" if at else "?"
-
-
 def _text(found: dict[str, Any]) -> dict[str, list[str]]:
     studies = ", ".join(f"{number} {name}" for name, number in found["studies"].items()) or "none"
     text = {
@@ -130,7 +131,7 @@ def _text(found: dict[str, Any]) -> dict[str, list[str]]:
     text["Data set"] = (
         [
             f"{version['dataset_id']}: {version['studies']} studies, {version['images']} images, "
-            f"frozen {_minute(version['frozen_at'])}; {version['new_labelled_studies']} labelled studies since"
+            f"frozen {local(version['frozen_at'])}; {version['new_labelled_studies']} labelled studies since"
         ]
         if version
         else ["none frozen yet"]
@@ -138,7 +139,7 @@ def _text(found: dict[str, Any]) -> dict[str, list[str]]:
     serving = found["champion"]
     others = ", ".join(f"{number} {role}" for role, number in sorted(found["models"].items()))
     text["Models"] = [
-        f"serving: {serving['model_version_id']} ({serving['architecture']}) since {_minute(serving['since'])}"
+        f"serving: {serving['model_version_id']} ({serving['architecture']}) since {local(serving['since'])}"
         if serving
         else "serving: none",
         f"all: {others or 'none'}",

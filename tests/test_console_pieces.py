@@ -7,8 +7,10 @@ import io
 import multiprocessing
 import re
 import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,9 @@ from PIL import Image
 
 from db.engine import open_catalogue
 from db.stage_costs import stage_costs
+from flows.console import status_command
+from flows.host import up_record
+from flows.host.deployments import Deployment, Result
 from flows.host.environment import environment
 from tasks import sources_toml
 from tasks.runtime import artifacts, provenance
@@ -26,6 +31,8 @@ from tasks.runtime.retry_policy import on_transient_errors
 from tasks.runtime.run_names import named, short
 from tasks.runtime.stage_costs import stage
 from wrist_model.errors import DataError, UsageError
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_roots_are_remembered_once_each_and_read_back_as_they_were(tmp_path: Path) -> None:
@@ -61,7 +68,7 @@ def test_only_what_may_pass_is_tried_again(error: BaseException, again: bool) ->
 def test_run_names_are_short_and_say_what_ran_on_what() -> None:
     assert (
         named("retrain", short("ds-1f3a09bc"), "resnet50+efficientnetb0")
-        == "retrain · ds-1f3a · resnet50+efficientnetb0"
+        == "retrain - ds-1f3a - resnet50+efficientnetb0"
     )
     assert short(None) == "…"
 
@@ -75,9 +82,14 @@ def test_settings_turn_off_every_call_outside(tmp_path: Path) -> None:
     assert Path(found["PREFECT_HOME"]) == tmp_path / "prefect"
 
 
-def test_a_summary_shows_metrics_and_pictures_and_stays_small(tmp_path: Path) -> None:
-    text = artifacts.summary(report_data(tmp_path), tmp_path / "report.html")
-    assert "roc_auc" in text and "report.html" in text
+def test_a_summary_shows_metrics_and_pictures_and_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = report_data(tmp_path)
+    text = artifacts.summary(data, tmp_path / "report.html")
+    assert "ROC AUC" in text and "roc_auc" not in text and "report.html" in text
+    served = data.serving_model.name
+    assert f"| | {served} |" in text and f"- {served}: {data.serving_model.model_version_id}, named to serve" in text
+    monkeypatch.setenv("WRIST_PAGES", "/wrist")
+    assert "[open it](/wrist/reports/report.html)" in artifacts.summary(data, tmp_path / "report.html")
     pictures = re.findall(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)", text)
     assert len(pictures) >= 2
     assert sum(len(base64.b64decode(one)) for one in pictures) <= artifacts.PICTURES_BYTES
@@ -129,3 +141,31 @@ def test_the_commit_of_a_repository_that_merely_encloses_the_code_is_not_taken_f
     assert provenance._commit(inside) == ("unknown", True, "installed inside a git checkout of something else")
     commit, dirty, why = provenance._commit(tmp_path.resolve())
     assert len(commit) == 40 and not dirty and not why
+
+
+def test_status_says_times_of_this_machines_zone_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    time.tzset()
+    noon = datetime(2026, 11, 27, 11, tzinfo=UTC)
+    broken = Result("Broken", True, noon, "1-2", "row 7\n differs")
+    due = Deployment("verify/verify", False, noon + timedelta(hours=17), True, None, broken)
+    late = Deployment("ingest/ingest", False, None, True, noon, None)
+    first, second = status_command._lines([due, late])
+    assert "next Sat 2026-11-28 05:00 CET" in first and "last Broken, Fri 2026-11-27 12:00 CET" in first
+    assert "next soon" in second and "has not run yet; LATE since Fri 2026-11-27 12:00 CET" in second
+    about, waiting = status_command._needs([due, late], "http://127.0.0.1:1/api")
+    assert "(row 7 differs): `wrist verify`" in about and about.endswith("http://127.0.0.1:1/runs/flow-run/1-2")
+    assert "`wrist up`" in waiting
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_that_wrist_up_was_killed_is_known_and_that_it_was_stopped_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    code = (
+        "import os, sys; from pathlib import Path; from flows.host import up_record\n"
+        "with up_record.kept(Path(sys.argv[1])):\n    assert not up_record.died(Path(sys.argv[1]))\n    {}"
+    )
+    for ending, died in (("pass", False), ("os._exit(9)", True), ("pass", False)):
+        subprocess.run([sys.executable, "-c", code.format(ending), str(tmp_path)], cwd=ROOT, check=False)
+        assert up_record.died(tmp_path) is died

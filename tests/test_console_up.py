@@ -118,6 +118,24 @@ def test_a_console_run_shows_in_the_same_history(wrist_up: Up, tmp_path: Path) -
     assert (run["state_type"], run["deployment_id"]) == ("COMPLETED", None)
 
 
+def test_status_tells_what_runs_how_each_deployment_ended_and_when_it_runs_next(wrist_up: Up) -> None:
+    verify = wrist_up.deployment("verify")
+    mine = {"flow_id": verify["flow_id"], "deployment_id": verify["id"]}
+    at_work = wrist_up.ask("/flow_runs/", {**mine, "name": "verify by hand", "state": {"type": "RUNNING"}})["id"]
+    told = json.loads(console(wrist_up.home, "status", "--json").stdout)
+    assert any(line.startswith("verify by hand") for line in told["under_way"])
+    for row in told["scheduled"]:
+        assert row["next"] is None or datetime.fromisoformat(row["next"]) > datetime.now(UTC)
+    broken = {"type": "FAILED", "name": "Broken", "message": "row 7 differs"}
+    wrist_up.ask(f"/flow_runs/{at_work}/set_state", {"state": broken, "force": True})
+    asked = console(wrist_up.home, "status", "--check")
+    assert asked.returncode == 1 and "verify ended as Broken" in asked.stdout and "row 7 differs" in asked.stdout
+    assert f"/runs/flow-run/{at_work}" in asked.stdout and "`wrist verify`" in asked.stdout
+    run = wrist_up.ask(f"/deployments/{verify['id']}/create_flow_run", {})["id"]
+    assert wrist_up.ended(run, 180)["state_type"] == "COMPLETED"
+    assert "Broken" not in console(wrist_up.home, "status", "--check").stdout
+
+
 def test_a_proxy_is_not_asked_for_the_server_on_this_machine(wrist_up: Up, tmp_path: Path) -> None:
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
     scheduled = json.loads(console(wrist_up.home, "status", "--json", **proxies).stdout)["scheduled"]
@@ -269,7 +287,7 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
     waiting = wait(suspended, 420)
     recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 7"))  # an edit meanwhile changes nothing
     stored = catalogue(wrist_up.home, "select count(*) from stage_costs")
-    assert "retrain · ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
+    assert "retrain - ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
     models = catalogue(wrist_up.home, "select model_version_id, role from model_versions")
     assert [role for _, role in models] == ["challenger"]
     trained = catalogue(wrist_up.home, "select count(*) from training_runs")
@@ -305,5 +323,5 @@ def test_a_retrain_that_nobody_answers_ends_and_its_model_stays_challenger(wrist
     models = catalogue(wrist_up.home, "select model_version_id from model_versions where role = 'challenger'")
     model = str(models[-1][0])
     assert f"{model} stays challenger" in state["message"] and f"wrist promote {model}" in state["message"]
-    assert f"`wrist promote {model}`" in console(wrist_up.home, "status").stdout
+    assert f"`wrist promote {model} --reason" in console(wrist_up.home, "status").stdout
     assert console(wrist_up.home, "promote", model, "--reason", "looked at it late").returncode == 0

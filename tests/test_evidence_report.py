@@ -207,7 +207,11 @@ def test_the_gallery_holds_the_surest_hits_and_the_worst_misses_one_a_study(data
 
 def test_the_model_card_says_what_the_report_says(data: ReportData) -> None:
     written = page.documents(data)
-    assert set(written) == {"html", "model-card", "claim", "tripod-ai"}
+    beside = {"model-card", "claim", "tripod-ai"}
+    assert set(written) == {"html", *beside, *(f"{kind}-html" for kind in beside)}
+    for kind in beside:
+        page_of = written[f"{kind}-html"].decode()
+        assert "<table>" in page_of and "<script" not in page_of and "<a " not in page_of and "<img" not in page_of
     text = written["model-card"].decode()
     area = data.serving_model.metric("roc_auc")
     assert area is not None

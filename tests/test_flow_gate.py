@@ -13,6 +13,7 @@ from db import evaluations, labels, models, promotions
 from tasks.gate import gate
 from tasks.predict_dataset import predictions
 from tasks.promote import by_hand, record
+from tasks.question import question
 from wrist_model.errors import DataError
 from wrist_model.recipe import GateRecipe
 
@@ -113,3 +114,19 @@ def test_changed_labels_are_said_and_both_are_compared_on_the_new_ones(hall: Hal
     verdict = gate([evaluation], RECIPE)
     assert verdict["decision"] == "promoted"
     assert f"{first} learnt label version 1; both are compared on version 2" in verdict["reason"]
+
+
+def test_the_question_shows_both_models_figures_and_the_difference(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WRIST_PAGES", "/wrist")
+    first, evaluation = hall.network(3.0)
+    alone = question(hall.engine, gate([evaluation], ASKS), "run-1", "reports/a.html")
+    assert f"| test studies | {first} |" in alone and "No model serves yet." in alone
+    by_hand(first, "looked at it")
+    second, evaluation = hall.network(3.0)
+    text = question(hall.engine, gate([evaluation], ASKS), "run-1", "reports/a.html")
+    assert f"| test studies | {second} (asks) | {first} (serves) | difference, same patients |" in text
+    for name in ("ROC AUC", "Sensitivity", "Specificity"):
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+        assert "not compared" not in row and (name != "ROC AUC" or "undefined" not in row)
+    assert "[report](/wrist/reports/a.html)" in text and "/wrist/runs/flow-run/run-1?tab=Artifacts" in text
+    assert "*Cancel*" in text and "decides nothing" in text

@@ -5,8 +5,11 @@ Each attack was carried out on an earlier Wrist, where it read the identity key 
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from prefect_fixtures import Up, radiographs
 from test_console_up import console
 
 from db.home import identity_key_file, prefect_password_file
-from flows.host import password
+from flows.host import password, sign_in
 from tasks import named_files
 from tasks.sources_toml import Root, remember
 from wrist_model.errors import CatalogueError, UsageError
@@ -40,18 +43,131 @@ def test_nothing_is_told_or_taken_without_the_password(wrist_up: Up, path: str) 
     assert ask(wrist_up, path, {}, **wrong).status_code == 401
     assert ask(wrist_up, "/admin/settings").status_code == 401
     assert ask(wrist_up, "/docs").status_code == 401
-    with httpx.Client(trust_env=False) as client:  # Prefect's page asks for it
-        assert client.get(wrist_up.url.removesuffix("/api") + "/ui-settings").json()["auth"] == "BASIC"
 
 
-@pytest.mark.parametrize("path", ["/events/in", "/events/out", "/logs/out"])
-def test_a_websocket_is_closed_without_the_password(wrist_up: Up, path: str) -> None:
-    from websockets.exceptions import WebSocketException
+PAGES = ("/", "/docs", "/docs/", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/ui-settings", "/reports/")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/runs", "/%75i-settings"])
+def test_no_page_answers_before_a_sign_in_and_a_browser_gets_the_form(wrist_up: Up, path: str) -> None:
+    place = wrist_up.url.removesuffix("/api")
+    with httpx.Client(trust_env=False, base_url=place) as client:
+        assert client.get(path).status_code == 401
+        assert client.post(path).status_code == 401
+        found = client.get(path, headers={"Accept": "text/html"})
+        assert found.status_code == 303 and found.headers["location"].startswith("/sign-in?next=/")
+
+
+def test_the_form_lets_in_by_the_password_alone_and_its_cookie_opens_pages_but_no_api(wrist_up: Up) -> None:
+    place, secret = wrist_up.url.removesuffix("/api"), password.load_or_make(wrist_up.home)
+    with httpx.Client(trust_env=False, base_url=place) as client:
+        assert "password" in client.get("/sign-in").text
+        for wrong in ("", "wrist:", "wrist:é", secret[:-1], secret + "x", secret.partition(":")[2]):
+            refused = client.post("/sign-in", data={"password": wrong, "next": "/"})
+            assert refused.status_code == 401 and "set-cookie" not in refused.headers
+        assert client.post("/sign-in", data={"password": "x" * 9000}).status_code == 413
+        evil = client.post("/sign-in", data={"password": secret}, headers={"Origin": "http://evil.example"})
+        assert evil.status_code == 403 and "set-cookie" not in evil.headers
+        found = client.post("/sign-in", data={"password": secret, "next": "/ui-settings"})
+        assert (found.status_code, found.headers["location"]) == (303, "/ui-settings")
+        kept = found.headers["set-cookie"].lower()
+        assert "httponly" in kept and "samesite=lax" in kept and "secure" not in kept and secret not in kept
+        assert client.get("/ui-settings").json()["auth"] == "BASIC"
+        assert client.post("/api/flows/filter", json={}).status_code == 401
+        assert client.post("/ui-settings").status_code == 401
+        client.get("/sign-out")
+        assert client.get("/ui-settings").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wanted", ["http://evil.example/", "//evil.example", "/\\evil.example", "javascript:x", "/a\nb"]
+)
+def test_the_form_leads_to_no_other_site(wrist_up: Up, wanted: str) -> None:
+    secret = password.load_or_make(wrist_up.home)
+    with httpx.Client(trust_env=False, base_url=wrist_up.url.removesuffix("/api")) as client:
+        found = client.post("/sign-in", data={"password": secret, "next": wanted})
+    assert found.headers["location"] == "/"
+
+
+def test_a_cookie_that_was_altered_or_has_run_out_opens_nothing() -> None:
+    secret, later = b"wrist:secret", int(time.time()) + 60
+    good = sign_in._token(later, secret)
+    assert sign_in.is_valid(good, secret) and not sign_in.is_valid(good, b"wrist:other")
+    assert not sign_in.is_valid(sign_in._token(int(time.time()) - 1, secret), secret)
+    mac = good.partition(".")[2]
+    for wrong in ("", ".", f"{later + 9}.{mac}", f"0{later}.{mac}", f"{later}.", good + "é", f"-1.{mac}", "9" * 400):
+        assert not sign_in.is_valid(wrong, secret)
+
+
+def test_a_password_beyond_ascii_is_refused_like_any_other_and_leaves_no_line_in_the_log(wrist_up: Up) -> None:
+    log = wrist_up.home / "prefect" / "server.log"
+    before = log.stat().st_size
+    for given in ("wrist:pässwörd".encode(), "wrist:pässwörd".encode("latin-1"), b"\xff"):
+        header = {"Authorization": "Basic " + base64.b64encode(given).decode()}
+        assert ask(wrist_up, "/flows/filter", {}, **header).status_code == 401
+        assert ask(wrist_up, "/admin/version", **header).status_code == 401
+    for header in ("Basic", "Basic é", "Basic !!!!", "Bearer x y z"):
+        with httpx.Client(trust_env=False) as client:
+            said = client.get(wrist_up.url + "/admin/version", headers=[(b"Authorization", header.encode("latin-1"))])
+        assert said.status_code == 401
+    assert log.stat().st_size == before
+
+
+SOCKETS = ("/events/in", "/events/out", "/logs/out", "/task_runs/subscriptions/scheduled")
+NO_PASSWORD = ("{}", "no json", "[]", "1", b"\x00\xff", '{"type": "auth"}', '{"type": "auth", "token": "wrist:é"}')
+
+
+def websocket(up: Up, path: str, *, origin: str | None = None, spoken: bool = True) -> Any:
     from websockets.sync.client import connect
 
-    with pytest.raises(WebSocketException), connect(wrist_up.url.replace("http", "ws") + path, proxy=None) as socket:
-        socket.send("{}")
+    address, words = up.url.replace("http", "ws") + path, {"subprotocols": ["prefect"]} if spoken else {}
+    return connect(address, proxy=None, origin=origin, **words)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+def test_a_websocket_is_closed_without_the_password_and_leaves_no_line_in_the_log(wrist_up: Up, path: str) -> None:
+    from websockets.exceptions import WebSocketException
+
+    log = wrist_up.home / "prefect" / "server.log"
+    before = log.stat().st_size
+    for first in NO_PASSWORD:
+        with pytest.raises(WebSocketException), websocket(wrist_up, path) as socket:
+            socket.send(first)
+            socket.recv(timeout=20)
+    with pytest.raises(WebSocketException), websocket(wrist_up, path, spoken=False) as socket:
         socket.recv(timeout=20)
+    assert log.stat().st_size == before
+
+
+def test_a_page_of_another_site_opens_no_websocket_even_with_the_password(wrist_up: Up) -> None:
+    from websockets.exceptions import InvalidStatus
+
+    said = json.dumps({"type": "auth", "token": password.load_or_make(wrist_up.home)})
+    own = wrist_up.url.removesuffix("/api")
+    for origin in ("http://evil.example", "null", own + ".evil.example", own.replace("http:", "https:")):
+        with pytest.raises(InvalidStatus, match="403"), websocket(wrist_up, "/events/in", origin=origin) as socket:
+            socket.send(said)
+    for origin in (None, own, own.replace("127.0.0.1", "localhost")):
+        with websocket(wrist_up, "/events/in", origin=origin) as socket:
+            socket.send(said)
+            assert json.loads(socket.recv(timeout=20))["type"] == "auth_success"
+
+
+def test_a_message_that_can_not_be_used_ends_its_websocket_with_one_line_in_the_log(wrist_up: Up) -> None:
+    from websockets.exceptions import ConnectionClosed
+
+    log = wrist_up.home / "prefect" / "server.log"
+    said = json.dumps({"type": "auth", "token": password.load_or_make(wrist_up.home)})
+    for path, bad in (("/events/in", "no json"), ("/events/in", "{}"), ("/events/out", "[]"), ("/logs/out", b"\xff")):
+        before = len(log.read_text().splitlines())
+        with websocket(wrist_up, path) as socket:
+            socket.send(said)
+            socket.recv(timeout=20)
+            socket.send(bad)
+            with pytest.raises(ConnectionClosed):
+                socket.recv(timeout=20)
+        lines = log.read_text().splitlines()[before:]
+        assert len(lines) <= 1 and "Traceback" not in "".join(lines), (path, bad)
 
 
 def test_no_page_of_another_site_may_read_an_answer(wrist_up: Up) -> None:

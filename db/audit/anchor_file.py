@@ -113,17 +113,24 @@ def last_link(path: Path) -> VerifiedLink | None:
         return None
 
 
+def anchor(connection: Connection) -> dict[str, Any]:
+    """What an anchor file of this moment holds: one link, the chain's end; none of an empty chain."""
+    last = _end(connection)
+    links = [{"seq": last.seq, "chain_sha256": last.chain_sha256, "written": now()}] if last else []
+    return {"wrist_anchor": 1, "catalogue": _catalogue(connection), "links": links}
+
+
 def write(connection: Connection, path: Path, reached: VerifiedLink) -> None:
     """Write the anchor, or add the chain's present end to it, by a temporary file: a kill leaves the old one."""
-    last = _end(connection)
-    if last is None:
+    content = anchor(connection)
+    if not content["links"]:
         return
     links = json.loads(path.read_text(encoding="utf-8"))["links"] if path.exists() else []
-    if not links or links[-1]["seq"] != last.seq:
-        links.append({"seq": last.seq, "chain_sha256": last.chain_sha256, "written": now()})
+    if not links or links[-1]["seq"] != content["links"][0]["seq"]:
+        links += content["links"]
     partial = path.with_name(path.name + ".partial")
     try:
-        content = {"wrist_anchor": 1, "catalogue": _catalogue(connection), "links": links}
+        content |= {"links": links}
         content |= {"ends": dict(reached.ends), "walked": reached.walked_at}  # where `wrist verify --new` goes on
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         partial.replace(path)

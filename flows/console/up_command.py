@@ -54,7 +54,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _serve(home: Path, url: str, count: int) -> None:
     from uuid import UUID
 
-    from flows.host import work_pool
+    from flows.host import scheduled_runs, up_record, work_pool
     from flows.host.crash_recovery import end_crashed_runs
     from flows.host.server_watch import ServerWatch
     from flows.host.workers import workers
@@ -62,7 +62,13 @@ def _serve(home: Path, url: str, count: int) -> None:
     server = ServerWatch(home, url, say)
     without_process: dict[UUID, float] = {}
     work_pool.make(url)
-    with workers(home, url, count, say=say) as pool:
+
+    def look_after_runs() -> list[str]:
+        return [*scheduled_runs.tidy(url), *end_crashed_runs(url, without_process)]
+
+    for line in _or_why_not("look after missed runs", lambda: scheduled_runs.tidy(url)):
+        say(line)
+    with up_record.kept(home), workers(home, url, count, say=say) as pool:
         deploy(home, url)
         _tell(home, url)
         checked = 0.0
@@ -72,7 +78,7 @@ def _serve(home: Path, url: str, count: int) -> None:
                 pool.restart_ended()
                 server.look()
                 if time.monotonic() - checked > RECOVERY_SECONDS:
-                    for line in _or_why_not("look after crashed runs", lambda: end_crashed_runs(url, without_process)):
+                    for line in _or_why_not("look after the runs", look_after_runs):
                         say(line)
                     checked = time.monotonic()
         except KeyboardInterrupt:
@@ -135,11 +141,11 @@ def _is_kept(stream: TextIO) -> bool:
 
 
 def _schedule(url: str) -> list[str]:
-    from flows.host.deployments import SOON, deployments
+    from flows.host.deployments import deployments
 
     end = time.monotonic() + 10
     found = deployments(url)
-    while any(row["next"] == SOON for row in found) and time.monotonic() < end:
+    while any(one.soon and one.next is None for one in found) and time.monotonic() < end:
         time.sleep(0.5)  # until the scheduler has seen the new schedules
         found = deployments(url)
-    return [f"{row['name']:<32}{row['next'] or 'when asked'}" for row in found]
+    return [f"{one.name:<32}{one.due}" for one in found]

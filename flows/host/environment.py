@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from db.home import prefect_folder
 from flows.host import password
+from tasks.runtime.pages import BASE as PAGES
 
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
@@ -64,7 +65,7 @@ def process_environment(home: Path, url: str | None = None) -> dict[str, str]:
     secret = password.known(home)
     if secret is not None:
         found |= {"PREFECT_API_AUTH_STRING": secret}
-    return found if url is None else {**found, "PREFECT_API_URL": url}
+    return found if url is None else {**found, "PREFECT_API_URL": url, PAGES: ""}
 
 
 def server_environment(home: Path, port: int) -> dict[str, str]:
@@ -73,14 +74,16 @@ def server_environment(home: Path, port: int) -> dict[str, str]:
         **process_environment(home),
         "PREFECT_SERVER_API_AUTH_STRING": password.load_or_make(home),
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in NAMES),
-        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_SERVER_UI_API_URL": "/api",  # of the page's own address, whichever name it has
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(prefect_folder(home) / "ui"),  # else the environment's files change
     }
 
 
 def foreign_environment(home: Path, theirs: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process of this home that uses another server. theirs: all of Prefect's settings that name
     it and say how to reach it."""
-    found = {name: value for name, value in without_unusable_proxies(os.environ).items() if name != "PREFECT_PROFILE"}
+    around = without_unusable_proxies(os.environ)
+    found = {name: value for name, value in around.items() if name not in ("PREFECT_PROFILE", PAGES)}
     return {**found, **theirs, **environment(home)}
 
 

@@ -1,7 +1,7 @@
-"""Prefect's server for a home, on 127.0.0.1: what `prefect server start` runs, behind a check of whom it is asked as.
+"""Prefect's server for a home, on 127.0.0.1: what `prefect server start` runs, behind a check of who asks, and as whom.
 
 A page of another site that a browser on this machine shows could have its own name point at 127.0.0.1 (DNS rebinding):
-requests under any name but this machine's are refused.
+requests under any name but this machine's are refused. Who asks: front_door.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,22 @@ def serve(port: int) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    from db.home import home
+    from flows.host.front_door import FrontDoor
+    from flows.host.report_pages import ReportPages
+
     server = get_current_settings().server
+    assert server.api.auth_string is not None
+    base = server.ui.serve_base.rstrip("/")
+    door = FrontDoor(
+        create_app(final=True),
+        secret=server.api.auth_string.get_secret_value(),
+        origins=frozenset(server.api.cors_allowed_origins.split(",")),
+        base=base,
+        pages=ReportPages(home(), base),
+    )
     uvicorn.run(
-        TrustedHostMiddleware(create_app(final=True), allowed_hosts=list(NAMES), www_redirect=False),
+        TrustedHostMiddleware(door, allowed_hosts=list(NAMES), www_redirect=False),
         host=HOST,
         port=port,
         timeout_keep_alive=server.api.keepalive_timeout,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from db.stage_costs import StoredCost
+from tasks.runtime import pages
 from tasks.runtime.progress import in_a_run
 from wrist_model.evidence.alpha_spending import Budget
 from wrist_model.evidence.promotion_gate import margins
@@ -20,13 +21,18 @@ from wrist_model.evidence.retrain_plan import lines_of
 from wrist_model.evidence_records import Plan
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import Comparison
+from wrist_model.report.gallery import KINDS
+from wrist_model.report.guide import guide
+from wrist_model.report.headline import HEADLINE
 from wrist_model.report.metric_text import with_interval
 from wrist_model.report.model_card import plain
+from wrist_model.report.network_style import style
 from wrist_model.report.report_data import ReportData
 from wrist_model.scoring.serving_point import serving_metrics
 
 PICTURES_BYTES = 170_000
-HEADLINE = ("roc_auc", "accuracy", "sensitivity", "specificity", "f1_positive", "f1_negative", "cohen_kappa")
+SHOWN = ("roc_auc", "accuracy", "sensitivity", "specificity", "f1_positive", "f1_negative", "cohen_kappa")
+NAMES = dict(HEADLINE)
 CURVES = ("roc", "history", "confusion", "calibration")
 
 
@@ -65,8 +71,8 @@ def gate(
             numbers = (_signed(value) for value in (one.difference, one.ci_low, one.ci_high))
             method = one.method.replace("_", " ")
             lines.append(
-                f"| {one.reference} | {one.metric} | {' | '.join(numbers)} | −{limit[one.metric]:.3f} "
-                f"| {one.n_patients} | {method} |"
+                f"| {one.reference} | {NAMES.get(one.metric, one.metric)} | {' | '.join(numbers)} "
+                f"| −{limit[one.metric]:.3f} | {one.n_patients} | {method} |"
             )
         lines += [
             "",
@@ -96,15 +102,18 @@ def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) ->
     if not now:
         return
     runs = len({cost.run_id for cost in before})
-    compared = {0: "no earlier run", 1: "wall s of the run before"}.get(runs, f"mean wall s of the {runs} runs before")
-    lines = [f"# Where the time of {flow} went", ""]
-    lines += [f"| stage | wall s | CPU s | peak memory | {compared} |", "|---|---|---|---|---|"]
+    head = ["stage", "wall s", "CPU s", "peak memory"]
+    if runs:  # else there is nothing to fill the column with
+        head.append("wall s of the run before" if runs == 1 else f"mean wall s of the {runs} runs before")
+    lines = [f"# Where the time of {flow} went", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for cost in now:
         earlier = [one.wall_seconds for one in before if one.stage == cost.stage]
-        mean = f"{sum(earlier) / len(earlier):.1f}" if earlier else "–"
         peak = f"{cost.peak_bytes / 2**30:.2f} GiB" if cost.peak_bytes else "–"
         cpu = "–" if cost.cpu_seconds is None else f"{cost.cpu_seconds:.1f}"
-        lines.append(f"| {cost.stage} | {cost.wall_seconds:.1f} | {cpu} | {peak} | {mean} |")
+        cells = [cost.stage, f"{cost.wall_seconds:.1f}", cpu, peak]
+        if runs:
+            cells.append(f"{sum(earlier) / len(earlier):.1f}" if earlier else "–")
+        lines.append(f"| {' | '.join(cells)} |")
     total = sum(cost.wall_seconds for cost in now)
     lines += ["", f"Altogether {total:.0f} s."]
     markdown("costs", f"{flow}: {total:.0f} s", "\n".join(lines))
@@ -112,13 +121,16 @@ def costs(flow: str, now: Sequence[StoredCost], before: Sequence[StoredCost]) ->
 
 def summary(data: ReportData, path: Path) -> str:
     """The Markdown of a report's summary; at most PICTURES_BYTES of pictures, the curves first."""
+    page = pages.report(path)
+    where = f"[open it]({page})" if page else f"{plain(path)} (open it with a browser on the machine that wrote it)"
     lines = [
         f"# {plain(data.recipe_name)} on {data.dataset.dataset_id}",
         "",
-        f"**Report:** {plain(path)} (open it with a browser on the machine that wrote it)",
+        f"**Report:** {where}",
         "",
         f"**Gate:** {plain(', '.join(filter(None, (data.decision or 'not asked', data.decision_reason))))}",
         "",
+        *(f"**{heading}:** {plain(' '.join(sentences))}\n" for heading, sentences in guide(data)),
         f"**Hold-out:** {plain(data.dataset.guard_status)}; looked at "
         + ("once." if data.holdout_looks == 1 else f"{data.holdout_looks} times."),
         "",
@@ -139,14 +151,22 @@ def summary(data: ReportData, path: Path) -> str:
 
 
 def _table(data: ReportData) -> list[str]:
-    """A metric a row, a model a column: Prefect's page is narrow."""
-    head = "| | " + " | ".join(f"{model.architecture} {model.model_version_id}" for model in data.models) + " |"
-    found = [serving_metrics(model.metrics, model.operating_points) for model in data.models]
+    """A metric a row, a model a column, the one named to serve first: Prefect's page is narrow. Ids stand below."""
+    models = sorted(data.models, key=lambda model: model is not data.serving_model)
+    found = [serving_metrics(model.metrics, model.operating_points) for model in models]
     rows = [
-        f"| {name} | " + " | ".join(with_interval(one.get(name), undefined="–") for one in found) + " |"
-        for name in HEADLINE
+        f"| {NAMES[name]} | " + " | ".join(with_interval(one.get(name), undefined="–") for one in found) + " |"
+        for name in SHOWN
     ]
-    return [head, "|---" * (len(data.models) + 1) + "|", *rows]
+    ids = [f"- {model.name}: {model.model_version_id}" for model in models]
+    ids[0] += ", named to serve"
+    return [
+        "| | " + " | ".join(model.name for model in models) + " |",
+        "|---" * (len(models) + 1) + "|",
+        *rows,
+        "",
+        *ids,
+    ]
 
 
 def _curves(data: ReportData) -> Iterable[tuple[str, bytes]]:
@@ -173,8 +193,8 @@ def _maps(data: ReportData) -> Iterable[tuple[str, bytes]]:
             strip.paste(image, (200 * number, 0))
         stream = io.BytesIO()
         strip.save(stream, "JPEG", quality=70)
-        networks = ", ".join(one.architecture for one in shown)
-        yield f"{case.image_uid} ({case.kind}): {networks}", stream.getvalue()
+        networks = ", ".join(style(one.architecture).title for one in shown)
+        yield f"{case.image_uid} ({KINDS.get(case.kind, case.kind)}): {networks}", stream.getvalue()
 
 
 def shrunk(png: bytes, width: int, *, colours: int) -> bytes:

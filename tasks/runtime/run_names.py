@@ -1,11 +1,13 @@
-"""Run names that say what ran on what: `retrain · ds-1f3a · resnet50+efficientnetb0`."""
+"""Run names that say what ran on what: `retrain - ds-1f3a - resnet50+efficientnetb0`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from prefect import runtime
+
+SEPARATOR = " - "  # a hyphen, which everybody can type into a search
 
 
 def short(identifier: str | None) -> str:
@@ -17,7 +19,17 @@ def short(identifier: str | None) -> str:
 
 
 def named(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
+    return SEPARATOR.join(part for part in parts if part)
+
+
+def kept_name(first: str) -> Callable[[], str]:
+    """For a flow: its run's first name, unless it has one that says more: a run that is resumed keeps it."""
+
+    def name() -> str:
+        found = str(runtime.flow_run.get_name() or "")
+        return found if found.startswith(first + SEPARATOR) else first
+
+    return name
 
 
 def rename(*parts: str) -> None:

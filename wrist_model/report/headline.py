@@ -31,6 +31,12 @@ MEANING = {
     "sensitivity_assured": "the target sensitivity reached on new patients, with 95% confidence",
 }
 """What an operating point promises."""
+POINT_NAMES = {
+    "youden": "largest sensitivity + specificity",
+    "sensitivity": "target sensitivity",
+    "sensitivity_assured": "target sensitivity, assured",
+}
+"""What it is called where people read."""
 
 
 def is_second(model: ModelReport) -> bool:

@@ -152,8 +152,8 @@ def model_card(data: ReportData) -> str:
         for name in subgroups:
             metrics = [served.metric(key, subgroup=name) for key in ("roc_auc", "sensitivity", "specificity")]
             n = next((metric.n_studies for metric in metrics if metric), 0)
-            small = " (too small to read)" if n < 10 else ""
-            rows.append((plain(name) + small, n, *(figure(metric) for metric in metrics)))
+            figures = ("too small to read", "–", "–") if n < 10 else tuple(figure(metric) for metric in metrics)
+            rows.append((plain(name), n, *figures))
         lines += table(("subgroup", "studies", "roc_auc", "sensitivity", "specificity"), rows)
     else:
         lines.append(NOT_REPORTED.capitalize() + ".")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from wrist_model.evidence_records import LocalisationMetric
 from wrist_model.records import Metric
 from wrist_model.report import external_sets, figures, gallery, localisation_table, plan_beside, published_results
 from wrist_model.report.checklists import claim, tripod_ai
-from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, details, headline, intervals_said
+from wrist_model.report.document_page import document_page
+from wrist_model.report.guide import guide
+from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, POINT_NAMES, details, headline, intervals_said
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
 from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
@@ -37,11 +40,13 @@ SUMMARISED = {"roc": "roc_auc", "pr": "pr_auc", "calibration": "ece", "confusion
 
 
 def documents(data: ReportData) -> dict[str, bytes]:
-    """The page, its model card and its checklists: kind → UTF-8. Equal data give equal bytes."""
+    """The page; its model card and checklists, each as Markdown and as `…-html`: kind → UTF-8. Equal data give equal
+    bytes."""
     if not data.models:
         raise DataError("The report has no model version to show: evaluate one first (`wrist evaluate`).")
-    made = {"html": render(data), "model-card": model_card(data), "claim": claim(data), "tripod-ai": tripod_ai(data)}
-    return {kind: text.encode() for kind, text in made.items()}
+    beside = {"model-card": model_card(data), "claim": claim(data), "tripod-ai": tripod_ai(data)}
+    pages = {f"{kind}-html": document_page(text) for kind, text in beside.items()}
+    return {kind: text.encode() for kind, text in ({"html": render(data)} | beside | pages).items()}
 
 
 def render(data: ReportData) -> str:
@@ -63,6 +68,9 @@ def render(data: ReportData) -> str:
         details=details(data.serving_model),
         meaning=MEANING,
         metric_names=dict((*HEADLINE, *CALIBRATION)),
+        point_names=POINT_NAMES,
+        guide=guide(data),
+        recipe=_settings(json.loads(data.recipe_json)),
         names={name: each.title for name, each in every().items()}
         | {model.model_version_id: model.name for model in data.models},
         style=style,
@@ -85,6 +93,15 @@ def render(data: ReportData) -> str:
         ],
         localisation=localisation_table.rows(data.models),
     )
+
+
+def _settings(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Each setting of a recipe by its full name, with its value as TOML and JSON write it."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _settings(value, f"{before}{name}.")
+        else:
+            yield before + name, json.dumps(value, ensure_ascii=False)
 
 
 def number(value: float | None) -> str:
