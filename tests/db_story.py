@@ -41,6 +41,7 @@ from db.images import add_images
 from db.recipes import add_recipe
 from wrist_model.evidence_records import (
     DriftCheck,
+    Explanation,
     LeakDemonstration,
     LocalisationMetric,
     RefusedRegion,
@@ -50,7 +51,6 @@ from wrist_model.evidence_records import (
 from wrist_model.records import (
     Comparison,
     Epoch,
-    Explanation,
     ImagePrediction,
     ImageRecord,
     IngestCounts,

@@ -58,7 +58,8 @@ VIEWS = {
     "looks_before, rule, new_patients_only, budget_plan_id, content",
     "plan_looks": "plan_id, promotion_id, model_version_id, decision, look, alpha, evaluation_ids, compared, "
     "created_at",
-    "explanations": "explanation_id, prediction_id, method, path, file_sha256, sanity_score, withheld, created_at",
+    "explanations": "explanation_id, prediction_id, method, path, file_sha256, sanity_score, withheld, created_at, "
+    "sanity_similarity, sanity_p_value, sanity_rule, note",
     "tuning_trials": "study_name, trial, architecture, learning_rate, batch_size, value, state, seconds, created_at",
     "audit_trail": "seq, table_name, first_row, last_row, n_rows, batch_sha256, chain_sha256, actor, at",
 }

@@ -161,6 +161,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/explain.py:explain > db/localisation_metrics.py:measured_on": "a version is frozen",
         "tasks/explain.py:explain > db/models.py:model": "another model is promoted",
         "tasks/explain.py:explain > db/predictions.py:_stored": "a study is left out",
+        "tasks/explain.py:explain > db/recipes.py:recipe": "another model is promoted",
         "tasks/explain.py:explain > db/regions.py:regions_of": "near copies come in",
         "tasks/explain.py:explain > db/schema/revisions.py:stored_revision": "another model is promoted",
     },

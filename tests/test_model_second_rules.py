@@ -100,6 +100,11 @@ def test_an_edge_detector_never_passes_and_a_flat_map_neither() -> None:
     edges = heat(np.random.default_rng(1))
     assert not sanity_null.sanity(edges, np.stack([edges] * 19)).passes
     assert not sanity_null.sanity(np.zeros((14, 14)), np.stack([edges] * 19)).passes
+    flat = np.zeros((14, 14))
+    few = sanity_null.sanity(edges, np.stack([edges + heat(np.random.default_rng(2)), *[flat] * 18]))
+    assert few.similarity > sanity_null.UNRELATED and len(few.null) == 1
+    assert not few.passes, "shuffled networks without a map say nothing, and one alone not enough"
+    assert sanity_null.sanity(edges, np.stack([flat] * 19)).passes
     with pytest.raises(DataError, match="at least 2"):
         sanity_null.sanity(edges, edges[None])
 

@@ -176,7 +176,8 @@ FROM promotion p JOIN model_version m ON m.id = p.model_version_id JOIN audit_en
     "explanations": """
 CREATE VIEW explanations AS
 SELECT x.explanation_id, 'ip-' || CAST(x.image_prediction_id AS TEXT) AS prediction_id, x.method, x.path,
-  x.file_sha256, x.sanity_score, x.withheld, a.at AS created_at
+  x.file_sha256, x.sanity_score, x.withheld, a.at AS created_at, x.sanity_similarity, x.sanity_p_value, x.sanity_rule,
+  x.note
 FROM explanation x JOIN audit_entry a ON a.seq = x.entry
 """,
     "tuning_trials": """

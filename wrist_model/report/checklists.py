@@ -137,7 +137,8 @@ def _maps(data: ReportData) -> str | None:
     maps = [each for case in data.gallery for each in case.maps]
     if not maps:
         return None
-    return f"Grad-CAM; {len(maps)} maps, {sum(m.withheld for m in maps)} withheld by their checks."
+    withheld = sum(one.withheld for one in maps)
+    return f"Grad-CAM; {len(maps)} maps, {withheld} withheld by their checks. {data.maps_check}".strip()
 
 
 def _performance(data: ReportData) -> str:

@@ -59,6 +59,14 @@ def _plan(data: ReportData) -> list[str]:
     return ["## Plan", "", head, "", *table(("what", "planned", "happened"), rows), ""]
 
 
+def _maps(data: ReportData) -> list[str]:
+    maps = [one for case in data.gallery for one in case.maps]
+    if not maps:
+        return []
+    said = f"{len(maps)} Grad-CAM maps, {sum(one.withheld for one in maps)} withheld. {plain(data.maps_check)}"
+    return ["## Heat maps", "", said, ""]
+
+
 def _external(data: ReportData) -> list[str]:
     """Each external set's figures beside the internal ones."""
     lines: list[str] = ["## External sets", ""] if data.external else []
@@ -142,6 +150,7 @@ def model_card(data: ReportData) -> str:
         "",
         *results(data.models),
         "",
+        *_maps(data),
         *_plan(data),
         *_external(data),
         "## Subgroups",

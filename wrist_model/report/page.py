@@ -205,11 +205,11 @@ def _gallery(data: ReportData) -> list[dict[str, Any]]:
 def _case(case: GalleryCase, home: Path) -> dict[str, Any]:
     shown: list[dict[str, Any]] = []
     if case.file:
-        shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": ""})
+        shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": "", "sanity": ""})
     for each in case.maps:
         name = style(each.architecture).title
         src = None if each.withheld else _shrunk(home / each.path)
-        shown.append({"name": name, "src": src, "note": each.note, "sanity": each.sanity_score})
+        shown.append({"name": name, "src": src, "note": each.note, "sanity": gallery.sanity_said(each)})
     return {"case": case, "shown": shown}
 
 

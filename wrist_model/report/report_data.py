@@ -124,6 +124,8 @@ class GalleryMap:
     border_share: float | None
     withheld: bool
     note: str = ""
+    similarity: float | None = None  # to several shuffled networks' maps, in [-1, 1]; None: held against one
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ class ReportData:
     served: str
     comparisons: tuple[Comparison, ...] = ()
     gallery: tuple[GalleryCase, ...] = ()
+    maps_check: str = ""  # what the gallery's maps were held against, and what it means that one is shown
     decision: str | None = None  # promoted, refused, undecided
     decision_reason: str | None = None
     lineage: LineageFacts | None = None
