@@ -36,6 +36,7 @@ from db.image_refs import image_refs
 from tasks.evaluation_choice import evaluation_to_serve
 from tasks.explain import cases
 from tasks.external_set import meanings
+from tasks.replicates_shown import with_replicates
 from tasks.runtime.provenance import facts
 from wrist_model.errors import DataError
 from wrist_model.evidence import subgroups
@@ -73,7 +74,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     serving = evaluation_to_serve(evaluation_ids, recipe)
     served = next(row for row in rows if row.evaluation_id == serving)
     sources = datasets.sources(engine, version.dataset_id)
-    models = tuple(_model(engine, one) for one in evaluation_ids)
+    models = tuple(with_replicates(engine, _model(engine, one), version.dataset_id, recipe) for one in evaluation_ids)
     sets = tuple(one for model in models for one in _external(engine, model))
     shown = _gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery)
     decision = promotions.last_decision(engine, served.model_version_id)

@@ -38,7 +38,10 @@ def test_replicates_and_prevalence_decide_no_network() -> None:
 def test_the_first_seed_serves_and_the_others_are_its_children() -> None:
     recipe = replace(BASE, training=replace(BASE.training, replicates=4))
     found = replicates.seeds(recipe)
-    assert found[0] == recipe.training.seed and len(set(found)) == 4 and found == replicates.seeds(recipe)
+    assert found[0] == recipe.training.seed and len(set(found)) == 4
+    assert found == (20, 844242814, 1961586897, 1078316207) and all(0 <= one < 2**31 for one in found)
+    more = replace(recipe, training=replace(recipe.training, replicates=9))
+    assert replicates.seeds(more)[:4] == found, "more of them train none anew"
     assert replicates.seeds(BASE) == (BASE.training.seed,)
     spread = replicates.spread([0.9, 0.92, 0.88])
     assert (spread.serving, spread.lowest, spread.highest, spread.sd) == pytest.approx((0.9, 0.88, 0.92, 0.02))

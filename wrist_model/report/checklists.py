@@ -76,7 +76,12 @@ def _libraries(data: ReportData) -> str | None:
 
 
 def _start(data: ReportData) -> str | None:
-    found = [f"{m.name}: {plain(m.weights_source)}, seed {m.seed}" for m in data.models if m.weights_source]
+    found = [
+        f"{m.name}: {plain(m.weights_source)}, seed {m.seed}"
+        + (f" (and {len(m.replicates)} others, which show the spread and never serve)" if m.replicates else "")
+        for m in data.models
+        if m.weights_source
+    ]
     return "; ".join(found) or None
 
 

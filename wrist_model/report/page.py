@@ -18,6 +18,7 @@ from wrist_model.records import Metric
 from wrist_model.report import external_sets, figures, gallery, localisation_table, plan_beside, published_results
 from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, details, headline, intervals_said
+from wrist_model.report.metric_text import over_seeds
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
 from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
@@ -54,7 +55,14 @@ def render(data: ReportData) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        number=number, interval=interval, share=share, thousands=thousands, short=short, p=p, moment=moment
+        number=number,
+        seeds=over_seeds,
+        interval=interval,
+        share=share,
+        thousands=thousands,
+        short=short,
+        p=p,
+        moment=moment,
     )
     return environment.get_template("page.html").render(
         data=data,

@@ -1,6 +1,6 @@
-"""Heat maps say by which rule they were held against shuffled networks, with the similarity and its p value.
+"""Heat maps say by which rule they were held against shuffled networks; trainings whether they are replicates.
 
-Maps stored before keep NULL: they were compared with one shuffled network.
+Rows stored before keep NULL: such maps were compared with one shuffled network, and such trainings may serve.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ COLUMNS = (
     ("explanation", "sanity_similarity", "{real}"),
     ("explanation", "sanity_p_value", "{real}"),
     ("explanation", "sanity_rule", "TEXT"),
+    ("training_run", "replicate", "{big}"),
 )
-HELD = {"heat map(s) checked against several shuffled networks": "explanation WHERE sanity_rule IS NOT NULL"}
+HELD = {
+    "heat map(s) checked against several shuffled networks": "explanation WHERE sanity_rule IS NOT NULL",
+    "replicate training(s)": "training_run WHERE replicate IS NOT NULL",
+}
 
 
 def upgrade() -> None:
-    real = "DOUBLE" if op.get_bind().dialect.name == "sqlite" else "DOUBLE PRECISION"
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    kinds = {"big": "INTEGER" if sqlite else "BIGINT", "real": "DOUBLE" if sqlite else "DOUBLE PRECISION"}
     for table, name, kind in COLUMNS:
-        op.get_bind().exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind.format(real=real)}")
+        op.get_bind().exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind.format(**kinds)}")
 
 
 def downgrade() -> None:
