@@ -103,8 +103,9 @@ def _training(connection: Connection, number: int) -> dict[str, Any]:
             text(
                 "SELECT t.training_run_id, t.seed, t.replicate, t.weights_source AS wanted, e.weights_source, "
                 "e.weights_sha256, e.best_epoch, r.recipe_sha256, r.name, r.content, t.dataset_version_id, "
-                "t.environment_id, a.at, a.actor, a.prefect_flow_run_id FROM training_run t JOIN recipe r ON r.id = t.recipe_id "
-                "JOIN audit_entry a ON a.seq = t.entry LEFT JOIN training_event e ON e.id = "
+                "t.environment_id, a.at, a.actor, a.prefect_flow_run_id FROM training_run t "
+                "JOIN recipe r ON r.id = t.recipe_id JOIN audit_entry a ON a.seq = t.entry "
+                "LEFT JOIN training_event e ON e.id = "
                 "(SELECT max(id) FROM training_event WHERE training_run_id = t.id) WHERE t.id = :id"
             ),
             {"id": number},
