@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +10,12 @@ from typing import Any
 import db_story
 import pytest
 from gate_hall import BY, POINTS, RECIPE, Hall
-from test_flow_external import WRIST
 
 from benchmarks import recheck
 from db import evaluations, lineage, metrics, models, plans, promotions, trainings
 from db.audit.chain import append
 from db.audit.verify import verify
 from db.engine import open_catalogue, writing
-from flows.host.environment import exactly
-from flows.host.server_choice import prefect_api
 from tasks.evaluation_choice import latest
 from tasks.gate import gate
 from tasks.plan import frozen_plan
@@ -128,37 +120,24 @@ def test_the_spread_is_of_the_serving_seed_and_the_others(hall: Hall) -> None:
     assert (told["seed"], told["replicate"]) == (THREE.training.seed, None)
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home whose server runs meanwhile."""
-    base = tmp_path_factory.mktemp("replicates")
-    around = dict(os.environ)
-    with prefect_api(base / "home", print), exactly(around):
-        yield base / "home"
-
-
-def retrain(home: Path, listed: str, count: int) -> dict[str, Any]:
+def retrained(base: Path, listed: str, count: int) -> dict[str, Any]:
     """The whole job with so many seeds."""
+    from flows.retrain import retrain
+
     tried = acts.recipe(1)
-    tried = replace(tried, training=replace(tried.training, replicates=count))
-    file = home.parent / "seeds.toml"
-    recipes.write(tried, file)
-    words = ("retrain", listed, "--body-part", "ANY", "--source", acts.SOURCE, "--recipe", str(file), "--json")
-    done = subprocess.run(
-        [sys.executable, "-c", WRIST, *words],
-        env={**os.environ, "WRIST_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    file = base / "seeds.toml"
+    recipes.write(replace(tried, training=replace(tried.training, replicates=count)), file)
+    return retrain([listed], source=acts.SOURCE, body_part="ANY", recipe=str(file), jobs=1)
 
 
-def test_a_retrain_trains_measures_and_shows_its_seeds_and_reuses_them(home: Path) -> None:
-    listed = acts.first_files(home.parent / "files")
-    made = retrain(home, listed, 2)
+def test_a_retrain_trains_measures_and_shows_its_seeds_and_reuses_them(
+    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("WRIST_HOME", str(home))
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    listed = acts.first_files(tmp_path / "files")
+    made = retrained(tmp_path, listed, 2)
     engine = open_catalogue(home)
     rows = "SELECT replicate, seed, status FROM training_runs ORDER BY seq"
     with engine.connect() as connection:
@@ -170,7 +149,7 @@ def test_a_retrain_trains_measures_and_shows_its_seeds_and_reuses_them(home: Pat
     page = Path(made["report"]).read_text(encoding="utf-8")
     assert "2 seeds " in page and "Training is one draw" in page
     assert "2 seeds " in next(Path(made["report"]).parent.glob("*model-card*")).read_text(encoding="utf-8")
-    again = retrain(home, listed, 3)
+    again = retrained(tmp_path, listed, 3)
     assert again["model_versions"] == made["model_versions"] and again["evaluations"] == made["evaluations"]
     with engine.connect() as connection:
         assert [row.replicate for row in connection.exec_driver_sql(rows)] == [None, 1, 2]

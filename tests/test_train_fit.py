@@ -216,7 +216,7 @@ def test_a_replicate_trains_from_the_stored_features_of_the_recipes_seed(
     pictures: tuple[list[ImageRef], list[ImageRef]], tmp_path: Path
 ) -> None:
     name = small_network.known()
-    recipe = train_data.recipe(str(train_data.backbone(tmp_path / "backbones", name)))
+    recipe = train_data.recipe(str(train_data.backbone(tmp_path / "backbones", name)), free_layers=3)
 
     def trained(seed: int | None, run: str) -> tuple[TrainedModel, list[tuple[str, int]]]:
         folders = work_folders(tmp_path)

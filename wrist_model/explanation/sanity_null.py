@@ -24,10 +24,11 @@ UNRELATED = 0.2
 """A map with a lower mean similarity shares under 4% of its variance with the shuffled networks' maps, and passes: what
 they have in common is then too little to be taken for an explanation, and to tell maps apart by."""
 MEANING = (
-    f"Each map was held against the maps of {SHUFFLES} networks with shuffled weights. It is shown when it is less "
-    f"like them than every one of them is like the others (p = {LEVEL:.2f}; of maps that owe nothing to training one "
-    f"in {SHUFFLES + 1} passes so), or when its mean correlation with them is under {UNRELATED:.1f}. Others, and maps "
-    "that lie on the border, are withheld."
+    f"Each map was held against the maps of {SHUFFLES} networks with shuffled weights. It is shown when its mean "
+    f"correlation with them is under {UNRELATED:.1f}, or when it is less like them than every one of them is like the "
+    f"others (p = {LEVEL:.2f}: a map that owes nothing to training is so in one of {SHUFFLES + 1} cases). A map that "
+    "is shown is none that any weights would give; that it was learned is not thereby proven. Others, and maps that "
+    "lie on the border, are withheld."
 )
 
 
