@@ -279,10 +279,11 @@ def interval(where: str, one: sqlite3.Row, y: list[int], p: list[float], keys: l
     drawn.sort()
     low, high = drawn[int(0.025 * len(drawn))], drawn[int(0.975 * len(drawn)) - 1]
     width, stored = high - low, one["ci_high"] - one["ci_low"]
-    few = 4 / len(patients) if not 0.05 < one["value"] < 0.95 else 0.0  # resamples hardly know errors so rare
+    few = len(patients) < 30 or not 0.05 < one["value"] < 0.95
+    room = width + 0.02 + (4 / len(patients) if few else 0.0)  # resamples hardly know errors so rare
     if not one["ci_low"] - NEAR <= one["value"] <= one["ci_high"] + NEAR:
         yield f"{where}: its interval {one['ci_low']} to {one['ci_high']} doesn't hold its value {one['value']}"
-    elif stored < 0.6 * width or max(abs(one["ci_low"] - low), abs(one["ci_high"] - high)) > width + few + 0.02:
+    elif stored < 0.6 * width or max(abs(one["ci_low"] - low), abs(one["ci_high"] - high)) > room:
         yield f"{where}: its interval {one['ci_low']} to {one['ci_high']}; resampling gives {low:.4f} to {high:.4f}"
 
 
