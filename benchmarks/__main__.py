@@ -1,4 +1,7 @@
-"""Run benchmarks by name; all of them without a name. One line each, or a JSON list with --json."""
+"""Run benchmarks by name; all of them without a name. One line each, or a JSON list with --json.
+
+`transfer` stands by itself: `python -m benchmarks transfer --help`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ MODULES = {
     "multi_view": "benchmarks.pixels",
     "near_duplicates": "benchmarks.pixels",
     "frozen_part": "benchmarks.training",
-    **{f"train_{name}": "benchmarks.training" for name in backbone.names()},
+    **{f"train_{name}": "benchmarks.training" for name in backbone.names() if backbone.row(name).keras_module},
     "train_memory": "benchmarks.training",
     "views_per_image": "benchmarks.views",
     "tune": "benchmarks.training",
@@ -26,6 +29,7 @@ MODULES = {
     "bootstrap": "benchmarks.evidence",
     "audit_insert": "benchmarks.audit",
     "verify": "benchmarks.audit",
+    "verify_new": "benchmarks.audit",
     "sql_lookup": "benchmarks.audit",
     "sql_lookup_postgresql": "benchmarks.audit",
     "orchestration": "benchmarks.orchestration",
@@ -36,6 +40,10 @@ MODULES = {
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["transfer"]:  # needs a data set and weights, and has options of its own
+        from benchmarks import transfer
+
+        return transfer.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
     parser.add_argument("--quick", action="store_true", help="smaller inputs and fewer runs")

@@ -6,6 +6,7 @@ import itertools
 import os
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,12 +20,17 @@ from sqlalchemy import Engine, create_engine
 from benchmarks import scale
 from benchmarks.result import Result, spread
 from db import predictions
+from db.audit import verified_link
 from db.audit.verify import verify as walk
-from db.home import database_url, sqlite_file
+from db.engine import open_catalogue, reading
+from db.home import database_url, identity_key_file, sqlite_file, verified_link_file
+from db.lookups import one
 from db.maintenance.backup import into_postgresql
 from db.query.documented_queries import queries
 from db.query.read_only_sql import query
+from db.schema.all_tables import AUDITED
 from db.schema.views import VIEWS
+from wrist_model.radiograph.pseudonyms import IdentityKey
 
 
 @contextmanager
@@ -107,6 +113,31 @@ def verify(quick: bool = False) -> list[Result]:
     middle = statistics.median(per_million)
     setup = f"SQLite, {checked} rows walked, chain, foreign keys, splits and hashes"
     return [Result("verify", middle, 60.0, 60.0 / middle, spread(per_million), "s per 1,000,000 rows (limit)", setup)]
+
+
+def verify_new(quick: bool = False) -> list[Result]:
+    """Seconds of the command `wrist verify --new` where nothing is new (limit 2), its start included."""
+    images, rows = (20_000, 200_000) if quick else (1_000_000, 10_000_000)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        scale.pour(home, images, rows)
+        engine = open_catalogue(home)
+        with reading(engine) as connection:
+            ends = {table: one(connection, f"SELECT max(id) AS id FROM {table}").id or 0 for table in AUDITED}
+            link = verified_link.end_of(connection, ends, None)
+        engine.dispose()
+        assert link is not None
+        verified_link.write(verified_link_file(home), link, IdentityKey.load_or_make(identity_key_file(home)).seal)
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            command = [sys.executable, "-c", "from flows.console.cli import main; main()", "verify", "--new"]
+            done = subprocess.run(command, env={**os.environ, "WRIST_HOME": folder}, capture_output=True, text=True)
+            times.append(time.perf_counter() - begun)
+            if done.returncode != 0:
+                raise RuntimeError(f"wrist verify --new failed: {done.stdout}{done.stderr}")
+    middle, setup = statistics.median(times), f"SQLite, {images} images, {rows} image predictions, nothing new"
+    return [Result("verify_new", middle, 2.0, 2.0 / middle, spread(times), "s, the whole command (limit)", setup)]
 
 
 def sql_lookup(quick: bool = False) -> list[Result]:

@@ -189,7 +189,8 @@ def pour(home: Path, images: int, rows: int) -> None:
     run = file.execute
     run("PRAGMA synchronous = OFF")
     run("PRAGMA cache_size = -500000")
-    for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_no_insert'").fetchall():
+    guards = run("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_no_insert'").fetchall()
+    for name, _ in guards:
         run(f"DROP TRIGGER {name}")
     studies, first = images // PER_STUDY, 101
     counted = "WITH RECURSIVE n(i) AS (SELECT {0} UNION ALL SELECT i + 1 FROM n WHERE i < {1}) "
@@ -263,6 +264,8 @@ def pour(home: Path, images: int, rows: int) -> None:
                 f"id % 2, p, p, {point}, p >= 0.5 FROM (SELECT id, {drawn} FROM {subject} ORDER BY id)"
             )
         run("COMMIT")
+    for _, guard in guards:
+        run(guard)
     run("PRAGMA wal_checkpoint(TRUNCATE)")
     file.close()
     engine = open_catalogue(home)

@@ -120,6 +120,11 @@ def last_backup_file(home: Path) -> Path:
     return home / "last-backup.json"
 
 
+def verified_link_file(home: Path) -> Path:
+    """The last link that `wrist verify` found whole, sealed with the identity key."""
+    return home / "verified.json"
+
+
 def identity_key_file(home: Path) -> Path:
     """The key of the pseudonyms, mode 0600."""
     return home / "identity.key"
@@ -152,6 +157,7 @@ def own_places(home: Path) -> tuple[Path, ...]:
         *(catalogue.with_name(catalogue.name + end) for end in ("", "-wal", "-shm", "-journal")),
         restoring_file(home),
         identity_key_file(home),
+        verified_link_file(home),
         sources_file(home),
         *(Path(folder) for folder in vars(work_folders(home)).values()),
         pixel_folder(home),

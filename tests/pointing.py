@@ -57,7 +57,7 @@ def pointing(model: Path, architecture: str, folder: Path) -> Pointing:
     for start in range(0, len(hits), 32):
         chunk = hits[start : start + 32]
         pixels = [decode.load_pixels(ref) for ref in chunk]
-        pictures = np.stack([image_batches.resized(each, network.size) for each in pixels])
+        pictures = np.stack([image_batches.resized(each, network.size, "squeeze") for each in pixels])
         for ref, grey, heat, other in zip(
             chunk, pixels, network.maps(pictures), network.randomised(pictures), strict=True
         ):

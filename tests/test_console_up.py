@@ -71,6 +71,7 @@ def test_up_serves_a_page_and_says_what_runs_when(wrist_up: Up) -> None:
     assert wrist_up.url.removesuffix("/api") in told
     for name in ("ingest", "retrain", "score_incoming", "verify", "watch_drift", "tune"):
         assert f"{name}/{name}" in told
+    assert "verify/verify_new" in told
     assert "UTC" in told
 
 

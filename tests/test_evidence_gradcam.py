@@ -14,7 +14,7 @@ from scipy import ndimage
 from wrist_model.errors import DataError
 from wrist_model.explanation import grad_cam, heat_map_checks, overlay, sanity_null
 from wrist_model.radiograph import decode
-from wrist_model.recipe import NetworkRecipe
+from wrist_model.recipe import NetworkRecipe, Resize
 from wrist_model.records import ImageRef
 from wrist_model.training import image_batches
 
@@ -148,9 +148,43 @@ def test_full_maps_are_the_networks_maps_at_the_radiographs_resolution(
     network = opened["efficientnetb0"]
     for ref, (same, pixels, heat) in zip(refs, grad_cam.full_maps(network, refs), strict=True):
         assert same == ref and np.array_equal(pixels, decode.load_pixels(ref)) and heat.shape == pixels.shape
-        alone = network.maps(image_batches.resized(pixels, network.size)[None])[0]
+        alone = network.maps(image_batches.resized(pixels, network.size, "squeeze")[None])[0]
         np.testing.assert_allclose(heat, overlay.upsampled(alone, pixels.shape), atol=2e-3)
         assert heat.min() >= 0 and heat.max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(300, 120), (130, 310), (200, 200)])
+@pytest.mark.parametrize("resize", ["letterbox", "squeeze"])
+def test_what_is_hot_lies_where_it_is_on_the_radiograph_however_it_came_into_the_square(
+    tmp_path: Path, shape: tuple[int, int], resize: Resize
+) -> None:
+    """Maps that say where the picture is bright: of a letterboxed one, the ground beside it is no part of the map."""
+
+    def bright(pictures: np.ndarray) -> np.ndarray:
+        return pictures[..., 0].reshape(len(pictures), 28, 4, 28, 4).mean((2, 4), dtype=np.float32)
+
+    network = grad_cam.Explainer(112, resize, grad_cam.GRAD_CAM, bright, bright)
+    for down, right in ((0.1, 0.1), (0.85, 0.2), (0.3, 0.9)):
+        row, column = (round(share * side) for share, side in zip((down, right), shape, strict=True))
+        pixels = np.full(shape, 20, np.uint8)
+        pixels[row - 6 : row + 7, column - 6 : column + 7] = 255
+        Image.fromarray(pixels).save(tmp_path / "one.png")
+        ref = ImageRef("im-1", "st-1", "pt-1", str(tmp_path / "one.png"), decode.pixel_sha256(pixels))
+        ((_, _, heat),) = grad_cam.full_maps(network, [ref])
+        assert heat.shape == shape
+        found = np.unravel_index(heat.argmax(), heat.shape)
+        assert np.hypot(found[0] - row, found[1] - column) <= 11, (found, row, column)
+
+
+def test_heat_beside_a_letterboxed_picture_is_left_out() -> None:
+    at = image_batches.place((300, 120), 112, "letterbox")  # columns 33 to 77 of 112
+    heat = np.zeros((7, 7), np.float32)
+    heat[3, 0], heat[3, 3] = 9, 3
+    full = overlay.upsampled(heat, (300, 120), at)
+    assert full.max() == pytest.approx(1, abs=0.01) and full[:, :20].max() < full[:, 50:70].max()
+    assert overlay.touched(heat, at).shape == (7, 3) and overlay.touched(heat, at).sum() == 3
+    heat[3, 3] = 0
+    assert not overlay.upsampled(heat, (300, 120), at).any()
 
 
 def test_an_edge_detector_in_the_maps_place_is_withheld(refs: list[ImageRef]) -> None:

@@ -28,16 +28,17 @@ from tasks.predict_dataset import predictions
 from tasks.promote import by_hand
 from tasks.sources_toml import Root, quiet_minutes, remember
 from tasks.train import fit
+from tests import small_network
 from wrist_model.errors import DataError, UsageError
 from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
 from wrist_model.records import Provenance
 
 
 def small(**training: Any) -> Recipe:
-    """One small network from random weights, a second an epoch."""
-    network = {"architectures": ["efficientnetb0"], "weights": "none", "image_size": 32}
+    """The small network from random weights."""
+    network = {"architectures": [small_network.known()], "weights": "none", "image_size": 32}
     training = {"epochs": 1, "batch_size": 16, "mode": "online"} | training
-    evaluation = {"resamples": 100, "serve": "efficientnetb0"}
+    evaluation = {"resamples": 100, "serve": small_network.NAME}
     return from_mapping({"name": "small", "network": network, "training": training, "evaluation": evaluation}, "small")
 
 
@@ -108,7 +109,7 @@ def site(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
         made = Site(base / "home", base / "incoming", sorted(manifest.parent.glob("*.png")), engine, "")
         made.catalogue(manifest)
         made.dataset = freeze()
-        model = fit(made.dataset, small(), "efficientnetb0")
+        model = fit(made.dataset, small(), small_network.NAME)
         predictions(model, made.dataset, small())
         by_hand(model, "the only one")
         yield made

@@ -71,7 +71,7 @@ def test_a_missing_recipe_says_where_recipes_are(tmp_path: Path) -> None:
 
 
 def test_shipped_recipes_are_valid_and_found_by_name() -> None:
-    for name in ("report", "quick", "demo"):
+    for name in ("report", "quick", "demo", "lite0"):
         assert recipe.read(recipe.find(name)) == recipe.read(recipe.find(f"recipes/{name}.toml"))
 
 

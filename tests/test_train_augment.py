@@ -12,7 +12,19 @@ from wrist_model.training import augmentation, image_batches
 
 
 def square(size: int = 96) -> np.ndarray:
-    return image_batches.resized(factories.radiograph(1, 0), size)
+    return image_batches.resized(factories.radiograph(1, 0), size, "squeeze")
+
+
+def test_a_letterboxed_picture_keeps_its_sides_and_a_squeezed_one_fills_the_square() -> None:
+    pixels = np.full((300, 120), 200, np.uint8)
+    boxed = image_batches.resized(pixels, 112, "letterbox")
+    at = image_batches.place(pixels.shape, 112, "letterbox")
+    assert boxed.shape == (112, 112, 1) and at == (0, 112, 33, 78, 112)
+    assert (boxed[:, 33:78] == 200).all() and boxed.sum() == 200 * 112 * 45
+    assert image_batches.place((120, 300), 112, "letterbox") == (33, 78, 0, 112, 112)
+    assert image_batches.place((900, 2), 96, "letterbox") == (0, 96, 47, 48, 96)
+    assert (image_batches.resized(pixels, 112, "squeeze") == 200).all()
+    assert image_batches.place(pixels.shape, 112, "squeeze") == (0, 112, 0, 112, 112)
 
 
 def test_draws_stay_in_range_and_fill_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,11 @@ class Compute:
 
 def read(store: feature_store.Store, places: np.ndarray) -> list[float]:
     return [float(row.max()) for row in store.rows(places) if row.min() == row.max()]
+
+
+def test_a_store_of_squeezed_pictures_keeps_the_name_that_it_had_and_letterboxed_ones_have_their_own() -> None:
+    assert KEY.name == "ce1d134ceed44b4ffc0545d3"
+    assert replace(KEY, resize="letterbox").name != KEY.name
 
 
 def test_rows_are_computed_once_and_shared(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.home import work_folders
-from tests import train_data
+from tests import small_network, train_data
 from wrist_model import recipe as recipes
 from wrist_model.errors import DataError, LeakError
 from wrist_model.records import ImageRef, TuningTrial
@@ -18,19 +18,19 @@ from wrist_model.tuning import search
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ImageRef]]:
     folder = tmp_path_factory.mktemp("tuning")
-    train_data.backbone(folder, "resnet50")
+    train_data.backbone(folder, small_network.known())
     return folder, train_data.refs(folder, 20)
 
 
 def run(ground: tuple[Path, list[ImageRef]], home: Path, trials: int, **changes: object) -> tuple[search.Tuned, list]:
     folder, refs = ground
     told: list[TuningTrial] = []
-    recipe = train_data.recipe(str(folder / "{architecture}.keras"), **changes)
+    recipe = train_data.recipe(str(folder / "{architecture}.keras"), **{"free_layers": 4} | changes)
     found = search.tune(
         refs[:12],
         refs[12:],
         recipe,
-        "resnet50",
+        small_network.NAME,
         folders=work_folders(home),
         study_name="s",
         trials=trials,
@@ -76,6 +76,7 @@ def test_trials_run_side_by_side_in_processes_and_each_counts_once(
     ground: tuple[Path, list[ImageRef]], tmp_path: Path
 ) -> None:
     folder, refs = ground
+    train_data.backbone(folder, "resnet50")  # processes of their own know the shipped networks
     told: list[TuningTrial] = []
     found = search.tune(
         refs[:12],

@@ -28,6 +28,7 @@ from wrist_model.records import StoredRecipe
 
 DECIDES_NO_TRAINING = ("network.architectures", "evaluation.serve", "evaluation.prevalence", "training.replicates")
 """Fields of the sections in `model_json` that are left out of it."""
+Resize = Literal["squeeze", "letterbox"]
 WIDEST_MARGIN = 0.10
 """No margin of the score rule is widened beyond this to buy power: such a loss matters whatever the hold-out's size."""
 
@@ -65,6 +66,8 @@ class NetworkRecipe(Checked):
     dropout: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.3
     batch_norm: Literal["inference", "training"] = "inference"
     batch_norm_momentum: Annotated[float, Interval(ge=0.5, le=0.9999)] = 0.99
+    # how a picture comes into the square: the whole of it squeezed, or its sides kept and black beside it
+    resize: Resize = later("0.2", neutral="squeeze")
 
 
 @dataclass(frozen=True)

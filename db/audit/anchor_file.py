@@ -7,13 +7,14 @@ can write the database can't write: another machine, a mail to oneself, a time-s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from db.audit.chain import now
+from db.audit.verified_link import VerifiedLink
 from wrist_model.errors import CatalogueError
 
 Found = tuple[str, str, str]
@@ -101,7 +102,18 @@ def _catalogue(connection: Connection) -> str | None:
     return str(found)[:16] if found else None
 
 
-def write(connection: Connection, path: Path, _ends: Mapping[str, int]) -> None:
+def last_link(path: Path) -> VerifiedLink | None:
+    """The link that the file ends with, and the rows by then; None where it doesn't say so, or is no such file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        link, ends = content["links"][-1], {str(table): int(row) for table, row in content["ends"].items()}
+        at = str(link["written"])
+        return VerifiedLink(int(link["seq"]), str(link["chain_sha256"]), ends, at, str(content["walked"]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+
+
+def write(connection: Connection, path: Path, reached: VerifiedLink) -> None:
     """Write the anchor, or add the chain's present end to it, by a temporary file: a kill leaves the old one."""
     last = _end(connection)
     if last is None:
@@ -112,6 +124,7 @@ def write(connection: Connection, path: Path, _ends: Mapping[str, int]) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         content = {"wrist_anchor": 1, "catalogue": _catalogue(connection), "links": links}
+        content |= {"ends": dict(reached.ends), "walked": reached.walked_at}  # where `wrist verify --new` goes on
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:

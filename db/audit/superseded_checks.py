@@ -19,10 +19,12 @@ WHERE n.file_sha256 <> r.file_sha256 ORDER BY r.id
 """
 
 
-def standing_reports(connection: Connection) -> Iterator[tuple[str, str, str]]:
-    """(path, SHA-256, report_id) of each report that no later one was written over, oldest first."""
+def standing_reports(connection: Connection, after: int = 0) -> Iterator[tuple[str, str, str]]:
+    """(path, SHA-256, report_id) of each report (after that row) that no later one was written over, oldest first."""
     over = {row.report_id for row in connection.execute(text(_WRITTEN_OVER)) if not _named_by_content(row)}
-    for row in connection.execute(text("SELECT report_id, path, file_sha256 AS sha FROM report ORDER BY id")):
+    for row in connection.execute(
+        text(f"SELECT report_id, path, file_sha256 AS sha FROM report WHERE id > {after:d} ORDER BY id")
+    ):
         if row.report_id not in over:
             yield row.path, row.sha, row.report_id
 

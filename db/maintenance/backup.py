@@ -21,7 +21,7 @@ from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
 from db.database_errors import BUSY_SECONDS, explain
 from db.engine import make_engine, plain_errors, reading, writing
-from db.home import last_backup_file, restoring_file, sqlite_file
+from db.home import last_backup_file, restoring_file, sqlite_file, verified_link_file
 from db.leases import CATALOGUE
 from db.maintenance.migrate import upgrade
 from db.schema.all_tables import AUDITED, METADATA
@@ -69,6 +69,7 @@ def restore(source: Path, home: Path, url: str) -> str:
     file = sqlite_file(url)
     with _alone(file, url):
         checked = _checked_copy(source, home)
+        verified_link_file(home).unlink(missing_ok=True)  # it was of what was there before
         try:
             if file is None:
                 into_postgresql(checked, home, url)

@@ -91,13 +91,13 @@ def _or_why_not(aim: str, read: Callable[[], list[str]]) -> list[str]:
 
 def deploy(home: Path, url: str) -> None:
     """`prefect deploy --all` with Wrist's own prefect.yaml. Raises CatalogueError with Prefect's last line."""
-    from flows.host.environment import ROOT, process_environment
+    from flows.host.environment import SHIPPED, process_environment
     from wrist_model.errors import CatalogueError
 
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         env=process_environment(home, url),
-        cwd=ROOT,
+        cwd=SHIPPED,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -106,7 +106,7 @@ def deploy(home: Path, url: str) -> None:
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         reason = lines[-1] if lines else "Prefect gave no reason"
-        raise CatalogueError(f"The deployments of {ROOT / 'prefect.yaml'} failed: {reason}")
+        raise CatalogueError(f"The deployments of {SHIPPED / 'prefect.yaml'} failed: {reason}")
 
 
 def _tell(home: Path, url: str) -> None:

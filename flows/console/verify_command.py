@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.console.options import Json
-from flows.console.output import show
+from flows.console.output import say, show
 from wrist_model.terminal_text import in_a_line
 
 
@@ -21,20 +21,21 @@ def add_to(app: typer.Typer) -> None:
 def verify(
     anchor: Annotated[Path | None, typer.Option("--anchor", help="Write, later compare, an anchor file.")] = None,
     files: Annotated[bool, typer.Option("--files", help="Read every original file again, too.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Only what was written since the last verified link.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check the audit chain, stored hashes, the split guard and orphaned runs; exit 1 when anything is off."""
     from dataclasses import asdict, replace
 
-    from db.audit.verify import verify as verify_catalogue
     from db.engine import open_catalogue
     from tasks.named_files import require_output
+    from tasks.verified_link import check
 
     if anchor is not None:
         require_output(anchor, "--anchor", database=True)
     progress = _line if sys.stderr.isatty() else None
     engine = open_catalogue(existing=True, writes=False)
-    verdict = verify_catalogue(engine, anchor=anchor, progress=progress)
+    verdict = check(engine, new=new, anchor=anchor, progress=progress, say=say)
     if files:
         from tasks.original_files import read_again
 
@@ -53,7 +54,10 @@ def verify(
         for finding in verdict.warnings:
             print(f"look at {in_a_line(finding.where)}: {in_a_line(finding.message)}")
         checked = ", ".join(f"{number} {name}" for name, number in verdict.checked.items())
-        print(f"{'All as it was written' if verdict.ok else 'NOT as it was written'}: {checked}.")
+        told = "NOT as it was written" if not verdict.ok else "All as it was written"
+        print(f"{told.replace('All', 'All new') if verdict.not_read else told}: {checked}.")
+        if verdict.not_read:
+            print(f"Not read: {verdict.not_read}.")
 
     show(asdict(verdict), as_json, tell)
     if not verdict.ok:

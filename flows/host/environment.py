@@ -20,7 +20,7 @@ from flows.host import password
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
 LOOPBACK = (*NAMES, "::1")
-ROOT = Path(__file__).parents[2]
+SHIPPED = Path(__file__).parent  # prefect.yaml, prefect.toml, work-pool.json: links in a checkout, files in a wheel
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -38,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
     address = {DATABASE: f"sqlite+aiosqlite:///file:{quote(file)}?uri=true"} if "?" in file else {}
     return {
         **address,
-        **_settings(tomllib.loads((ROOT / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
+        **_settings(tomllib.loads((SHIPPED / "prefect.toml").read_text(encoding="utf-8")), "PREFECT"),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "PREFECT_HOME": str(folder),

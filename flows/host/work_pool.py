@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flows.host.environment import ROOT
+from flows.host.environment import SHIPPED
 from flows.host.prefect_api import connected
 
 POOL = "wrist"
@@ -16,7 +16,7 @@ def make(url: str) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists
 
-    template = json.loads((ROOT / "work-pool.json").read_text(encoding="utf-8"))
+    template = json.loads((SHIPPED / "work-pool.json").read_text(encoding="utf-8"))
     with connected(url) as client:
         try:
             client.create_work_pool(WorkPoolCreate(name=POOL, type=TYPE, base_job_template=template))

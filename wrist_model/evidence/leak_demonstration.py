@@ -102,7 +102,7 @@ def copied(
     folder.mkdir(parents=True, exist_ok=True)
     found: list[ImageRef] = []
     for done, ref in enumerate(refs, start=1):
-        plain = image_batches.resized(decode.load_pixels(ref), recipe.network.image_size)
+        plain = image_batches.resized(decode.load_pixels(ref), recipe.network.image_size, recipe.network.resize)
         for view in range(-1, COPIES):
             change = augmentation.draw(recipe.augmentation, recipe.training.seed, ref.pixel_sha256, view)
             pixels = (plain if view < 0 else augmentation.apply(plain, change))[..., 0]

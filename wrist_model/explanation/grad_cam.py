@@ -28,9 +28,10 @@ import numpy as np
 from wrist_model.errors import DataError
 from wrist_model.evidence_records import Explanation
 from wrist_model.explanation import heat_map_checks, sanity_null
-from wrist_model.explanation.overlay import Grey, Maps, overlay, upsampled
-from wrist_model.network import backbone, keras_file
+from wrist_model.explanation.overlay import Grey, Maps, overlay, touched, upsampled
+from wrist_model.network import assemble, backbone, keras_file
 from wrist_model.radiograph import decode
+from wrist_model.recipe import Resize
 from wrist_model.records import ImageRef, Progress
 from wrist_model.training import image_batches
 
@@ -50,18 +51,24 @@ SHIFT = 1 / 16
 class Explainer:
     """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
 
-    size: the pixels a side that the network takes. method: grad-cam or sharpened-grad-cam.
+    size: the pixels a side that the network takes; resize: how a picture comes into them. method: grad-cam or
+    sharpened-grad-cam.
     maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat, at least 0: on the layer's grid and not
     normalised; of sharpened-grad-cam (n, size, size), at most 1. plain: the same on the layer's grid always, without
     the mean over shifts. shuffled: (pictures, k) → (k, n, h, w), the plain maps of k networks, each shuffled anew.
     """
 
     size: int
+    resize: Resize
     method: str
     maps: Callable[[Grey], Maps]
     randomised: Callable[[Grey], Maps]
     plain: Callable[[Grey], Maps]
     shuffled: Callable[[Grey, int], Maps]
+
+    def place(self, pixels: Grey) -> image_batches.Place:
+        """Where a radiograph lies in the square that the maps cover."""
+        return image_batches.place(pixels.shape, self.size, self.resize)
 
 
 def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
@@ -87,7 +94,7 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
         return np.stack(found)
 
     whole = [_over_shifts(each, size) if method == SHARPENED else each for each in (plain, untrained)]
-    return Explainer(size, method, whole[0], whole[1], plain, shuffled)
+    return Explainer(size, assemble.resize_of(network), method, whole[0], whole[1], plain, shuffled)
 
 
 def _rearranged(shuffled: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -188,11 +195,11 @@ def explain(
     found: list[Explanation] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         drawing: list[Future[Explanation]] = []  # of one lot, while the next one's maps are computed
-        for chunk, pixels, pictures in _lots(refs, network.size):
+        for chunk, pixels, pictures in _lots(refs, network):
             maps = network.maps(pictures)
-            checked = _checked(network, pictures, maps, shuffles)
+            checked = _checked(network, pixels, pictures, maps, shuffles)
             found += [each.result() for each in drawing]
-            draw = partial(_drawn, folder=folder, method=network.method, rule=sanity_null.rule(shuffles))
+            draw = partial(_drawn, folder=folder, network=network, rule=sanity_null.rule(shuffles))
             drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, checked, strict=True)]
             if progress:
                 progress("explain", len(found), len(refs), architecture)
@@ -202,13 +209,13 @@ def explain(
     return tuple(found)
 
 
-def _lots(refs: Sequence[ImageRef], size: int) -> Iterator[tuple[Sequence[ImageRef], list[Grey], Grey]]:
+def _lots(refs: Sequence[ImageRef], network: Explainer) -> Iterator[tuple[Sequence[ImageRef], list[Grey], Grey]]:
     """Lots of radiographs, each with its pixels and with what the network sees: uint8 (n, size, size, 1)."""
     lots = [refs[start : start + BATCH] for start in range(0, len(refs), BATCH)]
 
     def read(lot: Sequence[ImageRef]) -> tuple[list[Grey], Grey]:
         pixels = [decode.load_pixels(ref) for ref in lot]
-        return pixels, np.stack([image_batches.resized(each, size) for each in pixels])
+        return pixels, np.stack([image_batches.resized(each, network.size, network.resize) for each in pixels])
 
     for lot, (pixels, pictures) in zip(lots, image_batches.ahead([partial(read, each) for each in lots]), strict=True):
         yield lot, pixels, pictures
@@ -219,25 +226,38 @@ def full_maps(network: Explainer, refs: Sequence[ImageRef]) -> Iterator[tuple[Im
 
     Raises DataError for a radiograph that changed or vanished.
     """
-    for lot, pixels, pictures in _lots(refs, network.size):
+    for lot, pixels, pictures in _lots(refs, network):
         for ref, grey, heat in zip(lot, pixels, network.maps(pictures), strict=True):
-            yield ref, grey, upsampled(heat, grey.shape)
+            yield ref, grey, upsampled(heat, grey.shape, network.place(grey))
 
 
-def _checked(network: Explainer, pictures: Grey, maps: Maps, shuffles: int) -> list[float | sanity_null.Sanity]:
+def _checked(
+    network: Explainer, pixels: Sequence[Grey], pictures: Grey, maps: Maps, shuffles: int
+) -> list[float | sanity_null.Sanity]:
     """Each picture's map against shuffled networks. Several are compared before the mean over shifts, on the layer's
-    grid: nineteen of these cost about what one comparison of the whole of nine copies does."""
+    grid. What lies on padding alone says nothing and is left out."""
+    at = [network.place(grey) for grey in pixels]
     if shuffles == 1:
-        both = zip(maps, network.randomised(pictures), strict=True)
-        return [heat_map_checks.sanity_score(heat, other) for heat, other in both]
+        both = zip(maps, network.randomised(pictures), at, strict=True)
+        return [heat_map_checks.sanity_score(touched(heat, here), touched(other, here)) for heat, other, here in both]
     own, others = network.plain(pictures), network.shuffled(pictures, shuffles)
-    return [sanity_null.sanity(heat, others[:, place]) for place, heat in enumerate(own)]
+    return [
+        sanity_null.sanity(touched(heat, here), np.stack([touched(one[place], here) for one in others]))
+        for place, (heat, here) in enumerate(zip(own, at, strict=True))
+    ]
 
 
 def _drawn(
-    ref: ImageRef, pixels: Grey, heat: Maps, sanity: float | sanity_null.Sanity, folder: Path, method: str, rule: str
+    ref: ImageRef,
+    pixels: Grey,
+    heat: Maps,
+    sanity: float | sanity_null.Sanity,
+    folder: Path,
+    network: Explainer,
+    rule: str,
 ) -> Explanation:
-    full = upsampled(heat, pixels.shape)
+    at = network.place(pixels)
+    full, heat = upsampled(heat, pixels.shape, at), touched(heat, at)
     border = heat_map_checks.border_share(full, pixels)
     why = heat_map_checks.verdict(heat, sanity, border)
     content = overlay(pixels, full)
@@ -247,7 +267,7 @@ def _drawn(
         part = folder / f".{sha256}.{ref.image_uid}.part"
         part.write_bytes(content)
         part.replace(file)
-    made = (ref.image_uid, method, file.relative_to(folder.parent).as_posix(), sha256)
+    made = (ref.image_uid, network.method, file.relative_to(folder.parent).as_posix(), sha256)
     if not isinstance(sanity, sanity_null.Sanity):
         return Explanation(*made, sanity, bool(why), why, border)
     return Explanation(*made, sanity.score, bool(why), why, border, sanity.similarity, sanity.p_value, rule)

@@ -9,20 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wrist_model.training.image_batches import Place
+
 OPACITY = 0.55
 """Of the hottest place: the bone below can still be read."""
 
 
-def upsampled(heat: Maps, shape: tuple[int, int]) -> Maps:
+def upsampled(heat: Maps, shape: tuple[int, int], at: Place | None = None) -> Maps:
     """float32 (h, w) → (height, width) in [0, 1]: bicubic, over the largest value; all 0 where there is no heat.
 
-    The network sees the whole picture squeezed into its square, so the map is stretched back over the whole picture.
+    The map covers the square that the network sees, and `at` is where the picture lies in it (None: all of it): what
+    lies beside the picture is left out, and the rest is stretched over the whole picture.
     """
-    peak = float(heat.max(initial=0.0))
+    peak = float((heat if at is None else touched(heat, at)).max(initial=0.0))
     if not np.isfinite(peak) or peak <= 0:
         return np.zeros(shape, dtype=np.float32)
-    picture = Image.fromarray((heat / peak).astype(np.float32)).resize(shape[::-1], Image.Resampling.BICUBIC)
+    box = None
+    if at is not None:
+        high, wide = heat.shape
+        box = tuple(each / at.size for each in (at.left * wide, at.top * high, at.right * wide, at.bottom * high))
+    picture = Image.fromarray((heat / peak).astype(np.float32)).resize(shape[::-1], Image.Resampling.BICUBIC, box)
     return np.clip(np.asarray(picture, dtype=np.float32), 0, 1)
+
+
+def touched(heat: Maps, at: Place) -> Maps:
+    """The cells of a map (h, w) that hold a part of the picture."""
+    high, wide = heat.shape
+    rows = slice(at.top * high // at.size, -(-at.bottom * high // at.size))
+    return heat[rows, at.left * wide // at.size : -(-at.right * wide // at.size)]
 
 
 @cache

@@ -1,7 +1,8 @@
 """A network's flat graph, from a raw grey picture to two probabilities.
 
 The graph is flat (no model inside a model), so that Grad-CAM, cutting at the boundary and saving all see its layers.
-Preprocessing is part of it: a saved network takes uint8 grey (n, size, size, 1), bone bright.
+Preprocessing is part of it: a saved network takes uint8 grey (n, size, size, 1), bone bright. Its input's name says how
+pictures come into that square.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 
 from wrist_model.errors import DataError
 from wrist_model.network import backbone, dtype_policy, freeze_boundary, keras_settings
-from wrist_model.recipe import NetworkRecipe
+from wrist_model.recipe import NetworkRecipe, Resize
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
+INPUTS: dict[Resize, str] = {"squeeze": "grey", "letterbox": "grey_letterboxed"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def build(
     row = backbone.row(architecture)
     size = recipe.image_size
     with keras_settings.seeded(seed), dtype_policy.under(policy):
-        grey = keras.Input((size, size, 1), dtype="uint8", name="grey")
+        grey = keras.Input((size, size, 1), dtype="uint8", name=INPUTS[recipe.resize])
         rgb = keras.layers.Concatenate(name="rgb", dtype="float32")([grey, grey, grey])
         entrance = row.preprocess(rgb)
         before = {layer.name for layer in keras.Model(grey, entrance).layers}
@@ -86,6 +88,11 @@ def build(
     freeze_boundary.freeze(layers[: len(layers) - len(free)])
     tensor = whole.get_layer(boundary).output
     return Network(architecture, whole, keras.Model(whole.inputs, tensor), keras.Model(tensor, out), boundary, layers)
+
+
+def resize_of(network: Any) -> Resize:
+    """How pictures come into the square that a saved network takes."""
+    return "letterbox" if network.inputs[0].name == INPUTS["letterbox"] else "squeeze"
 
 
 def with_imagenet_rescaling(base: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,12 +26,15 @@ class Backbone:
 
     Building. builder: called as those of keras.applications, with include_top, weights and input_tensor or
     input_shape; gives a flat Keras model. preprocess: layers from RGB in [0, 255] to what the builder wants, on
-    KerasTensors; on grey pictures it equals `preprocess_input` of keras_module, a module of keras.applications.
+    KerasTensors; on grey pictures it equals `preprocess_input` of keras_module, a module of keras.applications, or ""
+    where that has no such network.
     channels, value_range: what comes out of it. rescales_for_imagenet: whether ImageNet weights need one
     more Rescaling after Normalization (keras.applications adds it only when it loads them itself).
 
     Weights. weights_url, weights_md5: of the file that keras.applications fetches. weights_data, weights_size: what
     they were trained on, and the side of its pictures in pixels. signature_layer: with weights, in no other network.
+    torch_sha256, from_torch: of weights that are published as a file of PyTorch: its SHA-256, and what makes of its
+    tensors by name those of each layer in Keras's order.
 
     Freezing and training. boundary_layer: the last non-trainable layer when ten are free. scratch_rate: share of the
     recipe's learning rate in a training from random weights. last_of_block: how the names of each residual block's
@@ -63,6 +66,8 @@ class Backbone:
     weights_data: str
     weights_size: int
     signature_layer: str
+    torch_sha256: str = ""
+    from_torch: Callable[[Mapping[str, Any]], dict[str, list[Any]]] | None = None
 
     boundary_layer: str
     scratch_rate: float = 1.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from wrist_model import regular_file
 from wrist_model.errors import Refused, WeightsError
-from wrist_model.network import backbone, file_bounds
+from wrist_model.network import backbone, file_bounds, torch_file
 from wrist_model.network.assemble import Network, has_imagenet_rescaling, with_imagenet_rescaling
 from wrist_model.network.finite_weights import non_finite
 from wrist_model.network.keras_file import first_line
@@ -105,16 +105,20 @@ def _imagenet(architecture: str) -> Weights:
 def _file(path: Path, architecture: str) -> Weights:
     if not path.is_file():
         raise WeightsError(
-            f'weights = "{path}": no such file. Allowed are "imagenet", "none", or the path of a .keras or .weights.h5.'
+            f'weights = "{path}": no such file. Allowed are "imagenet", "none", or the path of a .keras or .weights.h5 '
+            "(for some networks also of a .pth: docs/training.md)."
         )
     try:
-        sha256 = hashlib.sha256(regular_file.read(path, file_bounds.MOST_BYTES)).hexdigest()
+        content = regular_file.read(path, file_bounds.MOST_BYTES)
     except (OSError, Refused) as error:
         raise WeightsError(f'weights = "{path}": can\'t be read ({first_line(error)}).') from None
+    sha256 = hashlib.sha256(content).hexdigest()
     if path.name.endswith(".keras"):
         tensors, imagenet = _from_keras(path, architecture)
     elif path.name.endswith(".h5"):
         tensors, imagenet = _from_h5(path, architecture)
+    elif path.name.endswith(".pth"):
+        tensors, imagenet = _from_torch(path, content, sha256, architecture), True
     else:
         raise WeightsError(f"{path}: weights come as .keras or .weights.h5, not as {path.suffix or 'a bare file'!r}.")
     _finite(tensors, str(path))
@@ -166,6 +170,21 @@ def _from_h5(path: Path, architecture: str) -> tuple[dict[str, list[np.ndarray]]
     tensors = _tensors(candidate)
     learned = any(np.any(each[0]) for name, each in tensors.items() if name == "normalization")
     return tensors, (origin == "imagenet") if origin is not None else learned
+
+
+def _from_torch(path: Path, content: bytes, sha256: str, architecture: str) -> dict[str, list[np.ndarray]]:
+    row = backbone.row(architecture)
+    if row.from_torch is None:
+        raise WeightsError(f"{path}: weights of {architecture} come as .keras or .weights.h5, not as PyTorch's .pth.")
+    if sha256 != row.torch_sha256:
+        raise WeightsError(
+            f"{path}: not the published weights of {architecture}: its SHA-256 is {sha256[:12]}…; expected "
+            f"{row.torch_sha256[:12]}…. Fetch the file again (docs/training.md)."
+        )
+    try:
+        return row.from_torch(torch_file.tensors(content))
+    except (torch_file.NotTensors, KeyError) as error:
+        raise WeightsError(f"{path} holds no {architecture} ({first_line(error)}).") from None
 
 
 def _finite(tensors: dict[str, list[np.ndarray]], place: str) -> None:

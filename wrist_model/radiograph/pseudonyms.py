@@ -74,6 +74,10 @@ class IdentityKey:
         """A pseudonym for any other text that groups images without being told, such as a manufacturer."""
         return "tm-" + self._digest("term", kind, text)
 
+    def seal(self, text: str) -> str:
+        """A keyed hash of a text that Wrist wrote: whoever doesn't read the key can't alter the text."""
+        return self._digest("seal", text)
+
     def _digest(self, *parts: str) -> str:
         # Lengths before parts: ("ab", "c") and ("a", "bc") stay apart. surrogateescape: file names may not be UTF-8.
         message = b"".join(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wrist_model.network import keras_file
+from wrist_model.network import assemble, keras_file
 from wrist_model.radiograph import decode
 from wrist_model.records import ImageRef, Progress
 from wrist_model.training import frozen_features, image_batches
@@ -43,11 +43,11 @@ def predict_logits(model_path: Path, refs: Sequence[ImageRef], *, progress: Prog
 
 def _outputs(network: Any, refs: Sequence[ImageRef], progress: Progress | None) -> np.ndarray:
     """What the head gives for both classes, float64 (n, 2)."""
-    size = int(network.input_shape[1])
+    size, resize = int(network.input_shape[1]), assemble.resize_of(network)
     forward = frozen_features.function(network, fold=False)  # folding pays late here, and takes 2.6 GiB for ResNet50
 
     def scores(chunk: Sequence[ImageRef]) -> np.ndarray:
-        pictures = [image_batches.resized(decode.load_pixels(ref), size) for ref in chunk]
+        pictures = [image_batches.resized(decode.load_pixels(ref), size, resize) for ref in chunk]
         return forward(np.stack(pictures)).numpy()
 
     found: list[np.ndarray] = []

@@ -56,10 +56,14 @@ class StoreKey:
     dtype: str
     shape: tuple[int, ...]
     version: int = VERSION
+    resize: str = "squeeze"
 
     @property
     def name(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:24]
+        said = asdict(self)
+        if self.resize == "squeeze":  # as stores were named before there was another way
+            del said["resize"]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
     def row_bytes(self) -> int:

@@ -76,6 +76,7 @@ def open_features(
         recipe.training.fold_constants,
         recipe.training.feature_dtype,
         tuple(frozen.output_shape[1:]),
+        resize=recipe.network.resize,
     )
 
     def compute(asked: Sequence[feature_store.AugmentedCopy], refs: Sequence[ImageRef]) -> Iterable[np.ndarray]:
@@ -95,7 +96,7 @@ def _computed(
     needed = sorted({i for i, _ in asked})
     row = {i: n for n, i in enumerate(needed)}
     subset = [refs[i] for i in needed]
-    pictures = image_batches.load(subset, recipe.network.image_size, progress)
+    pictures = image_batches.load(subset, recipe.network.image_size, recipe.network.resize, progress)
     changes, seed = recipe.augmentation, recipe.training.seed
 
     def job(chunk: Sequence[feature_store.AugmentedCopy]) -> np.ndarray:

@@ -6,14 +6,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from wrist_model.errors import DataError
 from wrist_model.radiograph import decode
-from wrist_model.recipe import AugmentationRecipe
+from wrist_model.recipe import AugmentationRecipe, Resize
 from wrist_model.records import ImageRef, Progress
 from wrist_model.training import augmentation
 
@@ -24,14 +24,37 @@ UNAUGMENTED = -1
 T = TypeVar("T")
 
 
-def resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (height, width) → uint8 (size, size, 1), the whole picture squeezed into the square, antialiased."""
+class Place(NamedTuple):
+    """Where a picture lies in the square of `size` pixels that a network takes: its first and last rows and columns."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    size: int
+
+
+def place(shape: tuple[int, ...], size: int, resize: Resize) -> Place:
+    """Of a picture (height, width): the whole square, or its middle with the picture's own sides."""
+    if resize == "squeeze":
+        return Place(0, size, 0, size, size)
+    high, wide = (max(1, round(size * side / max(shape))) for side in shape)
+    top, left = (size - high) // 2, (size - wide) // 2
+    return Place(top, top + high, left, left + wide, size)
+
+
+def resized(pixels: np.ndarray, size: int, resize: Resize) -> np.ndarray:
+    """uint8 (height, width) → uint8 (size, size, 1), antialiased; black where a letterboxed picture isn't."""
     if pixels.shape == (size, size):
         return pixels[..., None]
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))[..., None]
+    at = place(pixels.shape, size, resize)
+    inside = Image.fromarray(pixels).resize((at.right - at.left, at.bottom - at.top), Image.Resampling.BILINEAR)
+    square = np.zeros((size, size, 1), np.uint8)
+    square[at.top : at.bottom, at.left : at.right, 0] = np.asarray(inside)
+    return square
 
 
-def load(refs: Sequence[ImageRef], size: int, progress: Progress | None = None) -> np.ndarray:
+def load(refs: Sequence[ImageRef], size: int, resize: Resize, progress: Progress | None = None) -> np.ndarray:
     """Decode and resize on all cores: uint8 (n, size, size, 1), in the order of refs.
 
     9,752 pictures of 224 pixels are 0.47 GiB. Raises DataError for a file that changed or vanished.
@@ -39,7 +62,7 @@ def load(refs: Sequence[ImageRef], size: int, progress: Progress | None = None) 
     pictures = np.empty((len(refs), size, size, 1), np.uint8)
 
     def one(i: int) -> None:
-        pictures[i] = resized(decode.load_pixels(refs[i]), size)
+        pictures[i] = resized(decode.load_pixels(refs[i]), size, resize)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         for done, _ in enumerate(pool.map(one, range(len(refs))), start=1):

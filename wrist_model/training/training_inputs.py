@@ -42,10 +42,10 @@ class Pictures:
         recipe: Recipe,
         progress: Progress | None = None,
     ) -> None:
-        size = recipe.network.image_size
+        how = recipe.network.image_size, recipe.network.resize
         self.network, self.refs, self.recipe = network, train, recipe
-        self.training = image_batches.load(train, size, progress)
-        self.validation = image_batches.load(validation, size, progress)
+        self.training = image_batches.load(train, *how, progress)
+        self.validation = image_batches.load(validation, *how, progress)
 
     @property
     def batch_spec(self) -> tuple[tuple[int, ...], str]:
