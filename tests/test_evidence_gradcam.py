@@ -115,7 +115,7 @@ def test_a_map_is_held_against_several_shuffled_networks_before_the_mean_over_sh
     home: Path, saved: dict[str, Path], opened: dict[str, grad_cam.Explainer], refs: list[ImageRef]
 ) -> None:
     network, some = opened["efficientnetb0"], refs[:2]
-    pictures = np.stack([image_batches.resized(decode.load_pixels(ref), SIZE) for ref in some])
+    pictures = np.stack([image_batches.resized(decode.load_pixels(ref), SIZE, network.resize) for ref in some])
     before, others = network.randomised(pictures), network.shuffled(pictures, 3)
     assert others.shape == (3, *network.plain(pictures).shape)
     assert np.array_equal(network.plain(pictures), network.maps(pictures)), "without shifts at this size"
