@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks import coverage, run_lengths
+from benchmarks import coverage, run_lengths, sanity
 from benchmarks.result import Result
 from wrist_model.evidence import alpha_spending, hold_out_plan, score_gate
 from wrist_model.evidence.hold_out_plan import HoldOut
@@ -41,6 +41,7 @@ def decisions(quick: bool = False) -> list[Result]:
         for part in pool.map(coverage.cell, cells, [sets] * len(cells)):
             found += part
         found += [one for part in pool.map(coverage.differences, (50, 237), [sets // 2] * 2) for one in part]
+    found += sanity.sanity(200 if quick else 2000)
     return found + run_lengths.run_lengths(10 if quick else 300)
 
 

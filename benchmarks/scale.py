@@ -101,7 +101,6 @@ def made(home: Path, images: int) -> tuple[Engine, str, str]:
         architecture="resnet50",
         seed=1,
         recipe=StoredRecipe(hashlib.sha256(recipe.encode()).hexdigest(), "generated", recipe),
-        weights_source="none",
         facts=FACTS,
         by=BY,
     )

@@ -15,7 +15,9 @@ from db.hold_outs import internal, named, of_set
 from db.ingest_counts import evaluation_counts
 from db.labels import current_version
 from db.lookups import environment, every, new_id, one, row_id
+from db.models import refuse_replicate
 from db.recipes import add_recipe
+from db.schema.views import OF_REPLICATE
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
 from wrist_model.records import EVALUATED_SPLITS, LineageFacts, Provenance, Split, StoredRecipe
@@ -80,13 +82,16 @@ def begin_evaluation(
 
     Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe: stored
     too, also where an evaluation is taken up; its [evaluation] decides intervals and operating points, another margin
-    is no reason for another look. hold_out: the external set that is scored.
+    is no reason for another look. hold_out: the external set that is scored. Raises DataError for a replicate that
+    would score new studies or an external set.
     """
     if (purpose == "evaluation") != (dataset_id is not None):
         raise DataError("An evaluation needs a data-set version; a prospective scoring has none.")
     with writing(engine) as connection:
         model = row_id(connection, "model_version", "model_version_id", model_version_id)
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id) if dataset_id else None
+        if purpose == "prospective" or hold_out:
+            refuse_replicate(connection, model, "score other studies than its own version's")
         recipe_id = add_recipe(connection, recipe, by) if recipe else None
         if purpose == "evaluation":
             wanted = _of_evaluation(recipe.canonical_json if recipe else None)
@@ -159,7 +164,7 @@ def finish_evaluation(
 
 def holdout_looks(engine: Catalogue, dataset_id: str, hold_out: str | None = None) -> int:
     """How often the most often looked-at patient of this version's internal test split, or of an external set in it,
-    was scored; one session is one look."""
+    was scored; one session is one look. That of a replicate is none: no decision can follow from it."""
     with reading(engine) as connection:
         return looks_at(connection, row_id(connection, "dataset_version", "dataset_id", dataset_id), hold_out)
 
@@ -173,11 +178,12 @@ def evaluation(engine: Catalogue, evaluation_id: str) -> EvaluationRow:
 
 
 def newest_finished(engine: Catalogue, dataset_id: str) -> list[EvaluationRow]:
-    """The newest finished evaluation of each model version on a data-set version's validation and internal test split,
-    models in the order in which they were first evaluated on it."""
+    """The newest finished evaluation of each model version, replicates left out, on a data-set version's validation and
+    internal test split, models in the order in which they were first evaluated on it."""
     rows = _rows(
         engine,
-        f"d.dataset_id = :dataset AND e.purpose = 'evaluation' AND v.status = 'finished' AND {internal('e')}",
+        f"d.dataset_id = :dataset AND e.purpose = 'evaluation' AND v.status = 'finished' AND {internal('e')} "
+        f"AND NOT {OF_REPLICATE.format(model='m')}",
         dataset=dataset_id,
     )
     return list({row.model_version_id: row for row in rows}.values())
@@ -241,6 +247,7 @@ def looks_at(connection: Connection, dataset: int, hold_out: str | None = None) 
         connection,
         "SELECT coalesce(max(n), 0) AS n FROM (SELECT t.patient_id, count(DISTINCT h.session) AS n FROM holdout_look h "
         f"JOIN evaluation e ON e.id = h.evaluation_id AND {of_set('e')} "
+        f"JOIN model_version m ON m.id = e.model_version_id AND NOT {OF_REPLICATE.format(model='m')} "
         "JOIN dataset_patient t ON t.dataset_version_id = h.dataset_version_id AND t.split = 'test' "
         f"JOIN patient p ON p.id = t.patient_id AND {of_set('p')} "
         "JOIN dataset_patient mine ON mine.patient_id = t.patient_id AND mine.dataset_version_id = :dataset "

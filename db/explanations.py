@@ -10,10 +10,8 @@ from db.engine import Catalogue, reading, writing
 from db.evaluations import evaluation_row
 from db.lookups import among, every, new_id
 from wrist_model.errors import DataError
-from wrist_model.records import (
-    Explanation,
-    Provenance,
-)
+from wrist_model.evidence_records import Explanation
+from wrist_model.records import Provenance
 
 
 def add_explanations(
@@ -62,7 +60,8 @@ def explanations(engine: Catalogue, evaluation_id: str) -> list[Explanation]:
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT i.image_uid, x.method, x.path, x.file_sha256, x.sanity_score, x.withheld, x.note, x.border_share "
+            "SELECT i.image_uid, x.method, x.path, x.file_sha256, x.sanity_score, x.withheld, x.note, x.border_share, "
+            "x.sanity_similarity, x.sanity_p_value, x.sanity_rule "
             "FROM explanation x JOIN image_prediction p ON p.id = x.image_prediction_id "
             "JOIN image i ON i.id = p.image_id WHERE p.evaluation_id = :id ORDER BY x.id",
             id=evaluation_row(connection, evaluation_id).id,

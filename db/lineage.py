@@ -101,10 +101,11 @@ def _training(connection: Connection, number: int) -> dict[str, Any]:
     row = (
         connection.execute(
             text(
-                "SELECT t.training_run_id, t.seed, t.weights_source AS wanted, e.weights_source, e.weights_sha256, "
-                "e.best_epoch, r.recipe_sha256, r.name, r.content, t.dataset_version_id, t.environment_id, "
-                "a.at, a.actor, a.prefect_flow_run_id FROM training_run t JOIN recipe r ON r.id = t.recipe_id "
-                "JOIN audit_entry a ON a.seq = t.entry LEFT JOIN training_event e ON e.id = "
+                "SELECT t.training_run_id, t.seed, t.replicate, t.weights_source AS wanted, e.weights_source, "
+                "e.weights_sha256, e.best_epoch, r.recipe_sha256, r.name, r.content, t.dataset_version_id, "
+                "t.environment_id, a.at, a.actor, a.prefect_flow_run_id FROM training_run t "
+                "JOIN recipe r ON r.id = t.recipe_id JOIN audit_entry a ON a.seq = t.entry "
+                "LEFT JOIN training_event e ON e.id = "
                 "(SELECT max(id) FROM training_event WHERE training_run_id = t.id) WHERE t.id = :id"
             ),
             {"id": number},
@@ -118,6 +119,7 @@ def _training(connection: Connection, number: int) -> dict[str, Any]:
         "by": row["actor"],
         "prefect_flow_run_id": row["prefect_flow_run_id"],
         "seed": row["seed"],
+        "replicate": row["replicate"],
         "best_epoch": row["best_epoch"],
         "weights_origin": {"source": row["weights_source"] or row["wanted"], "sha256": row["weights_sha256"]},
         "recipe": {"name": row["name"], "recipe_sha256": row["recipe_sha256"], "content": json.loads(row["content"])},

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.lookups import among, every, one, row_id, row_ids
+from db.schema.views import OF_REPLICATE
 from wrist_model.errors import CatalogueError, DataError
 from wrist_model.records import ENSEMBLE, OperatingPoint, Provenance
 
@@ -22,7 +23,7 @@ SERVES = f"m.id = (SELECT model_version_id FROM promotion WHERE id = {LAST_PROMO
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """members: the model version ids of an ensemble; role: champion, challenger, retired or rejected."""
+    """members: the model version ids of an ensemble; role: champion, challenger, retired, rejected or replicate."""
 
     model_version_id: str
     architecture: str
@@ -32,6 +33,11 @@ class ModelVersion:
     role: str
     recipe_sha256: str | None
     created_at: str
+
+
+def ensemble_id(model_version_ids: Sequence[str]) -> str:
+    """The id of the ensemble of these members, whether or not it is stored."""
+    return "mv-" + hashlib.sha256("\n".join(sorted(model_version_ids)).encode()).hexdigest()[:12]
 
 
 def add_ensemble(engine: Catalogue, model_version_ids: Sequence[str], by: Provenance) -> str:
@@ -45,7 +51,7 @@ def add_ensemble(engine: Catalogue, model_version_ids: Sequence[str], by: Proven
             among(connection, "SELECT id, artifact_sha256 FROM model_version WHERE id IN :values", ids.values())
         )
         hashes = [by_id[ids[member]] for member in members]
-        name = "mv-" + hashlib.sha256("\n".join(members).encode()).hexdigest()[:12]
+        name = ensemble_id(members)
         if one(connection, "SELECT id FROM model_version WHERE model_version_id = :name", name=name):
             return name
         row = {
@@ -97,7 +103,7 @@ def model(engine: Catalogue, name: str | None = None) -> ModelVersion:
             found = select_models(connection, SERVES)
         else:
             found = select_models(connection, "v.model_version_id = :id", id=wanted) or select_models(
-                connection, "v.role = :name OR v.architecture = :name", name=wanted
+                connection, "v.role = :name OR (v.architecture = :name AND v.role <> 'replicate')", name=wanted
             )
         waiting = _challenger(connection) if not found and wanted == "champion" else None
     if waiting is not None:
@@ -122,6 +128,16 @@ def _challenger(connection: Connection) -> ModelVersion | None:
     )
     chosen = [model for model in found if decided is None or model.model_version_id == decided.id]
     return chosen[-1] if chosen else None
+
+
+def refuse_replicate(connection: Connection, model_row: int, what: str) -> None:
+    """Raises DataError for a model of a replicate training, which never serves. what: it can't do."""
+    replicate = f"SELECT m.model_version_id AS id FROM model_version m WHERE m.id = :id AND {OF_REPLICATE}"
+    if found := one(connection, replicate.format(model="m"), id=model_row):
+        raise DataError(
+            f"{found.id} is a replicate: it shows how far results depend on the seed, and can't {what}. "
+            "Use the model of the recipe's own seed."
+        )
 
 
 def models_by_role(engine: Catalogue) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 A look is a decision of the gate under a plan, or a session in which test patients were scored by a model that had not
 served: the latter where no decision took the session into account, as before there were plans. Models that serve or
-served are scored as references, which tries no new hypothesis.
+served are scored as references, and replicates can never serve: neither tries a new hypothesis.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.hold_outs import internal, internal_test
 from db.lookups import among, every, new_id, one, row_id
+from db.schema.views import OF_REPLICATE
 from wrist_model.errors import DataError
 from wrist_model.evidence_records import Plan, PlanLook
 from wrist_model.records import Provenance
@@ -126,7 +127,8 @@ def looks(
         )
         sessions = every(
             connection,
-            f"SELECT h.session, min(h.entry) AS entry FROM {_LOOKED} "
+            f"SELECT h.session, min(h.entry) AS entry FROM {_LOOKED} JOIN model_version m ON m.id = e.model_version_id "
+            f"AND NOT {OF_REPLICATE.format(model='m')} "
             f"WHERE h.entry > :after AND h.dataset_version_id IN {_RELATED} AND NOT EXISTS (SELECT 1 FROM promotion o "
             "WHERE o.model_version_id = e.model_version_id AND o.entry < h.entry "
             "AND o.decision IN ('promoted', 'rolled_back')) GROUP BY h.session",

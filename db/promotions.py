@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.lookups import every, new_id, one, row_id
-from db.models import LAST_PROMOTION, SERVES, ModelVersion, select_models
+from db.models import LAST_PROMOTION, SERVES, ModelVersion, refuse_replicate, select_models
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -54,14 +54,16 @@ def add_promotion(
     decided_by: str | None = None,
 ) -> str:
     """Write a decision and the comparisons it rests on; returns promotion_id. decided_by: the actor unless given. What
-    is rolled back points to the promotion that it takes back.
+    is rolled back points to the promotion that it takes back. Raises DataError about a replicate.
     """
     if decision not in get_args(Decision):
         raise DataError(f"Decision {decision!r}; expected one of {', '.join(get_args(Decision))}.")
     with writing(engine) as connection:
+        model = row_id(connection, "model_version", "model_version_id", model_version_id)
+        refuse_replicate(connection, model, "be decided about")
         row = {
             "promotion_id": new_id("pm"),
-            "model_version_id": row_id(connection, "model_version", "model_version_id", model_version_id),
+            "model_version_id": model,
             "decision": decision,
             "reason": reason,
             "decided_by": decided_by or by.actor,

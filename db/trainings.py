@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,11 +33,13 @@ class TrainingStart:
 
 @dataclass(frozen=True)
 class FinishedTraining:
-    """A finished run, its model version, and the canonical JSON of its recipe."""
+    """A finished run, its model version, and the canonical JSON of its recipe. replicate: its number, of one that never
+    serves."""
 
     training_run_id: str
     model_version_id: str
     recipe_json: str
+    replicate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,14 @@ def begin_training(
     architecture: str,
     seed: int,
     recipe: StoredRecipe,
-    weights_source: str,
     facts: LineageFacts,
     by: Provenance,
+    replicate: int | None = None,
 ) -> TrainingStart:
     """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed.
+
+    replicate: its number, from 1, of a training that shows the spread of seeds; its model never serves. Raises
+    DataError for one that may serve with a seed that was tried as a replicate: seeds aren't chosen by results.
 
     The caller's context holds the run's lease from then on; what writes to the run checks it. Raises LeaseHeld when
     somebody else is at work on that run.
@@ -82,15 +88,19 @@ def begin_training(
     with writing(engine) as connection:
         dataset = row_id(connection, "dataset_version", "dataset_id", dataset_id)
         recipe_id = add_recipe(connection, recipe, by)
+        if replicate is None:
+            _refuse_tried_seed(connection, dataset, architecture, seed)
         found = one(
             connection,
             f"SELECT t.id, t.training_run_id, e.status FROM training_run t {_LAST_EVENT} "
             "WHERE t.dataset_version_id = :dataset AND t.recipe_id = :recipe AND t.architecture = :architecture "
-            "AND t.seed = :seed AND (e.status IS NULL OR e.status = 'resumed' OR e.resumable = 1) ORDER BY t.id DESC",
+            "AND t.seed = :seed AND coalesce(t.replicate, 0) = :replicate "
+            "AND (e.status IS NULL OR e.status = 'resumed' OR e.resumable = 1) ORDER BY t.id DESC",
             dataset=dataset,
             recipe=recipe_id,
             architecture=architecture,
             seed=seed,
+            replicate=replicate or 0,
         )
         if found:
             ended = fail_if_abandoned(connection, "training", found.training_run_id, by)
@@ -105,7 +115,8 @@ def begin_training(
             "environment_id": environment(connection, facts, by),
             "architecture": architecture,
             "seed": seed,
-            "weights_source": weights_source,
+            "weights_source": json.loads(recipe.canonical_json).get("network", {}).get("weights", "none"),
+            "replicate": replicate,
         }
         append(connection, "training_run", [row], by)
         lease = leases.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
@@ -113,11 +124,11 @@ def begin_training(
 
 
 def finished_trainings(engine: Catalogue, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:
-    """The finished trainings of a network on a data-set version with their recipes, newest first."""
+    """The finished trainings of a network on a data-set version with their recipes, replicates too, newest first."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT t.training_run_id, m.model_version_id, r.content FROM dataset_version d "
+            "SELECT t.training_run_id, m.model_version_id, r.content, t.replicate FROM dataset_version d "
             "JOIN training_run t ON t.dataset_version_id = d.id JOIN model_version m ON m.training_run_id = t.id "
             f"JOIN recipe r ON r.id = t.recipe_id {_LAST_EVENT} WHERE d.dataset_id = :dataset "
             "AND t.architecture = :architecture AND e.status = 'finished' ORDER BY t.id DESC",
@@ -132,12 +143,12 @@ def failed_trainings(engine: Catalogue, dataset_id: str) -> tuple[FailedTraining
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT t.training_run_id, t.architecture, b.at, e.reason, e.status FROM dataset_version d "
+            "SELECT t.training_run_id, t.architecture, b.at, e.reason, e.status, t.replicate FROM dataset_version d "
             f"JOIN training_run t ON t.dataset_version_id = d.id {_LAST_EVENT} "
             "LEFT JOIN audit_entry b ON b.seq = e.entry WHERE d.dataset_id = :dataset ORDER BY t.id",
             dataset=dataset_id,
         )
-    newest = {row.architecture: row for row in rows}
+    newest = {(row.architecture, row.replicate): row for row in rows}
     return tuple(FailedTraining(*row[:4]) for row in newest.values() if row.status == "failed")
 
 
@@ -210,6 +221,22 @@ def training_history(engine: Catalogue, training_run_id: str) -> tuple[Epoch, ..
             run=training_run_id,
         )
     return tuple(Epoch(*row) for row in rows)
+
+
+def _refuse_tried_seed(connection: Connection, dataset: int, architecture: str, seed: int) -> None:
+    tried = one(
+        connection,
+        "SELECT training_run_id FROM training_run WHERE dataset_version_id = :dataset AND architecture = :architecture "
+        "AND seed = :seed AND replicate IS NOT NULL",
+        dataset=dataset,
+        architecture=architecture,
+        seed=seed,
+    )
+    if tried:
+        raise DataError(
+            f"Seed {seed} was tried as a replicate ({tried.training_run_id}), and what serves isn't chosen by results. "
+            "Name another training.seed in the recipe."
+        )
 
 
 def _event(run: int, status: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.parameters import Models
 from tasks.compare import compare_networks
-from tasks.evaluation_choice import ensemble_of, models_to_evaluate
+from tasks.evaluation_choice import ensemble_of, models_to_evaluate, replicates_to_evaluate
 from tasks.evaluation_metrics import score
 from tasks.predict_dataset import predict
 from tasks.recipe import used_recipe
@@ -20,7 +20,8 @@ def evaluate(
     models: Models = None,
     model_versions: list[str] | None = None,
 ) -> list[str]:
-    """Gives the evaluations of each network and, last, of their ensemble.
+    """Gives the evaluations of each network and, last, of their ensemble. The recipe's replicates are measured after
+    them, on the same studies; as their models can't serve, that is no look.
 
     Without ids: the newest data-set version, and the model versions that this recipe has trained on it.
     """
@@ -34,4 +35,10 @@ def evaluate(
         score(evaluation_id, chosen)
     if len(networks) > 1:
         compare_networks(networks, chosen)
+    for members in replicates_to_evaluate(dataset_id, chosen):
+        rows = [predict(version, dataset_id, chosen) for version in members]
+        if len(members) > 1:
+            rows.append(predict(ensemble_of(members), dataset_id, chosen, rows))
+        for evaluation_id in rows:
+            score(evaluation_id, chosen)
     return found

@@ -20,6 +20,8 @@ def train(
 ) -> list[str]:
     """Gives a model version for each network, in the recipe's order. Without a data-set id, one is frozen first.
 
+    The recipe's replicates are trained after them; their models show how far results depend on the seed.
+
     Args:
         dataset_id: A frozen version; none: freeze one now.
         recipe: A name in recipes/, or the path of a TOML file.
@@ -28,4 +30,9 @@ def train(
     """
     chosen = used_recipe(recipe, models)
     dataset_id = dataset_id or freeze(mixed_labels=chosen.data.mixed_labels)
-    return [fit(dataset_id, chosen, architecture, tensorboard) for architecture in chosen.network.architectures]
+    networks = chosen.network.architectures
+    found = [fit(dataset_id, chosen, architecture, tensorboard) for architecture in networks]
+    for replicate in range(1, chosen.training.replicates):
+        for architecture in networks:  # one that fails is stored so, and stops nothing
+            fit(dataset_id, chosen, architecture, False, replicate, return_state=True)
+    return found

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from db import datasets, evaluations, models
 from db.engine import open_catalogue
 from tasks.runtime.provenance import provenance
-from tasks.train import trained_before
+from tasks.train import trained, trained_before
 from wrist_model.errors import DataError
 from wrist_model.recipe import Recipe
 
@@ -40,6 +40,17 @@ def models_to_evaluate(
             )
         found.append(model_version_id)
     return dataset_id, tuple(found)
+
+
+def replicates_to_evaluate(dataset_id: str, recipe: Recipe) -> list[tuple[str, ...]]:
+    """The model versions of each replicate of the recipe, a network after the other, where all of them are trained."""
+    engine, networks = open_catalogue(), recipe.network.architectures
+    found = [trained(engine, dataset_id, recipe, architecture) for architecture in networks]
+    return [
+        tuple(of[number] for of in found)
+        for number in range(1, recipe.training.replicates)
+        if all(number in of for of in found)
+    ]
 
 
 def latest(dataset_id: str | None = None) -> list[str]:

@@ -12,6 +12,7 @@ from db.engine import open_catalogue
 from db.home import explanation_folder, home, model_file
 from db.image_refs import image_refs
 from tasks import localise
+from tasks.raw_scores import second_rules
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from wrist_model.network.tensorflow_setup import load_tensorflow
@@ -29,6 +30,7 @@ def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 200
     """Writes Grad-CAM overlays of the gallery's cases for one network's evaluation, and how the maps of all test images
     with boxes lie to these; gives the overlays' ids.
 
+    Maps of a model that was trained by the second rules are held against several shuffled networks, others against one.
     chosen_by: the evaluation whose scores choose the cases (the served model's), so that networks stand side by side.
     resamples, seed: of the bootstrap over patients.
     """
@@ -45,7 +47,7 @@ def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 200
     if not refs and wait is None:
         return ()
     load_tensorflow()
-    from wrist_model.explanation import grad_cam
+    from wrist_model.explanation import grad_cam, sanity_null
 
     file = model_file(home(), model.artifact_sha256)
     network = grad_cam.open_network(file, model.architecture)
@@ -53,7 +55,10 @@ def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 200
     if refs:
         with progress(f"explain {model.architecture}") as tell:
             folder = explanation_folder(home())
-            maps = grad_cam.explain(file, model.architecture, refs, folder, progress=tell, explainer=network)
+            shuffles = sanity_null.SHUFFLES if second_rules(engine, model) else 1
+            maps = grad_cam.explain(
+                file, model.architecture, refs, folder, progress=tell, explainer=network, shuffles=shuffles
+            )
         stored = explanations.add_explanations(engine, evaluation_id, maps, provenance())
         withheld = sum(one.withheld for one in maps)
         get_run_logger().info("%s: %d maps, %d of them withheld.", model.architecture, len(maps), withheld)

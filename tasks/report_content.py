@@ -36,9 +36,11 @@ from db.image_refs import image_refs
 from tasks.evaluation_choice import evaluation_to_serve
 from tasks.explain import cases
 from tasks.external_set import meanings
+from tasks.replicates_shown import with_replicates
 from tasks.runtime.provenance import facts
 from wrist_model.errors import DataError
 from wrist_model.evidence import subgroups
+from wrist_model.explanation import heat_map_checks, sanity_null
 from wrist_model.recipe import stored as stored_recipe
 from wrist_model.records import ENSEMBLE, SPLITS, Member
 from wrist_model.report import gallery
@@ -72,8 +74,9 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     serving = evaluation_to_serve(evaluation_ids, recipe)
     served = next(row for row in rows if row.evaluation_id == serving)
     sources = datasets.sources(engine, version.dataset_id)
-    models = tuple(_model(engine, one) for one in evaluation_ids)
+    models = tuple(with_replicates(engine, _model(engine, one), version.dataset_id, recipe) for one in evaluation_ids)
     sets = tuple(one for model in models for one in _external(engine, model))
+    shown = _gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery)
     decision = promotions.last_decision(engine, served.model_version_id)
     look = plans.look_of(engine, served.model_version_id)
     return ReportData(
@@ -109,7 +112,8 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
         comparisons=tuple(
             comparison for one in evaluation_ids for _, comparison, _ in comparisons.comparisons(engine, one)
         ),
-        gallery=_gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery),
+        gallery=shown,
+        maps_check=_maps_check(shown),
         decision=decision.decision if decision else None,
         decision_reason=decision.reason if decision else None,
         lineage=facts(),
@@ -250,6 +254,12 @@ def _left_out(engine: Engine, dataset_id: str, members: Sequence[Member]) -> tup
     )
 
 
+def _maps_check(cases: Sequence[GalleryCase]) -> str:
+    """What the shown maps were held against; maps of before the second rules keep what was said of them."""
+    several = any(one.similarity is not None for case in cases for one in case.maps)
+    return sanity_null.MEANING if several else heat_map_checks.MEANING
+
+
 def _gallery(
     engine: Engine, serving: str, evaluation_ids: Sequence[str], dataset_id: str, count: int
 ) -> tuple[GalleryCase, ...]:
@@ -260,7 +270,16 @@ def _gallery(
         if architecture == ENSEMBLE:
             continue
         for one in explanations.explanations(engine, evaluation_id):
-            shown = GalleryMap(architecture, one.path, one.sanity_score, one.border_share, one.withheld, one.note)
+            shown = GalleryMap(
+                architecture,
+                one.path,
+                one.sanity_score,
+                one.border_share,
+                one.withheld,
+                one.note,
+                one.sanity_similarity,
+                one.sanity_p_value,
+            )
             maps.setdefault(one.image_uid, []).append(shown)
     return tuple(
         GalleryCase(

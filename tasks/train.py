@@ -15,31 +15,36 @@ from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
 from tasks.runtime.training_curves import Curves
 from wrist_model.errors import LeaseLost
+from wrist_model.evidence import replicates
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
 from wrist_model.records import Epoch, ImageRef
 
 
 @task(name="train", task_run_name="train {architecture}", tags=["training"])
-def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = False) -> str:
+def fit(
+    dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = False, replicate: int | None = None
+) -> str:
     """Writes a training run, its history epoch by epoch, and the model version; gives the model version's id.
 
     The same data-set version, recipe and network are trained once: a finished run's model is reused, an interrupted
     run goes on after its last finished epoch. A failure is stored with its reason. tensorboard: also write its logs,
-    home/tensorboard/<training run>.
+    home/tensorboard/<training run>. replicate: the number, from 1, of a training that differs from the recipe's own by
+    its seed alone; it shows the spread, and its model never serves.
     """
     load_tensorflow()
     from wrist_model.training import fit as training
 
     log, engine = get_run_logger(), open_catalogue()
-    start = patiently(lambda: _reuse_or_begin(engine, dataset_id, recipe, architecture))
+    name = architecture if replicate is None else f"{architecture}, replicate {replicate}"
+    start = patiently(lambda: _reuse_or_begin(engine, dataset_id, recipe, architecture, replicate))
     if isinstance(start, str):
-        log.info("%s: already trained on %s with this recipe: %s.", architecture, dataset_id, start)
+        log.info("%s: already trained on %s with this recipe: %s.", name, dataset_id, start)
         return start
     if start.resumed:
-        log.info("%s: going on with the interrupted training %s.", architecture, start.training_run_id)
+        log.info("%s: going on with the interrupted training %s.", name, start.training_run_id)
 
-    curves = Curves(architecture)
+    curves = Curves(architecture, replicate)
 
     def on_epoch(epoch: Epoch) -> None:
         trainings.add_epoch(engine, start.training_run_id, epoch, provenance())
@@ -47,7 +52,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
 
     with kept(engine, start.lease.resource):
         try:
-            with progress(f"train {architecture}") as tell:
+            with progress(f"train {name}") as tell:
                 trained = training.train(
                     _by_content(image_refs(engine, dataset_id, "train")),
                     _by_content(image_refs(engine, dataset_id, "validation")),
@@ -58,6 +63,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
                     on_epoch=on_epoch,
                     progress=tell,
                     tensorboard=tensorboard,
+                    seed=replicates.seed(recipe, replicate),
                 )
         except LeaseLost:  # another process has written its end, and may have gone on with it
             raise
@@ -69,7 +75,7 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
     best = trained.history[trained.best_epoch - 1]
     log.info(
         "%s: %d epochs in %.0f s, best epoch %d (validation loss %.3f): %s.",
-        architecture,
+        name,
         len(trained.history),
         trained.seconds,
         trained.best_epoch,
@@ -80,31 +86,37 @@ def fit(dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = 
 
 
 def _reuse_or_begin(
-    engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str
+    engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str, replicate: int | None
 ) -> str | trainings.TrainingStart:
     """The model version of a finished training, or a training that is begun or gone on with; decided in one
     transaction, which stores the recipe too."""
     code, by = facts(), provenance()
     with writing(engine) as connection:
         add_recipe(connection, recipe.as_stored, by)
-        return trained_before(connection, dataset_id, recipe, architecture) or trainings.begin_training(
+        return trained_before(connection, dataset_id, recipe, architecture, replicate) or trainings.begin_training(
             connection,
             dataset_id=dataset_id,
             architecture=architecture,
-            seed=recipe.training.seed,
+            seed=replicates.seed(recipe, replicate),
             recipe=recipe.as_stored,
-            weights_source=recipe.network.weights,
             facts=code,
             by=by,
+            replicate=replicate,
         )
 
 
-def trained_before(engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str) -> str | None:
+def trained_before(
+    engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str, replicate: int | None = None
+) -> str | None:
     """The newest model version of this network, data and recipe, whatever the recipe says of gate and gallery."""
-    for one in trainings.finished_trainings(engine, dataset_id, architecture):
-        if model_json(one.recipe_json) == recipe.model_json:
-            return one.model_version_id
-    return None
+    return trained(engine, dataset_id, recipe, architecture).get(replicate)
+
+
+def trained(engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str) -> dict[int | None, str]:
+    """The newest model version of each replicate, and under None of the training that may serve."""
+    rows = trainings.finished_trainings(engine, dataset_id, architecture)
+    ours = [one for one in rows if model_json(one.recipe_json) == recipe.model_json]
+    return {one.replicate: one.model_version_id for one in reversed(ours)}
 
 
 def _by_content(refs: list[ImageRef]) -> list[ImageRef]:

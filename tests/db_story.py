@@ -41,6 +41,7 @@ from db.images import add_images
 from db.recipes import add_recipe
 from wrist_model.evidence_records import (
     DriftCheck,
+    Explanation,
     LeakDemonstration,
     LocalisationMetric,
     RefusedRegion,
@@ -50,7 +51,6 @@ from wrist_model.evidence_records import (
 from wrist_model.records import (
     Comparison,
     Epoch,
-    Explanation,
     ImagePrediction,
     ImageRecord,
     IngestCounts,
@@ -153,6 +153,7 @@ def begin_training(
     architecture: str = "resnet50",
     seed: int = 20,
     recipe: StoredRecipe = STORED,
+    replicate: int | None = None,
 ) -> trainings.TrainingStart:
     return trainings.begin_training(
         engine,
@@ -160,16 +161,21 @@ def begin_training(
         architecture=architecture,
         seed=seed,
         recipe=recipe,
-        weights_source="none",
         facts=FACTS,
         by=BY,
+        replicate=replicate,
     )
 
 
 def train(
-    engine: Engine, dataset_id: str, architecture: str, seed: int = 20, recipe: StoredRecipe = STORED
+    engine: Engine,
+    dataset_id: str,
+    architecture: str,
+    seed: int = 20,
+    recipe: StoredRecipe = STORED,
+    replicate: int | None = None,
 ) -> tuple[str, str]:
-    start = begin_training(engine, dataset_id, architecture, seed, recipe)
+    start = begin_training(engine, dataset_id, architecture, seed, recipe, replicate)
     history = tuple(Epoch(n, 1 / n, 0.5, 1.1 / n, 0.6, 1e-3, 2.0) for n in (1, 2, 3))
     trainings.add_epoch(engine, start.training_run_id, history[0], BY)
     sha = hashlib.sha256(f"{architecture}{seed}".encode()).hexdigest()

@@ -69,7 +69,6 @@ def main() -> None:
             architecture="resnet50",
             seed=n,
             recipe=StoredRecipe(RECIPE_SHA, "demo", RECIPE),
-            weights_source="none",
             facts=FACTS,
             by=BY,
         ).training_run_id

@@ -171,7 +171,7 @@ def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: E
     found = trainings.finished_trainings(catalogue, story.dataset_id, "resnet50")
     assert [(one.model_version_id, one.recipe_json) for one in found] == [(story.model_ids[0], RECIPE)]
     recipe = StoredRecipe(RECIPE_SHA, "demo", RECIPE)
-    more = {"recipe": recipe, "weights_source": "none", "facts": FACTS, "by": BY}
+    more = {"recipe": recipe, "facts": FACTS, "by": BY}
     first = trainings.begin_training(catalogue, **{**again, **more, "seed": 21})  # type: ignore[arg-type]
     assert not first.resumed
     lease_holder.release(catalogue, first.lease)

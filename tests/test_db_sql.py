@@ -39,7 +39,7 @@ VIEWS = {
     "dataset_members": "dataset_id, image_uid, study_uid, patient_key, split, label, included, excluded_reason, "
     "hold_out",
     "training_runs": "training_run_id, architecture, dataset_id, recipe_sha256, weights_source, seed, status, "
-    "epochs_run, best_epoch, seconds, git_commit, prefect_flow_run_id, started_at, finished_at",
+    "epochs_run, best_epoch, seconds, git_commit, prefect_flow_run_id, started_at, finished_at, replicate",
     "training_history": "training_run_id, epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds",
     "model_versions": "model_version_id, architecture, training_run_id, artifact_sha256, members, role, created_at",
     "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
@@ -58,7 +58,8 @@ VIEWS = {
     "looks_before, rule, new_patients_only, budget_plan_id, content",
     "plan_looks": "plan_id, promotion_id, model_version_id, decision, look, alpha, evaluation_ids, compared, "
     "created_at",
-    "explanations": "explanation_id, prediction_id, method, path, file_sha256, sanity_score, withheld, created_at",
+    "explanations": "explanation_id, prediction_id, method, path, file_sha256, sanity_score, withheld, created_at, "
+    "sanity_similarity, sanity_p_value, sanity_rule, note",
     "tuning_trials": "study_name, trial, architecture, learning_rate, batch_size, value, state, seconds, created_at",
     "audit_trail": "seq, table_name, first_row, last_row, n_rows, batch_sha256, chain_sha256, actor, at",
 }

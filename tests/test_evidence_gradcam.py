@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from wrist_model.errors import DataError
-from wrist_model.explanation import grad_cam, heat_map_checks, overlay
+from wrist_model.explanation import grad_cam, heat_map_checks, overlay, sanity_null
 from wrist_model.radiograph import decode
 from wrist_model.recipe import NetworkRecipe, Resize
 from wrist_model.records import ImageRef
@@ -109,6 +109,37 @@ def test_overlays_have_the_radiographs_size_and_their_own_hash(
     assert heard[-1] == ("explain", len(refs), len(refs), "efficientnetb0")
     again = grad_cam.explain(path, "efficientnetb0", refs, home / "explanations", explainer=network)
     assert [one.file_sha256 for one in again] == [one.file_sha256 for one in found]
+
+
+def test_a_map_is_held_against_several_shuffled_networks_before_the_mean_over_shifts(
+    home: Path, saved: dict[str, Path], opened: dict[str, grad_cam.Explainer], refs: list[ImageRef]
+) -> None:
+    network, some = opened["efficientnetb0"], refs[:2]
+    pictures = np.stack([image_batches.resized(decode.load_pixels(ref), SIZE, network.resize) for ref in some])
+    before, others = network.randomised(pictures), network.shuffled(pictures, 3)
+    assert others.shape == (3, *network.plain(pictures).shape)
+    assert np.array_equal(network.plain(pictures), network.maps(pictures)), "without shifts at this size"
+    assert len({one.tobytes() for one in (before, *others)}) == 4, "each is shuffled anew"
+    assert np.array_equal(network.shuffled(pictures, 3), others)
+    assert np.array_equal(network.randomised(pictures), before), "the first rules' shuffle is put back"
+    folder = home / "explanations"
+    first = grad_cam.explain(saved["efficientnetb0"], "efficientnetb0", some, folder, explainer=network)
+    found = grad_cam.explain(saved["efficientnetb0"], "efficientnetb0", some, folder, explainer=network, shuffles=3)
+    for one, other, heat, shuffled in zip(found, first, network.plain(pictures), others.swapaxes(0, 1), strict=True):
+        wanted = sanity_null.sanity(heat, shuffled)
+        assert (one.sanity_similarity, one.sanity_p_value) == (wanted.similarity, wanted.p_value)
+        assert one.sanity_rule == "null_of_3_shuffles" and one.sanity_score == 1 - max(0, wanted.similarity)
+        assert one.file_sha256 == other.file_sha256 and one.withheld == bool(one.note)
+        assert (other.sanity_rule, other.sanity_similarity, other.sanity_p_value) == (None, None, None)
+
+
+def test_a_map_like_those_of_shuffled_networks_is_withheld_and_says_so() -> None:
+    rng = np.random.default_rng(0)
+    edges = ndimage.gaussian_gradient_magnitude(radiograph(1, 1).astype(np.float32), 2)
+    null = sanity_null.sanity(edges, np.stack([edges + rng.normal(0, edges.std() / 2, edges.shape) for _ in range(19)]))
+    assert "is like the maps of shuffled networks" in heat_map_checks.verdict(edges, null, 0.0)
+    other = sanity_null.sanity(rng.random((9, 9)), rng.random((19, 9, 9)))
+    assert heat_map_checks.verdict(rng.random((9, 9)).astype(np.float32), other, 0.0) == ""
 
 
 def test_full_maps_are_the_networks_maps_at_the_radiographs_resolution(

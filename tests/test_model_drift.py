@@ -73,6 +73,8 @@ def test_a_radiograph_in_five_numbers() -> None:
 
 def test_adjusted_p_values_are_holms() -> None:
     assert drift.holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
+    # R's p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm"): Holm 1979 (Scandinavian Journal of Statistics 6:65) rejects two
+    assert drift.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert drift.holm([]) == []
     assert drift.holm([0.9, 0.8]) == [1.0, 1.0]
 

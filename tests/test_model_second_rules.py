@@ -38,7 +38,10 @@ def test_replicates_and_prevalence_decide_no_network() -> None:
 def test_the_first_seed_serves_and_the_others_are_its_children() -> None:
     recipe = replace(BASE, training=replace(BASE.training, replicates=4))
     found = replicates.seeds(recipe)
-    assert found[0] == recipe.training.seed and len(set(found)) == 4 and found == replicates.seeds(recipe)
+    assert found[0] == recipe.training.seed and len(set(found)) == 4
+    assert found == (20, 844242814, 1961586897, 1078316207) and all(0 <= one < 2**31 for one in found)
+    more = replace(recipe, training=replace(recipe.training, replicates=9))
+    assert replicates.seeds(more)[:4] == found, "more of them train none anew"
     assert replicates.seeds(BASE) == (BASE.training.seed,)
     spread = replicates.spread([0.9, 0.92, 0.88])
     assert (spread.serving, spread.lowest, spread.highest, spread.sd) == pytest.approx((0.9, 0.88, 0.92, 0.02))
@@ -100,6 +103,11 @@ def test_an_edge_detector_never_passes_and_a_flat_map_neither() -> None:
     edges = heat(np.random.default_rng(1))
     assert not sanity_null.sanity(edges, np.stack([edges] * 19)).passes
     assert not sanity_null.sanity(np.zeros((14, 14)), np.stack([edges] * 19)).passes
+    flat = np.zeros((14, 14))
+    few = sanity_null.sanity(edges, np.stack([edges + heat(np.random.default_rng(2)), *[flat] * 18]))
+    assert few.similarity > sanity_null.UNRELATED and len(few.null) == 1
+    assert not few.passes, "shuffled networks without a map say nothing, and one alone not enough"
+    assert sanity_null.sanity(edges, np.stack([flat] * 19)).passes
     with pytest.raises(DataError, match="at least 2"):
         sanity_null.sanity(edges, edges[None])
 

@@ -194,7 +194,6 @@ def test_its_interrupted_training_is_taken_up(old: Old) -> None:
         architecture=run["architecture"],
         seed=recipe.training.seed,
         recipe=StoredRecipe(recipe.sha256, recipe.name, recipe.canonical_json),
-        weights_source=recipe.network.weights,
         facts=facts(),
         by=BY,
     )

@@ -30,7 +30,7 @@ from db.maintenance.backup import backup
 from db.predictions import add_predictions
 from tasks.gate import gate
 from tasks.plan import frozen_plan
-from wrist_model.evidence import evaluation_metrics
+from wrist_model.evidence import evaluation_metrics, replicates
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import ImagePrediction
 from wrist_model.scoring import operating_points, study_aggregation
@@ -96,7 +96,7 @@ def evaluated(hall: Hall, model: str, dataset: str, separation: float, luck: int
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A backup of a catalogue with a champion and two challengers, decided under a plan."""
+    """A backup of a catalogue with a champion, its replicate and two challengers, decided under a plan."""
     base = tmp_path_factory.mktemp("honest")
     with pytest.MonkeyPatch.context() as patch, disable_run_logger():
         patch.setenv("WRIST_HOME", str(base / "home"))
@@ -109,6 +109,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             evaluation = network(hall, seed, separation, luck)
             decisions.append(gate.fn([evaluation], SCORE)["decision"])
         assert decisions == ["promoted", "refused", "undecided"]
+        first = replace(SCORE, training=replace(SCORE.training, seed=1, replicates=2))
+        seed = replicates.seed(first, 1)
+        _, other = db_story.train(hall.engine, hall.dataset, "resnet50", seed, first.as_stored, 1)
+        evaluated(hall, other, hall.dataset, 3.5, 5)
         outside(hall)
         yield backup(hall.engine, base / "honest.sqlite")
         hall.engine.dispose()
@@ -153,6 +157,14 @@ FRAUDS: dict[str, tuple[str, ...]] = {
         f"{TEST_STUDY})",
     ),
     "a chosen seed": ("UPDATE training_run SET seed = 77 WHERE id = 1",),
+    "a replicate that serves": (
+        "UPDATE promotion SET model_version_id = (SELECT m.id FROM model_version m JOIN training_run t "
+        "ON t.id = m.training_run_id WHERE t.replicate = 1) WHERE decision = 'promoted'",
+    ),
+    "a replicate passed off as the training that may serve": (
+        "UPDATE training_run SET replicate = NULL WHERE replicate = 1",
+    ),
+    "a replicate of a chosen seed": ("UPDATE training_run SET seed = 77 WHERE replicate = 1",),
     "a seed of the resampling that was chosen": (f"UPDATE metric SET bootstrap_seed = 8 WHERE {METRIC}'accuracy'",),
     "a leaked test study: its patient trained on too": (
         f"UPDATE dataset_member SET split = 'train' WHERE patient_id = {PATIENT}",

@@ -26,6 +26,31 @@ def test_areas_and_covariance_are_delongs_by_the_definition() -> None:
     assert found.covariance == pytest.approx(np.cov(by_positive) / 25 + np.cov(by_negative) / 40)
 
 
+OVARIAN = """
+3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1 3.8 5.7 5 1
+3.7 6.7 6 1 3.2 5.4 4 1 3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0 2.3 4.4 6 1 4.2 7.6 4 0
+4.0 6.6 6 0 3.5 5.8 6 1 3.8 6.8 7 1 3.0 4.7 8 0 4.5 7.4 5 1 3.7 7.4 5 1 3.1 6.6 6 1 4.1 8.2 6 1 4.3 7.0 5 1
+4.3 6.5 4 1 3.2 5.1 5 1 2.6 4.7 6 1 3.3 6.8 6 0 1.7 4.0 7 0 3.7 6.1 5 1 3.3 6.3 7 1 4.2 7.7 6 1 3.5 6.2 5 1
+2.9 5.7 9 0 2.1 4.8 7 1 2.8 6.2 8 0 4.0 7.0 7 1 3.3 5.7 6 1 3.7 6.9 5 1 3.6 6.6 5 1
+"""
+"""DeLong et al. 1988: albumin, total protein, K-G score and whether surgery helped, of 43 patients with all three."""
+
+
+def test_delongs_own_example_gives_the_published_areas_errors_and_differences() -> None:
+    """Figures to four decimals: SAS/STAT User's Guide, PROC LOGISTIC, "Comparing Receiver Operating Characteristic
+    Curves"."""
+    rows = np.array(OVARIAN.split(), dtype=float).reshape(-1, 4)
+    albumin, protein, kg = rows[:, 0], rows[:, 1], 10 - rows[:, 2]
+    found = roc_area.areas(rows[:, 3], np.stack([albumin, kg, protein]), np.arange(len(rows)))
+    assert found.areas == pytest.approx([0.7366, 0.7258, 0.6478], abs=6e-5)
+    assert np.sqrt(np.diag(found.covariance)) == pytest.approx([0.0927, 0.1028, 0.1000], abs=6e-5)
+    less_kg = np.array([[1.0, -1.0, 0.0], [0.0, -1.0, 1.0]])
+    gaps, spread = less_kg @ found.areas, less_kg @ found.covariance @ less_kg.T
+    assert gaps == pytest.approx([0.0108, -0.0780], abs=6e-5)
+    assert np.sqrt(np.diag(spread)) == pytest.approx([0.0953, 0.1046], abs=6e-5)
+    assert gaps @ np.linalg.solve(spread, gaps) == pytest.approx(2.5340, abs=6e-5)  # chi-squared, p = 0.2817
+
+
 def test_copies_of_a_patients_studies_leave_the_covariance_as_it_is() -> None:
     y, both = scores(25, 40, 1.2, 4)
     once = roc_area.areas(y, both, np.arange(65))

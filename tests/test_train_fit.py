@@ -213,6 +213,25 @@ def test_batch_normalisation_keeps_its_statistics_by_default_and_learns_them_on_
         assert np.array_equal(before, np.asarray(layer.moving_mean)) == kept
 
 
+def test_a_replicate_trains_from_the_stored_features_of_the_recipes_seed(
+    pictures: tuple[list[ImageRef], list[ImageRef]], tmp_path: Path
+) -> None:
+    name = small_network.known()
+    recipe = train_data.recipe(str(train_data.backbone(tmp_path / "backbones", name)), free_layers=3)
+
+    def trained(seed: int | None, run: str) -> tuple[TrainedModel, list[tuple[str, int]]]:
+        folders = work_folders(tmp_path)
+        found = training.train(*pictures, recipe, name, folders=folders, run_id=run, on_epoch=lambda _: None, seed=seed)
+        stored = sorted((str(p), p.stat().st_size) for p in folders.features.rglob("*") if p.is_file())
+        return found, stored
+
+    first, stored = trained(None, "a")
+    same, _ = trained(recipe.training.seed, "b")
+    other, kept = trained(recipe.training.seed + 1, "c")
+    assert same.artifact_sha256 == first.artifact_sha256 != other.artifact_sha256
+    assert kept == stored and stored, "nothing was computed anew"
+
+
 def test_a_step_moves_each_variable_as_keras_adam_does() -> None:
     keras_settings.settle()
     import keras

@@ -1,4 +1,4 @@
-"""Subgroup names; frozen records of plans, drift, leaky figures, patient numbers, boxes. Standard library only."""
+"""Subgroup names; frozen records of plans, drift, leaky figures, patient numbers, maps, boxes. Imports no library."""
 
 from __future__ import annotations
 
@@ -89,6 +89,25 @@ class PlanLook:
     look: int
     alpha: float
     created_at: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A stored heat map. sanity_score and border_share in [0, 1]; withheld says whether the gallery leaves it out.
+    sanity_similarity in [-1, 1] and sanity_p_value: of the map against several shuffled networks', by sanity_rule;
+    None: it was held against one."""
+
+    image_uid: str
+    method: str  # "grad-cam"
+    path: str  # below WRIST_HOME
+    file_sha256: str
+    sanity_score: float | None
+    withheld: bool
+    note: str = ""
+    border_share: float | None = None
+    sanity_similarity: float | None = None
+    sanity_p_value: float | None = None
+    sanity_rule: str | None = None
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class TrainingRecipe(Checked):
     feature_dtype: Literal["float16", "float32"] = "float16"
     fold_constants: bool = True
     features_gib: Annotated[float, Interval(ge=0.01, le=10000.0)] = 20.0
-    # trainings of as many seeds on the same stored features; the first, the recipe's own, serves whatever the others do
+    # trainings of as many seeds on the same augmented pictures; the first, the recipe's own, serves whatever others do
     replicates: Annotated[int, Interval(ge=1, le=100)] = later("0.2", neutral=1)
 
 
@@ -323,9 +323,7 @@ def _gate_is_sound(gate: GateRecipe, where: str) -> None:
 
 
 def _consistent(recipe: Recipe, where: str) -> Recipe:
-    """The recipe, if its fields agree. Some are simulated only (benchmarks/decisions.py)."""
-    if recipe.training.replicates > 1:
-        raise RecipeError(f"{where}: training.replicates has no effect yet; remove it.")
+    """The recipe, if its fields agree."""
     _gate_is_sound(recipe.gate, where)
     split = recipe.split
     if abs(split.train + split.validation + split.test - 1) > 1e-9:

@@ -319,20 +319,6 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """A stored heat map. sanity_score and border_share in [0, 1]; withheld says whether the gallery leaves it out."""
-
-    image_uid: str
-    method: str  # "grad-cam"
-    path: str  # below WRIST_HOME
-    file_sha256: str
-    sanity_score: float | None
-    withheld: bool
-    note: str = ""
-    border_share: float | None = None
-
-
-@dataclass(frozen=True)
 class Provenance:
     """Who wrote a row: the actor (a login name, or "schedule"), and the Prefect flow run, if any."""
 

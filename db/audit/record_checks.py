@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from db.audit.anchor_file import Found
 from db.lookups import every, one
 from db.patient_identity import UNREAD, persons
+from db.schema.views import OF_REPLICATE
 
 KEPT = 20
 SINCE = "counts_of_rows_after"
@@ -202,6 +203,21 @@ def boxes(connection: Connection) -> Iterator[Found]:
         yield "region", f"list of boxes {row.id}", said
 
 
+def replicates(connection: Connection) -> Iterator[Found]:
+    """Decisions about models of replicate trainings, which can't serve."""
+    for row in connection.execute(
+        text(
+            "SELECT p.promotion_id, m.model_version_id, p.decision FROM promotion p JOIN model_version m "
+            f"ON m.id = p.model_version_id WHERE {OF_REPLICATE.format(model='m')} ORDER BY p.id"
+        )
+    ).fetchmany(KEPT):
+        yield (
+            "replicate",
+            f"promotion {row.promotion_id}",
+            f"{row.model_version_id} is a replicate, and {row.decision}.",
+        )
+
+
 Check = Callable[[Connection], Iterable[Found]]
 RECORDS: tuple[tuple[str, Check], ...] = (
     ("labels of frozen versions", frozen_labels),
@@ -209,5 +225,6 @@ RECORDS: tuple[tuple[str, Check], ...] = (
     ("links between splits", frozen_links),
     ("counts of runs", counts),
     ("boxes on pictures", boxes),
+    ("replicates", replicates),
 )
 LOOK_AT: tuple[Check, ...] = (later_links, earlier_counts, unread_headers)

@@ -128,7 +128,10 @@ explanation = audited_table(
     required("method", Text),  # grad-cam …
     required("path", Text),  # of the overlay, below WRIST_HOME
     required("file_sha256", Text),  # of the overlay
-    optional("sanity_score", Real),  # 1 − Spearman's correlation with the map of shuffled weights, 0–1
+    optional("sanity_score", Real),  # 1 − Spearman's correlation with maps of shuffled weights, 0–1
+    optional("sanity_similarity", Real),  # mean Spearman's correlation with several shuffled networks' maps, −1–1
+    optional("sanity_p_value", Real),  # of so low a similarity for a map that owes nothing to training, 0–1
+    optional("sanity_rule", Text),  # null_of_19_shuffles; NULL: one shuffle, by the rules before 0.2
     optional("border_share", Real),  # share of the map's heat on the picture's border and burned-in text, 0–1
     required("withheld", Flag),  # 1: the checks failed, it isn't shown
     required("note", Text),  # why it is withheld

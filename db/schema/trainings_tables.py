@@ -25,6 +25,9 @@ training_run = audited_table(
     required("architecture", Text),  # the network's name
     required("seed", Number),  # of every random choice
     required("weights_source", Text),  # where the first weights are asked from: imagenet, none …
+    optional(
+        "replicate", Number
+    ),  # 1, 2 … of a training that shows the spread of seeds and never serves; NULL: may serve
 )
 
 # finished, failed or resumed.

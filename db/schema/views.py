@@ -43,6 +43,11 @@ EXCLUDED = (
     "ORDER BY x.id DESC LIMIT 1)"
 )
 
+OF_REPLICATE = (
+    "EXISTS (SELECT 1 FROM training_run y JOIN model_version x ON x.training_run_id = y.id AND y.replicate > 0 "
+    "WHERE x.id = {model}.id OR x.id IN (SELECT k.member_id FROM model_member k WHERE k.model_version_id = {model}.id))"
+)
+# whether a model version, or a member of it, is of a replicate training
 VIEWS: dict[str, str] = {
     "studies": f"""
 CREATE VIEW studies AS
@@ -102,7 +107,7 @@ SELECT t.training_run_id, t.architecture, d.dataset_id, r.recipe_sha256,
   CASE WHEN e.status IS NULL OR e.status = 'resumed' THEN 'running' ELSE e.status END AS status,
   (SELECT count(*) FROM training_epoch h WHERE h.training_run_id = t.id) AS epochs_run, e.best_epoch, e.seconds,
   n.git_commit, a.prefect_flow_run_id, a.at AS started_at,
-  CASE WHEN e.status <> 'resumed' THEN b.at END AS finished_at, t.entry AS seq
+  CASE WHEN e.status <> 'resumed' THEN b.at END AS finished_at, t.replicate, t.entry AS seq
 FROM training_run t JOIN dataset_version d ON d.id = t.dataset_version_id JOIN recipe r ON r.id = t.recipe_id
 JOIN environment n ON n.id = t.environment_id JOIN audit_entry a ON a.seq = t.entry
 LEFT JOIN training_event e ON e.id = (SELECT max(x.id) FROM training_event x WHERE x.training_run_id = t.id)
@@ -113,16 +118,17 @@ CREATE VIEW training_history AS
 SELECT t.training_run_id, h.epoch, h.loss, h.accuracy, h.val_loss, h.val_accuracy, h.learning_rate, h.seconds
 FROM training_epoch h JOIN training_run t ON t.id = h.training_run_id
 """,
-    "model_versions": """
+    "model_versions": f"""
 CREATE VIEW model_versions AS
 SELECT m.model_version_id, m.architecture, t.training_run_id, m.artifact_sha256,
-  (SELECT {list} FROM (SELECT x.model_version_id AS item, k.id AS place FROM model_member k
+  (SELECT {{list}} FROM (SELECT x.model_version_id AS item, k.id AS place FROM model_member k
    JOIN model_version x ON x.id = k.member_id WHERE k.model_version_id = m.id ORDER BY k.id) listed) AS members,
   CASE
     WHEN m.id = (SELECT c.model_version_id FROM promotion c WHERE c.decision IN ('promoted', 'rolled_back')
                  ORDER BY c.id DESC LIMIT 1) THEN 'champion'
     WHEN EXISTS (SELECT 1 FROM promotion c WHERE c.decision IN ('promoted', 'rolled_back')
                  AND c.model_version_id = m.id) THEN 'retired'
+    WHEN {OF_REPLICATE.format(model="m")} THEN 'replicate'
     WHEN (SELECT c.decision FROM promotion c WHERE c.model_version_id = m.id ORDER BY c.id DESC LIMIT 1) = 'refused'
       THEN 'rejected'
     ELSE 'challenger'
@@ -176,8 +182,8 @@ FROM promotion p JOIN model_version m ON m.id = p.model_version_id JOIN audit_en
     "explanations": """
 CREATE VIEW explanations AS
 SELECT x.explanation_id, 'ip-' || CAST(x.image_prediction_id AS TEXT) AS prediction_id, x.method, x.path,
-  x.file_sha256, x.sanity_score, x.withheld, a.at AS created_at
-FROM explanation x JOIN audit_entry a ON a.seq = x.entry
+  x.file_sha256, x.sanity_score, x.withheld, a.at AS created_at, x.sanity_similarity, x.sanity_p_value, x.sanity_rule,
+  x.note FROM explanation x JOIN audit_entry a ON a.seq = x.entry
 """,
     "tuning_trials": """
 CREATE VIEW tuning_trials AS

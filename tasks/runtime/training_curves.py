@@ -14,8 +14,8 @@ from wrist_model.records import Epoch
 class Curves:
     """Each added epoch updates the run's page. An API that doesn't answer ends the page, not the work."""
 
-    def __init__(self, architecture: str) -> None:
-        self.architecture = architecture
+    def __init__(self, architecture: str, replicate: int | None = None) -> None:
+        self.architecture, self.replicate = architecture, replicate
         self.history: list[Epoch] = []
         self.id: UUID | None = None
         self.ended = not in_a_run()
@@ -48,7 +48,8 @@ class Curves:
         from prefect.client.schemas.actions import ArtifactUpdate
 
         if self.id is None:
-            made = create_markdown_artifact(text, key=f"curves-{self.architecture}", description="loss and accuracy")
+            key = f"curves-{self.architecture}" + (f"-replicate-{self.replicate}" if self.replicate else "")
+            made = create_markdown_artifact(text, key=key, description="loss and accuracy")
             self.id = UUID(str(made))
         else:
             with get_client(sync_client=True) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,10 +23,20 @@ class Spread:
     sd: float | None
 
 
+def seed(recipe: Recipe, replicate: int | None = None) -> int:
+    """The training seed: the recipe's own, which serves and is never chosen by results, or that of a replicate, from 1.
+
+    A replicate's follows from the recipe's alone, so that nobody can have tried some and named the best.
+    """
+    first = recipe.training.seed
+    if replicate is None:
+        return first
+    return int(hashlib.sha256(f"replicate {replicate} of seed {first}".encode()).hexdigest()[:8], 16) % 2**31
+
+
 def seeds(recipe: Recipe) -> tuple[int, ...]:
-    """The training seeds, the recipe's own first: that one serves, and is never chosen by results."""
-    more = np.random.SeedSequence(recipe.training.seed).generate_state(recipe.training.replicates - 1)
-    return (recipe.training.seed, *(int(one) % 2**31 for one in more))
+    """The training seeds, the recipe's own first."""
+    return (seed(recipe), *(seed(recipe, number) for number in range(1, recipe.training.replicates)))
 
 
 def spread(values: Sequence[float]) -> Spread:

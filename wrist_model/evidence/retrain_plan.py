@@ -127,6 +127,9 @@ def in_words(said: Mapping[str, Any], budget: Budget | None = None) -> list[tupl
         ("First model", _floors(said["floors"])),
         ("Looks", _looks(said)),
     ]
+    if said["replicates"] > 1:
+        others = said["replicates"] - 1
+        lines.append(("Seeds", f"{said['first_seed']} serves, whatever {others} others show; none of these can serve"))
     if budget is not None:
         lines.append(("Left now", budget.in_words))
     return lines + expected(said)

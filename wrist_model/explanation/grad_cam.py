@@ -26,12 +26,13 @@ from typing import Any
 import numpy as np
 
 from wrist_model.errors import DataError
-from wrist_model.explanation import heat_map_checks
+from wrist_model.evidence_records import Explanation
+from wrist_model.explanation import heat_map_checks, sanity_null
 from wrist_model.explanation.overlay import Grey, Maps, overlay, touched, upsampled
 from wrist_model.network import assemble, backbone, keras_file
 from wrist_model.radiograph import decode
 from wrist_model.recipe import Resize
-from wrist_model.records import Explanation, ImageRef, Progress
+from wrist_model.records import ImageRef, Progress
 from wrist_model.training import image_batches
 
 GRAD_CAM, LAYER_CAM, SHARPENED = "grad-cam", "layer-cam", "sharpened-grad-cam"
@@ -40,6 +41,8 @@ BATCH = 32
 
 FEWEST_CELLS = 5
 
+RUN = 64
+"""Weights that stay neighbours from one shuffle of a large tensor to the next."""
 SHIFT = 1 / 16
 """Of the picture's side, by which the copies of sharpened-grad-cam are moved."""
 
@@ -51,7 +54,8 @@ class Explainer:
     size: the pixels a side that the network takes; resize: how a picture comes into them. method: grad-cam or
     sharpened-grad-cam.
     maps, randomised: uint8 (n, size, size, 1) → float32 (n, h, w), the heat, at least 0: on the layer's grid and not
-    normalised; of sharpened-grad-cam (n, size, size), at most 1.
+    normalised; of sharpened-grad-cam (n, size, size), at most 1. plain: the same on the layer's grid always, without
+    the mean over shifts. shuffled: (pictures, k) → (k, n, h, w), the plain maps of k networks, each shuffled anew.
     """
 
     size: int
@@ -59,6 +63,8 @@ class Explainer:
     method: str
     maps: Callable[[Grey], Maps]
     randomised: Callable[[Grey], Maps]
+    plain: Callable[[Grey], Maps]
+    shuffled: Callable[[Grey, int], Maps]
 
     def place(self, pixels: Grey) -> image_batches.Place:
         """Where a radiograph lies in the square that the maps cover."""
@@ -67,16 +73,36 @@ class Explainer:
 
 def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
     """The saved flat .keras network of an architecture. Raises DataError when it can't be read, isn't the one that its
-    name says, or lacks the layer."""
+    name says, or lacks the layer. seed: of the shuffles."""
     import keras
 
     network = keras_file.load(model_path)
-    shuffled = keras.models.clone_model(network)
+    other = keras.models.clone_model(network)
     rng = np.random.default_rng(seed)
-    shuffled.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()])
-    method = method_for(network, architecture)
-    both = (_maps(each, architecture, method) for each in (network, shuffled))
-    return Explainer(int(network.input_shape[1]), assemble.resize_of(network), method, *both)
+    weights = [rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()]
+    other.set_weights(weights)
+    method, size = method_for(network, architecture), int(network.input_shape[1])
+    plain, untrained = (_maps(each, architecture, method) for each in (network, other))
+
+    def shuffled(pictures: Grey, count: int) -> Maps:
+        found = []
+        for number in range(1, count + 1):
+            draw = np.random.default_rng([seed, number])
+            other.set_weights([_rearranged(w, draw) for w in weights])
+            found.append(untrained(pictures))
+        other.set_weights(weights)
+        return np.stack(found)
+
+    whole = [_over_shifts(each, size) if method == SHARPENED else each for each in (plain, untrained)]
+    return Explainer(size, assemble.resize_of(network), method, whole[0], whole[1], plain, shuffled)
+
+
+def _rearranged(shuffled: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another draw of a tensor that is shuffled: runs of it change places, a tenth of what shuffling anew takes."""
+    flat = np.roll(shuffled.ravel(), rng.integers(shuffled.size))
+    length = RUN if shuffled.size >= RUN * RUN else 1
+    rng.shuffle(flat[: shuffled.size // length * length].reshape(-1, length))
+    return flat.reshape(shuffled.shape)
 
 
 def method_for(network: Any, architecture: str) -> str:
@@ -92,6 +118,7 @@ def method_for(network: Any, architecture: str) -> str:
 
 
 def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps]:
+    """`Explainer.plain` of a network."""
     import keras
     import tensorflow as tf
 
@@ -121,8 +148,6 @@ def _maps(network: Any, architecture: str, method: str) -> Callable[[Grey], Maps
         broad = tf.image.resize(heat(last, of_last, GRAD_CAM)[..., None], tf.shape(fine)[1:3], "bicubic")[..., 0]
         return heat(fine, of_fine, row.finer_method) * tf.nn.relu(broad)
 
-    if method == SHARPENED:
-        return _over_shifts(lambda pictures: maps(pictures).numpy(), int(network.input_shape[1]))
     return lambda pictures: maps(pictures).numpy()
 
 
@@ -153,13 +178,15 @@ def explain(
     *,
     progress: Progress | None = None,
     explainer: Explainer | None = None,
+    shuffles: int = 1,
 ) -> tuple[Explanation, ...]:
     """One overlay a radiograph, in the order of refs, as `folder/<sha256>.png`, and its verdict.
 
     A returned path begins with the folder's name.
 
-    explainer: one already opened by `open_network`, to explain several lots. Raises DataError for a network that
-    can't be opened or a radiograph that changed or vanished.
+    explainer: one already opened by `open_network`, to explain several lots. shuffles: of the network's weights; 1 is
+    the first rules' check, sanity_null.SHUFFLES the second's. Raises DataError for a network that can't be opened or a
+    radiograph that changed or vanished.
     """
     if not refs:
         return ()
@@ -169,10 +196,11 @@ def explain(
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         drawing: list[Future[Explanation]] = []  # of one lot, while the next one's maps are computed
         for chunk, pixels, pictures in _lots(refs, network):
-            maps, randomised = network.maps(pictures), network.randomised(pictures)
+            maps = network.maps(pictures)
+            checked = _checked(network, pixels, pictures, maps, shuffles)
             found += [each.result() for each in drawing]
-            draw = partial(_drawn, folder=folder, network=network)
-            drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, randomised, strict=True)]
+            draw = partial(_drawn, folder=folder, network=network, rule=sanity_null.rule(shuffles))
+            drawing = [pool.submit(draw, *each) for each in zip(chunk, pixels, maps, checked, strict=True)]
             if progress:
                 progress("explain", len(found), len(refs), architecture)
         found += [each.result() for each in drawing]
@@ -203,10 +231,34 @@ def full_maps(network: Explainer, refs: Sequence[ImageRef]) -> Iterator[tuple[Im
             yield ref, grey, upsampled(heat, grey.shape, network.place(grey))
 
 
-def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Path, network: Explainer) -> Explanation:
+def _checked(
+    network: Explainer, pixels: Sequence[Grey], pictures: Grey, maps: Maps, shuffles: int
+) -> list[float | sanity_null.Sanity]:
+    """Each picture's map against shuffled networks. Several are compared before the mean over shifts, on the layer's
+    grid. What lies on padding alone says nothing and is left out."""
+    at = [network.place(grey) for grey in pixels]
+    if shuffles == 1:
+        both = zip(maps, network.randomised(pictures), at, strict=True)
+        return [heat_map_checks.sanity_score(touched(heat, here), touched(other, here)) for heat, other, here in both]
+    own, others = network.plain(pictures), network.shuffled(pictures, shuffles)
+    return [
+        sanity_null.sanity(touched(heat, here), np.stack([touched(one[place], here) for one in others]))
+        for place, (heat, here) in enumerate(zip(own, at, strict=True))
+    ]
+
+
+def _drawn(
+    ref: ImageRef,
+    pixels: Grey,
+    heat: Maps,
+    sanity: float | sanity_null.Sanity,
+    folder: Path,
+    network: Explainer,
+    rule: str,
+) -> Explanation:
     at = network.place(pixels)
-    full, heat, randomised = upsampled(heat, pixels.shape, at), touched(heat, at), touched(randomised, at)
-    sanity, border = heat_map_checks.sanity_score(heat, randomised), heat_map_checks.border_share(full, pixels)
+    full, heat = upsampled(heat, pixels.shape, at), touched(heat, at)
+    border = heat_map_checks.border_share(full, pixels)
     why = heat_map_checks.verdict(heat, sanity, border)
     content = overlay(pixels, full)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -215,5 +267,7 @@ def _drawn(ref: ImageRef, pixels: Grey, heat: Maps, randomised: Maps, folder: Pa
         part = folder / f".{sha256}.{ref.image_uid}.part"
         part.write_bytes(content)
         part.replace(file)
-    path = file.relative_to(folder.parent).as_posix()
-    return Explanation(ref.image_uid, network.method, path, sha256, sanity, bool(why), why, border)
+    made = (ref.image_uid, network.method, file.relative_to(folder.parent).as_posix(), sha256)
+    if not isinstance(sanity, sanity_null.Sanity):
+        return Explanation(*made, sanity, bool(why), why, border)
+    return Explanation(*made, sanity.score, bool(why), why, border, sanity.similarity, sanity.p_value, rule)

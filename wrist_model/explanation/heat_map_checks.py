@@ -1,6 +1,7 @@
 """Whether a heat map can be shown: does it depend on what the network learned, and does it lie on the patient.
 
-A map that fails is stored and marked, and the report's gallery leaves it out.
+A map that fails is stored and marked, and the report's gallery leaves it out. By the first rules a map is compared with
+that of one shuffled network, by the second with several (`sanity_null`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from wrist_model.explanation.localisation import share_inside
+from wrist_model.explanation.sanity_null import Sanity
 
 LEAST_SANITY = 0.15
-"""Maps with a lower sanity score are withheld. Measured: docs/evidence.md, "Can the maps be trusted"."""
+"""By the first rules maps with a lower sanity score are withheld. docs/evidence.md, "Can the maps be trusted"."""
 MOST_BORDER = 0.6
 """Maps with a larger share of their heat on the border and on burned-in text are withheld."""
 BORDER = 0.08
 """The border's width as a share of the picture's; the frame then covers 29% of it."""
+
+MEANING = "A map that hardly changes when the weights are shuffled, or that lies on the border, is withheld."
+"""What it means, by the first rules, that a map is shown."""
 
 Heat = NDArray[np.float32]
 
@@ -61,11 +66,17 @@ def border_share(heat: Heat, pixels: NDArray[np.uint8]) -> float:
     return share_inside(heat, outside)
 
 
-def verdict(heat: Heat, sanity: float, border: float) -> str:
-    """Why a map is withheld, or an empty text."""
+def verdict(heat: Heat, sanity: float | Sanity, border: float) -> str:
+    """Why a map is withheld, or an empty text. sanity: the score of one shuffle, or what several say."""
     if not np.isfinite(heat).all() or float(heat.max(initial=0.0)) <= 0:
         return "the map holds no heat"
-    if sanity < LEAST_SANITY:
+    if isinstance(sanity, Sanity):
+        if not sanity.passes:
+            return (
+                f"is like the maps of shuffled networks (mean correlation {sanity.similarity:.2f}, p = "
+                f"{sanity.p_value:.2f})"
+            )
+    elif sanity < LEAST_SANITY:
         return f"hardly changes when the weights are shuffled (sanity score {sanity:.2f})"
     if border > MOST_BORDER:
         return f"{border:.0%} of the heat lies on the border or on burned-in text"

@@ -76,7 +76,12 @@ def _libraries(data: ReportData) -> str | None:
 
 
 def _start(data: ReportData) -> str | None:
-    found = [f"{m.name}: {plain(m.weights_source)}, seed {m.seed}" for m in data.models if m.weights_source]
+    found = [
+        f"{m.name}: {plain(m.weights_source)}, seed {m.seed}"
+        + (f" (and {len(m.replicates)} others, which show the spread and never serve)" if m.replicates else "")
+        for m in data.models
+        if m.weights_source
+    ]
     return "; ".join(found) or None
 
 
@@ -137,7 +142,8 @@ def _maps(data: ReportData) -> str | None:
     maps = [each for case in data.gallery for each in case.maps]
     if not maps:
         return None
-    return f"Grad-CAM; {len(maps)} maps, {sum(m.withheld for m in maps)} withheld by their checks."
+    withheld = sum(one.withheld for one in maps)
+    return f"Grad-CAM; {len(maps)} maps, {withheld} withheld by their checks. {data.maps_check}".strip()
 
 
 def _performance(data: ReportData) -> str:

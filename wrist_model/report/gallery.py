@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wrist_model.records import ImagePrediction
+from wrist_model.report.report_data import GalleryMap
 
 KINDS = {
     "hit": "Surest hits",
@@ -13,6 +14,13 @@ KINDS = {
     "cleared": "Surest normals",
 }
 SHARES = {"hit": 0.4, "missed": 0.25, "false_alarm": 0.25, "cleared": 0.1}
+
+
+def sanity_said(shown: GalleryMap) -> str:
+    """What a map's caption says of its check against shuffled networks, by the rule that it was made with."""
+    if shown.similarity is not None and shown.p_value is not None:
+        return f"correlation with shuffled networks' maps {shown.similarity:.2f}, p = {shown.p_value:.2f}"
+    return "" if shown.sanity_score is None else f"sanity {shown.sanity_score:.2f}"
 
 
 def kind(row: ImagePrediction) -> str:

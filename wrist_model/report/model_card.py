@@ -7,7 +7,7 @@ import re
 from wrist_model.records import Metric
 from wrist_model.report import external_sets, plan_beside, published_results
 from wrist_model.report.headline import MEANING, headline
-from wrist_model.report.metric_text import with_interval
+from wrist_model.report.metric_text import over_seeds, with_interval
 from wrist_model.report.report_data import ModelReport, ReportData
 from wrist_model.terminal_text import in_a_line
 
@@ -38,7 +38,10 @@ def results(models: tuple[ModelReport, ...]) -> list[str]:
     """The headline as a Markdown table: a row a metric, a column a model."""
     left_to_the_page = ("f1_positive", "f1_negative", "pr_auc", "log_loss")
     names = [name for name, _ in headline(models[0]) if name not in left_to_the_page]
-    rows: list[tuple[object, ...]] = [(name, *(figure(model.metric(name)) for model in models)) for name in names]
+    rows: list[tuple[object, ...]] = [
+        (name, *("; ".join(filter(None, (figure(m.metric(name)), over_seeds(m.spread(name))))) for m in models))
+        for name in names
+    ]
     return table(("test studies", *(model.name for model in models)), rows)
 
 
@@ -57,6 +60,14 @@ def _plan(data: ReportData) -> list[str]:
     when = f"after {data.plan.looks_before} looks" if data.plan.looks_before else "before any look"
     head = f"Plan `{data.plan.plan_id}`, SHA-256 `{data.plan.content_sha256}`, stored {when} at this hold-out."
     return ["## Plan", "", head, "", *table(("what", "planned", "happened"), rows), ""]
+
+
+def _maps(data: ReportData) -> list[str]:
+    maps = [one for case in data.gallery for one in case.maps]
+    if not maps:
+        return []
+    said = f"{len(maps)} Grad-CAM maps, {sum(one.withheld for one in maps)} withheld. {plain(data.maps_check)}"
+    return ["## Heat maps", "", said, ""]
 
 
 def _external(data: ReportData) -> list[str]:
@@ -142,6 +153,12 @@ def model_card(data: ReportData) -> str:
         "",
         *results(data.models),
         "",
+        *(
+            ["Ranges are over trainings that differ by the seed alone; the recipe's own serves, the others can't.", ""]
+            if served.replicates
+            else []
+        ),
+        *_maps(data),
         *_plan(data),
         *_external(data),
         "## Subgroups",

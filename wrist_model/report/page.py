@@ -21,6 +21,7 @@ from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.document_page import document_page
 from wrist_model.report.guide import guide
 from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, POINT_NAMES, details, headline, intervals_said
+from wrist_model.report.metric_text import over_seeds
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
 from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
@@ -59,7 +60,14 @@ def render(data: ReportData) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        number=number, interval=interval, share=share, thousands=thousands, short=short, p=p, moment=moment
+        number=number,
+        seeds=over_seeds,
+        interval=interval,
+        share=share,
+        thousands=thousands,
+        short=short,
+        p=p,
+        moment=moment,
     )
     return environment.get_template("page.html").render(
         data=data,
@@ -222,11 +230,11 @@ def _gallery(data: ReportData) -> list[dict[str, Any]]:
 def _case(case: GalleryCase, home: Path) -> dict[str, Any]:
     shown: list[dict[str, Any]] = []
     if case.file:
-        shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": ""})
+        shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": "", "sanity": ""})
     for each in case.maps:
         name = style(each.architecture).title
         src = None if each.withheld else _shrunk(home / each.path)
-        shown.append({"name": name, "src": src, "note": each.note, "sanity": each.sanity_score})
+        shown.append({"name": name, "src": src, "note": each.note, "sanity": gallery.sanity_said(each)})
     return {"case": case, "shown": shown}
 
 

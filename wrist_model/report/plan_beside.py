@@ -51,6 +51,8 @@ def _happened(data: ReportData) -> Iterator[tuple[str, str]]:
     ]
     yield "Margins", f"lower limits: {', '.join(limits)}" if limits else ""
     yield "First model", "" if found else (data.decision_reason or "")
+    others = sorted({one.seed for model in data.models for one in model.replicates if one.seed is not None})
+    yield "Seeds", f"measured with {', '.join(map(str, others))} too" if others else "no other seed is measured"
     if data.look is not None:
         left = f"one-sided error {data.look.alpha:.4f}" if data.look.alpha > 0 else "no error was left"
         yield "Looks", f"look {data.look.look}, {left}: {data.look.decision}"

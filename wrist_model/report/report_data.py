@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from wrist_model.evidence.replicates import Spread, spread
 from wrist_model.evidence_records import LeakDemonstration, LocalisationMetric, Plan, PlanLook
 from wrist_model.records import (
     Comparison,
@@ -27,7 +28,7 @@ from wrist_model.statistics.group_differences import GroupDifference
 @dataclass(frozen=True)
 class ModelReport:
     """One model version with its training and what it scored. images and studies: the scored test rows.
-    localisation: how its maps lie to boxes, where people drew some."""
+    localisation: how its maps lie to boxes, where people drew some. replicates: the same trained with other seeds."""
 
     model_version_id: str
     architecture: str
@@ -46,6 +47,7 @@ class ModelReport:
     images: tuple[ImagePrediction, ...] = ()
     studies: tuple[StudyPrediction, ...] = ()
     localisation: tuple[LocalisationMetric, ...] = ()
+    replicates: tuple[ModelReport, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,6 +65,14 @@ class ModelReport:
             if key == (one.metric, one.split, one.level, one.subgroup) and one.operating_point in (None, point):
                 return one
         return None
+
+    def spread(self, name: str) -> Spread | None:
+        """A metric of the test studies over the seeds, each at its own serving point; None without replicates."""
+        found = [one for model in (self, *self.replicates) if (one := model.metric(name)) and one.value is not None]
+        own = self.metric(name)
+        if not self.replicates or own is None or own.value is None:
+            return None
+        return spread([float(one.value) for one in found if one.value is not None])
 
     def point(self, level: Level = "study") -> OperatingPoint | None:
         """The serving operating point of a level."""
@@ -124,6 +134,8 @@ class GalleryMap:
     border_share: float | None
     withheld: bool
     note: str = ""
+    similarity: float | None = None  # to several shuffled networks' maps, in [-1, 1]; None: held against one
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,7 @@ class ReportData:
     served: str
     comparisons: tuple[Comparison, ...] = ()
     gallery: tuple[GalleryCase, ...] = ()
+    maps_check: str = ""  # what the gallery's maps were held against, and what it means that one is shown
     decision: str | None = None  # promoted, refused, undecided
     decision_reason: str | None = None
     lineage: LineageFacts | None = None

@@ -42,6 +42,7 @@ def train(
     on_epoch: Callable[[Epoch], None],
     progress: Progress | None = None,
     tensorboard: bool = False,
+    seed: int | None = None,
 ) -> TrainedModel:
     """Train on labelled images and save the best epoch's network as `network_file(folders.models, sha256)`.
 
@@ -49,7 +50,11 @@ def train(
     same run_id and data, training goes on after it (and on_epoch is called with the finished ones again). Raises
     DataError for images without labels, a missing class, or a training that diverged, WeightsError for weights that
     can't be had.
+
+    seed: of first weights, dropout and the order of batches, in the recipe's place; augmented copies, and so stored
+    features, stay those of the recipe's seed.
     """
+    drawn = recipe if seed is None else replace(recipe, training=replace(recipe.training, seed=seed))
     begun = time.perf_counter()
     labels = image_batches.labels(train), image_batches.labels(validation)
     for name, each in zip(("training", "validation"), labels, strict=True):
@@ -61,17 +66,17 @@ def train(
     keras.backend.clear_session()  # layer names count from the start, and an earlier network's memory goes
     found = pretrained_weights.resolve(recipe.network.weights, architecture)
     policy = free_policy(recipe, architecture, found)
-    make = partial(prepared, recipe, architecture, found)
+    make = partial(prepared, drawn, architecture, found)
     network = make(policy)
     data = training_inputs.open_inputs(
         network, train, validation, recipe, found, make, features=folders.features, progress=progress
     )
-    settings = recipe.training
+    settings = drawn.training
     if found.tensors is None:
         rate = settings.learning_rate * backbone.row(architecture).scratch_rate
         settings = replace(settings, learning_rate=rate)
     fit = Fit(network, data, labels, settings, progress)
-    folder, same = folders.runs / run_id, _fingerprint(train, validation, recipe, found)
+    folder, same = folders.runs / run_id, _fingerprint(train, validation, drawn, found)
     history, best = fit.run(folder, same, on_epoch, folders.tensorboard / run_id if tensorboard else None)
     artifact = keras_file.save(make("float32"), best, folders.models, found.origin, beside=folder)
     checkpoint.forget(folder)
