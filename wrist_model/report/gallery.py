@@ -20,7 +20,7 @@ def sanity_said(shown: GalleryMap) -> str:
     """What a map's caption says of its check against shuffled networks, by the rule that it was made with."""
     if shown.similarity is not None and shown.p_value is not None:
         return f"correlation with shuffled networks' maps {shown.similarity:.2f}, p = {shown.p_value:.2f}"
-    return "" if shown.sanity_score is None else f"sanity {shown.sanity_score:.2f}"
+    return "" if shown.sanity_score is None else f"weight check {shown.sanity_score:.2f}"
 
 
 def kind(row: ImagePrediction) -> str:
