@@ -228,7 +228,8 @@ def full_maps(network: Explainer, refs: Sequence[ImageRef]) -> Iterator[tuple[Im
     """
     for lot, pixels, pictures in _lots(refs, network):
         for ref, grey, heat in zip(lot, pixels, network.maps(pictures), strict=True):
-            yield ref, grey, upsampled(heat, grey.shape, network.place(grey))
+            full = upsampled(heat, grey.shape, network.place(grey), most=np.inf)
+            yield ref, grey, full / np.float32(max(1.0, float(full.max())))
 
 
 def _checked(

@@ -15,11 +15,12 @@ OPACITY = 0.55
 """Of the hottest place: the bone below can still be read."""
 
 
-def upsampled(heat: Maps, shape: tuple[int, int], at: Place | None = None) -> Maps:
+def upsampled(heat: Maps, shape: tuple[int, int], at: Place | None = None, most: float = 1.0) -> Maps:
     """float32 (h, w) → (height, width) in [0, 1]: bicubic, over the largest value; all 0 where there is no heat.
 
     The map covers the square that the network sees, and `at` is where the picture lies in it (None: all of it): what
-    lies beside the picture is left out, and the rest is stretched over the whole picture.
+    lies beside the picture is left out, and the rest is stretched over the whole picture. most: what bicubic values
+    above 1, as they come between hot cells, are cut to; 1 makes a plateau, on which no point is the hottest.
     """
     peak = float((heat if at is None else touched(heat, at)).max(initial=0.0))
     if not np.isfinite(peak) or peak <= 0:
@@ -29,7 +30,7 @@ def upsampled(heat: Maps, shape: tuple[int, int], at: Place | None = None) -> Ma
         high, wide = heat.shape
         box = tuple(each / at.size for each in (at.left * wide, at.top * high, at.right * wide, at.bottom * high))
     picture = Image.fromarray((heat / peak).astype(np.float32)).resize(shape[::-1], Image.Resampling.BICUBIC, box)
-    return np.clip(np.asarray(picture, dtype=np.float32), 0, 1)
+    return np.clip(np.asarray(picture, dtype=np.float32), 0, most)
 
 
 def touched(heat: Maps, at: Place) -> Maps:
