@@ -141,6 +141,9 @@ def test_the_commit_of_a_repository_that_merely_encloses_the_code_is_not_taken_f
     assert provenance._commit(inside) == ("unknown", True, "installed inside a git checkout of something else")
     commit, dirty, why = provenance._commit(tmp_path.resolve())
     assert len(commit) == 40 and not dirty and not why
+    (inside / "pyproject.toml").touch()  # a copy that somebody's repository keeps
+    git("add", "venv")
+    assert provenance._commit(inside) == ("unknown", True, "installed inside a git checkout of something else")
 
 
 def test_status_says_times_of_this_machines_zone_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
