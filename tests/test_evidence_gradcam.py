@@ -164,7 +164,10 @@ def test_what_is_hot_lies_where_it_is_on_the_radiograph_however_it_came_into_the
     def bright(pictures: np.ndarray) -> np.ndarray:
         return pictures[..., 0].reshape(len(pictures), 28, 4, 28, 4).mean((2, 4), dtype=np.float32)
 
-    network = grad_cam.Explainer(112, resize, grad_cam.GRAD_CAM, bright, bright)
+    def many(pictures: np.ndarray, count: int) -> np.ndarray:
+        return np.stack([bright(pictures)] * count)
+
+    network = grad_cam.Explainer(112, resize, grad_cam.GRAD_CAM, bright, bright, bright, many)
     for down, right in ((0.1, 0.1), (0.85, 0.2), (0.3, 0.9)):
         row, column = (round(share * side) for share, side in zip((down, right), shape, strict=True))
         pixels = np.full(shape, 20, np.uint8)
