@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -65,8 +66,14 @@ def test_the_password_goes_to_no_log_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_up_serves_a_page_and_says_what_runs_when(wrist_up: Up) -> None:
-    with urllib.request.urlopen(wrist_up.url.removesuffix("/api")) as reply:  # noqa: S310 (our own server)
-        assert b"<html" in reply.read().lower()
+    page = wrist_up.url.removesuffix("/api")
+    asked = urllib.request.Request(page, headers={"Accept": "text/html"})  # noqa: S310 (our own server)
+    with urllib.request.urlopen(asked) as reply:  # noqa: S310
+        assert "/sign-in?next=" in reply.url and b'type="password"' in reply.read()
+    secret = base64.b64encode(password.load_or_make(wrist_up.home).encode()).decode()
+    asked.add_header("Authorization", f"Basic {secret}")
+    with urllib.request.urlopen(asked) as reply:  # noqa: S310
+        assert reply.url.rstrip("/") == page and b"prefect" in reply.read().lower()
     told = "\n".join(wrist_up.first_lines)
     assert wrist_up.url.removesuffix("/api") in told
     for name in ("ingest", "retrain", "score_incoming", "verify", "watch_drift", "tune"):
