@@ -6,6 +6,9 @@ requests under any name but this machine's are refused. Who asks: front_door.py.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from flows.host.environment import HOST, NAMES
 
 
@@ -23,8 +26,11 @@ def serve(port: int) -> None:
     server = get_current_settings().server
     assert server.api.auth_string is not None
     base = server.ui.serve_base.rstrip("/")
+    app = create_app(final=True)
+    for folder, _, _ in os.walk(server.ui.static_directory or ""):  # Prefect's copy has the modes of the environment
+        Path(folder).chmod(0o700)
     door = FrontDoor(
-        create_app(final=True),
+        app,
         secret=server.api.auth_string.get_secret_value(),
         origins=frozenset(server.api.cors_allowed_origins.split(",")),
         base=base,

@@ -25,10 +25,6 @@ from wrist_model.network.finite_weights import non_finite
 from wrist_model.recipe import Recipe, TrainingRecipe
 from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel, WorkFolders
 from wrist_model.training import checkpoint, image_batches, training_inputs
-from wrist_model.training.adam import Adam
-
-STATE = 2
-"""The form of an interrupted training's variables; a run that was left in another form begins anew."""
 
 
 def train(
@@ -125,7 +121,7 @@ def _fingerprint(
 ) -> str:
     """SHA-256 of all that decides a run; a stored state with another one is not resumed."""
     rows = [(ref.image_uid, ref.pixel_sha256, ref.label) for ref in (*train, *validation)]
-    part = {"rows": rows, "n": len(train), "recipe": recipe.network_json, "weights": found.sha256, "state": STATE}
+    part = {"rows": rows, "n": len(train), "recipe": recipe.network_json, "weights": found.sha256}
     return hashlib.sha256(json.dumps(part).encode()).hexdigest()
 
 
@@ -147,10 +143,13 @@ class Fit:
         recipe: TrainingRecipe,
         progress: Progress | None = None,
     ) -> None:
+        import keras
+
         self.network, self.data, self.recipe, self.progress = network, data, recipe, progress
         self.labels, self.validation_labels = labels
         self.weight_of = class_weights(self.labels, recipe.class_weights)
-        self.optimizer = Adam(network.free.trainable_variables, recipe.learning_rate)
+        self.optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self.optimizer.build(network.free.trainable_variables)
         self.steps = math.ceil(len(self.labels) / recipe.batch_size)
         self._step, self._forward = _compiled(network.free, self.optimizer, data)
 
@@ -244,7 +243,7 @@ class Fit:
         self.progress(f"train {self.network.architecture}", done, every, note)
 
 
-def _compiled(free: Any, optimizer: Adam, data: training_inputs.Inputs) -> tuple[Callable, Callable]:
+def _compiled(free: Any, optimizer: Any, data: training_inputs.Inputs) -> tuple[Callable, Callable]:
     import keras
     import tensorflow as tf
 
@@ -263,7 +262,7 @@ def _compiled(free: Any, optimizer: Adam, data: training_inputs.Inputs) -> tuple
         with tf.GradientTape() as tape:
             p = free(x, training=True)
             loss = loss_of(tf.one_hot(y, 2), p, sample_weight=weight)
-        optimizer.apply(tape.gradient(loss, trainable))
+        optimizer.apply(tape.gradient(loss, trainable), trainable)
         return loss, tf.reduce_sum(tf.cast(tf.argmax(p, 1) == y, tf.int32))
 
     @tf.function(input_signature=[batch, tf.TensorSpec([None], tf.int64)])
