@@ -96,6 +96,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
             guard_status=version.guard_status,
             frozen_at=version.frozen_at,
             sources=tuple(f"{one} (positive: {label_meaning(engine, one)})" for one in sources),
+            meanings=tuple(sorted({label_meaning(engine, one) for one in sources})),
             splits=_splits(members),
             split_seed=recipe.split.seed,
             same_numbers=tuple(

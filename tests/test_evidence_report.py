@@ -14,7 +14,7 @@ from PIL import Image
 
 from wrist_model.errors import DataError
 from wrist_model.evidence_records import LeakDemonstration
-from wrist_model.report import checklists, figures, gallery, model_card, network_style, page
+from wrist_model.report import checklists, figures, gallery, guide, model_card, network_style, page
 from wrist_model.report.report_data import GalleryCase, GalleryMap, LeftOut, ReportData
 
 
@@ -121,6 +121,18 @@ def test_what_the_figures_are_not_is_said_loudly(html: str, data: ReportData) ->
 
 def test_looks_at_the_hold_out_are_printed(data: ReportData) -> None:
     assert "looked at <strong>3</strong> times" in page.render(replace(data, holdout_looks=3))
+
+
+def test_the_guide_speaks_of_what_the_label_means(data: ReportData) -> None:
+    def said(*meanings: str) -> str:
+        changed = replace(data, dataset=replace(data.dataset, meanings=meanings))
+        return " ".join(sentence for _, sentences in guide.guide(changed) for sentence in sentences)
+
+    assert "tell abnormal wrist studies from normal ones" in said("abnormal") and "(abnormal)" in said("abnormal")
+    of_fractures = said("fracture")
+    assert "tell fracture-positive wrist studies from negative ones" in of_fractures
+    assert "anything but what its label says (fracture)" in of_fractures and "normal" not in of_fractures
+    assert "abnormal or fracture-positive" in said("abnormal", "fracture")
 
 
 def test_unknown_patients_are_said(data: ReportData, html: str) -> None:

@@ -75,7 +75,8 @@ def server_environment(home: Path, port: int) -> dict[str, str]:
         "PREFECT_SERVER_API_AUTH_STRING": password.load_or_make(home),
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in NAMES),
         "PREFECT_SERVER_UI_API_URL": "/api",  # of the page's own address, whichever name it has
-        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(prefect_folder(home) / "ui"),  # else the environment's files change
+        # Else the environment's files change. Prefect lets none but who made it read its copy: one for each account.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(prefect_folder(home) / f"ui-{os.geteuid()}"),
     }
 
 

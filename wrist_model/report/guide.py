@@ -17,20 +17,27 @@ def guide(data: ReportData) -> tuple[tuple[str, tuple[str, ...]], ...]:
     )
 
 
+def _classes(data: ReportData) -> tuple[str, str]:
+    """What studies with a positive and with a negative label are called, as their sources mean it."""
+    meant = data.dataset.meanings
+    return ("abnormal", "normal") if meant == ("abnormal",) else (f"{' or '.join(meant)}-positive", "negative")
+
+
 def _asked(data: ReportData) -> tuple[str, ...]:
+    positive, negative = _classes(data)
     return (
-        f"Does {data.serving_model.name}, which the recipe named beforehand, tell abnormal wrist studies from normal "
-        "ones of patients that it never saw, and shall it serve?",
+        f"Does {data.serving_model.name}, which the recipe named beforehand, tell {positive} wrist studies from "
+        f"{negative} ones of patients that it never saw, and shall it serve?",
     )
 
 
 def _answer(data: ReportData) -> tuple[str, ...]:
     model = data.serving_model
     said = []
-    for name, of, called in (("sensitivity", "abnormal", "abnormal"), ("specificity", "normal", "normal")):
+    for name, called in zip(("sensitivity", "specificity"), _classes(data), strict=True):
         metric = model.metric(name)
         if metric is not None and metric.value is not None:
-            said.append(f"Of 100 {of} studies it calls {_of_100(metric)} {called}.")
+            said.append(f"Of 100 {called} studies it calls {_of_100(metric)} {called}.")
     area = model.metric("roc_auc")
     if area is not None and area.value is not None:
         said.append(f"ROC AUC {with_interval(area)}: 1 is perfect, 0.5 is chance.")
@@ -72,7 +79,8 @@ def _how_sure(data: ReportData) -> tuple[str, ...]:
 
 def _not_to_conclude(data: ReportData) -> tuple[str, ...]:
     said = ["That the figures are of patients: the radiographs are synthetic."] if data.synthetic else []
-    said.append("That it finds fractures: it learnt a label, and what that means stands below.")
+    meant = " or ".join(data.dataset.meanings)
+    said.append(f"That it finds anything but what its label says ({meant}), or where in the picture that is.")
     if not data.external:
         said.append("That it does as well at another hospital or scanner: none was tested.")
     said.append("That a bright map shows the finding, or that a subgroup with few studies is safe.")

@@ -121,6 +121,7 @@ class DatasetFacts:
     sources: tuple[str, ...]
     splits: tuple[SplitFacts, ...]
     split_seed: int | None = None
+    meanings: tuple[str, ...] = ("abnormal",)  # what a positive label says, of all sources, each once
     same_numbers: tuple[tuple[str, int, int, bool], ...] = ()  # two sources, patients, in two splits, declared others
 
 
