@@ -74,6 +74,7 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
     serving = evaluation_to_serve(evaluation_ids, recipe)
     served = next(row for row in rows if row.evaluation_id == serving)
     sources = datasets.sources(engine, version.dataset_id)
+    meant = {one: label_meaning(engine, one) for one in sources}
     models = tuple(with_replicates(engine, _model(engine, one), version.dataset_id, recipe) for one in evaluation_ids)
     sets = tuple(one for model in models for one in _external(engine, model))
     shown = _gallery(engine, serving, evaluation_ids, version.dataset_id, recipe.explain.gallery)
@@ -95,8 +96,8 @@ def report_content(engine: Engine, evaluation_ids: Sequence[str]) -> ReportData:
             label_version=str(version.label_version),
             guard_status=version.guard_status,
             frozen_at=version.frozen_at,
-            sources=tuple(f"{one} (positive: {label_meaning(engine, one)})" for one in sources),
-            meanings=tuple(sorted({label_meaning(engine, one) for one in sources})),
+            sources=tuple(f"{one} (positive: {meaning})" for one, meaning in meant.items()),
+            meanings=tuple(sorted(set(meant.values()))),
             splits=_splits(members),
             split_seed=recipe.split.seed,
             same_numbers=tuple(
