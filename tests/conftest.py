@@ -19,12 +19,16 @@ from other_user import somebody  # noqa: F401
 from prefect_fixtures import prefect_server, wrist_up  # noqa: F401
 from whole_fixtures import whole  # noqa: F401
 
-from tests import dcmtk, nginx
+from tests import dcmtk, nginx, small_disk
 from wrist_model.network import backbones
 
 TOOLS = {  # markers of what needs a program that isn't Python's: whether it is there, and what is left out without it
     "dcmtk": (dcmtk.IS_THERE, "the comparisons with DCMTK (tests/test_ingest_dcmtk.py): apt-get install dcmtk"),
     "nginx": (nginx.IS_THERE, "the server behind a real proxy (tests/test_host_nginx.py): apt-get install nginx-light"),
+    "small_disk": (
+        small_disk.IS_THERE,
+        "an ingest while a disk fills up (tests/test_disk_space.py): a kernel that lets `unshare -rm`",
+    ),
 }
 MISSING = {name: said for name, (is_there, said) in TOOLS.items() if not is_there}
 

@@ -72,13 +72,18 @@ def _serve(home: Path, url: str, count: int, address: PublicAddress) -> None:
     from flows.host.crash_recovery import end_crashed_runs
     from flows.host.server_watch import ServerWatch
     from flows.host.workers import workers
+    from tasks import disk_space
 
     server = ServerWatch(home, url, say, address)
     without_process: dict[UUID, float] = {}
     work_pool.make(url)
 
+    low: list[str] = []
+
     def look_after_runs() -> list[str]:
-        return [*scheduled_runs.tidy(url), *end_crashed_runs(url, without_process)]
+        before, low[:] = bool(low), disk_space.nearly_full(home)
+        told = [] if before else low
+        return [*told, *scheduled_runs.tidy(url), *end_crashed_runs(url, without_process)]
 
     for line in _or_why_not("look after missed runs", lambda: scheduled_runs.tidy(url)):
         say(line)
