@@ -15,6 +15,24 @@ UNREADABLE = (
     "WRIST_DATABASE_URL can't be read as a database address, postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE. "
     "In USER and PASSWORD write what is neither letter nor digit as %XX: @ as %40, : as %3A, / as %2F, % as %25."
 )
+GONE_SECONDS = 60
+"""After so long without a sign of the other machine a connection is over, for its user and (`SERVER_SETTINGS`) for the
+server. As TCP is set up by default it takes hours, in which a machine that lost its power inside a transaction holds up
+all writers."""
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": GONE_SECONDS // 2,
+    "keepalives_interval": GONE_SECONDS // 6,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 1000 * GONE_SECONDS,
+}
+SERVER_SETTINGS = {
+    "tcp_keepalives_idle": GONE_SECONDS // 2,
+    "tcp_keepalives_interval": GONE_SECONDS // 6,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 1000 * GONE_SECONDS,
+}
+"""A session's settings, which the server passes over where it is reached by a socket file."""
 _ADDRESS = re.compile(  # as SQLAlchemy's make_url reads it, which takes a fifth of a second to import
     r"[\w+]+://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"
     r"(?:\[(?P<host6>[^/?\]]+)\]|(?P<host>[^/:?@ #\[\]]*))(?::(?P<port>\d*))?"
@@ -35,6 +53,12 @@ def connect_arguments(url: str) -> dict[str, Any]:
     names = {name: unquote(found[name]) if found[name] is not None else None for name in ("user", "password")}
     known = {**names, **parts, "dbname": found["dbname"]}
     return {**{name: value for name, value in known.items() if value}, **dict(parse_qsl(found["query"] or ""))}
+
+
+def patience(url: str) -> dict[str, int]:
+    """How long its user waits for the server, as far as the address itself doesn't say so. Raises as above."""
+    told = connect_arguments(url)
+    return {name: value for name, value in _PATIENCE.items() if name not in told}
 
 
 def read(url: str) -> URL:

@@ -157,14 +157,22 @@ def make_engine(url: str) -> Engine:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise CatalogueError("WRIST_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
     if not url.startswith("sqlite"):
-        return create_engine(
+        engine = create_engine(
             database_address.read(url),
             pool_pre_ping=True,
             max_overflow=-1,
             isolation_level="READ COMMITTED",
-            connect_args={"connect_timeout": 10},
+            connect_args=database_address.patience(url),
             hide_parameters=True,
         )
+
+        @event.listens_for(engine, "connect")
+        def notice_who_is_gone(connection: Any, _record: Any) -> None:
+            for name, value in database_address.SERVER_SETTINGS.items():
+                connection.execute(f"SET {name} = {value}")
+            connection.commit()
+
+        return engine
     path = url.removeprefix("sqlite:///")  # the whole of it: a `?` in it begins no query
     engine = create_engine(
         URL.create("sqlite", database=path),

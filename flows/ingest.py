@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, runtime
 from prefect.events import emit_event
 from pydantic import Field
 
+from db.engine import open_catalogue
 from flows.parameters import BodyPart, Jobs
 from tasks import named_files, requests
 from tasks.ingest import catalogue, enough_labels, places, with_boxes
 from tasks.recipe import chosen_recipe
+from tasks.runtime.lease import recover
 from wrist_model.errors import PlaceRefused
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.sources.source_item import Uncertain
@@ -61,6 +63,8 @@ def ingest(
         boxes: A file or folder of boxes that people drew on the pictures of the one path; as paths.
     """
     named_files.of_a_deployment(paths, [*(labels or ()), boxes or ""], recipe, cluster, follow_links)
+    for ended in recover(open_catalogue()):  # of a machine that went, where no `wrist up` looks after that
+        get_run_logger().warning("%s %s had stopped: %s.", ended.kind, ended.run_id, ended.reason)
     chosen = chosen_recipe(recipe)
     asked, stated, drawn = requests.opened(request, paths, labels, boxes)
     with requests.unnamed([*(asked or ()), *(stated or ()), drawn]):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.database_address import connect_arguments
+from db.database_address import connect_arguments, patience
 from db.database_errors import explain, state
 from db.engine import open_catalogue
 from db.home import database_url, sqlite_file
@@ -145,7 +145,7 @@ def _postgresql(sql: str, url: str, home: Path, limit_seconds: float) -> Iterato
 
     place = "PostgreSQL"
     try:
-        with psycopg.connect(**{"connect_timeout": 10, **connect_arguments(url)}) as connection:
+        with psycopg.connect(**{**patience(url), **connect_arguments(url)}) as connection:
             try:
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             except psycopg.errors.UndefinedTable:
