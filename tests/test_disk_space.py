@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sqlite3
-import threading
-import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_disk
+from db_story import BY
 from prefect_fixtures import radiographs
 
 from db import database_errors, labels
 from db import engine as room
-from db.engine import open_catalogue, writing
+from db.engine import open_catalogue
 from tasks import disk_space
+from tasks.ingest_files import Decoding, catalogue_files
 from tasks.runtime import retry_policy
 from wrist_model.errors import CatalogueBusy, CatalogueError, DiskNearlyFull
+from wrist_model.recipe import SplitRecipe
 
 
 @pytest.mark.small_disk
@@ -89,34 +92,47 @@ def test_postgresqls_locks_and_deadlocks_are_a_busy_catalogue(sqlstate: str) -> 
     assert not isinstance(database_errors.explain("disk full", "here", "53100"), CatalogueBusy)
 
 
-def test_a_catalogue_that_was_held_too_long_is_tried_again_by_the_task(
-    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_met_a_catalogue_that_was_held_too_long_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody holds the write lock for longer than a transaction waits, and then lets it go."""
-    from flows import ingest as flow
-
+    """Somebody holds the write lock for longer than a transaction waits, in the middle of an ingest, and lets it go."""
     monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
-    monkeypatch.setenv("WRIST_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(room, "BUSY_SECONDS", 1)
-    quick = flow.catalogue.with_options(retry_delay_seconds=[1, 3, 6])
-    monkeypatch.setattr(flow, "catalogue", quick)
-    manifest = radiographs(tmp_path / "pictures")
-    engine = open_catalogue(tmp_path / "home")
-    held = sqlite3.connect(tmp_path / "home" / "catalogue.sqlite", isolation_level=None, check_same_thread=False)
-    held.execute("BEGIN IMMEDIATE")
-    with pytest.raises(CatalogueBusy, match="Another writer"), writing(engine):
-        pass
-    tried: list[float] = []
-    condition = retry_policy.on_transient_errors
+    home, manifest = tmp_path / "home", radiographs(tmp_path / "pictures")
+    engine = open_catalogue(home)
 
-    def noted(*about: Any) -> bool:
-        tried.append(time.monotonic())
-        if len(tried) == 1:
-            threading.Timer(0.2, held.execute, ("ROLLBACK",)).start()
-        return condition(*about)
+    def ingest() -> int:
+        done = catalogue_files(
+            [manifest],
+            home=home,
+            engine=engine,
+            rule=SplitRecipe(),
+            provenance=BY,
+            decoding=Decoding(jobs=1),
+        )
+        return done.counts.new
 
-    monkeypatch.setattr(flow, "catalogue", quick.with_options(retry_condition_fn=noted))
-    done = flow.ingest(paths=[str(manifest)], body_part="ANY", jobs=1)
-    assert done["new"] == 6 and len(tried) == 1
-    assert sum(labels.studies_by_label(engine).values()) == 6
-    held.close()
+    with closing(sqlite3.connect(home / "catalogue.sqlite", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogueBusy, match="Another writer") as held:
+            ingest()
+        assert retry_policy.on_transient_errors(None, None, Ended(held.value))
+        somebody.execute("ROLLBACK")
+    assert ingest() == 6 and sum(labels.studies_by_label(engine).values()) == 6
+
+
+@pytest.mark.parametrize(
+    ("room", "task", "condition"),
+    [
+        ("ingest", "catalogue", retry_policy.on_transient_errors),
+        ("freeze", "freeze", retry_policy.on_a_busy_catalogue),
+        ("train", "fit", retry_policy.on_a_busy_catalogue),
+        ("predict_dataset", "predict", retry_policy.on_a_busy_catalogue),
+        ("evaluation_metrics", "score", retry_policy.on_a_busy_catalogue),
+        ("gate", "gate", retry_policy.on_a_busy_catalogue),
+        ("report", "write", retry_policy.on_a_busy_catalogue),
+    ],
+)
+def test_each_stage_is_tried_again_three_times(room: str, task: str, condition: Any) -> None:
+    found = getattr(importlib.import_module(f"tasks.{room}"), task)
+    assert found.retries == 3 and found.retry_condition_fn is condition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from prefect_fixtures import WRIST, wait
 
+from db.home import latest_report_file
 from flows.host import password, server_record
 from flows.host.environment import prefect_settings
 from flows.host.public_address import PublicAddress
@@ -187,6 +189,19 @@ def test_workers_ask_on_this_machine_and_link_below_the_path(proxied: Proxied) -
             if around.get("WRIST_HOME") == str(proxied.home) and around.get("PREFECT_API_URL"):
                 found.append((around["PREFECT_API_URL"], around["WRIST_PAGES"]))
     assert found and set(found) == {(local, "/some/path")}
+
+
+def test_status_leads_to_the_newest_report_at_the_public_address(proxied: Proxied) -> None:
+    latest = latest_report_file(proxied.home)
+    latest.parent.mkdir(exist_ok=True)
+    (latest.parent / "a-0123456789ab.html").write_text("the report")
+    latest.symlink_to("a-0123456789ab.html")
+    asked = [WRIST, "status", "--json"]
+    done = subprocess.run(asked, env={**os.environ, "WRIST_HOME": str(proxied.home)}, capture_output=True, check=True)
+    report = json.loads(done.stdout)["report"]
+    assert report == f"{proxied.place}/reports/latest.html"
+    with proxied.signed_in() as client:
+        assert client.get(report).text == "the report"
 
 
 def test_another_command_that_wants_another_address_is_told_that_the_server_runs(proxied: Proxied) -> None:

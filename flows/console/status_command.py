@@ -84,8 +84,11 @@ def _found() -> dict[str, Any]:
     found, server = state(), _server()
     found["scheduled"] = [asdict(one) for one in server.deployments]
     found["under_way"] = server.under_way
+    found["report"] = server.report or None
     found["needs_a_person"] += server.needs
     text = found["text"]
+    if server.report:
+        text["Models"].append(f"newest report: {server.report}")
     text["Under way"] = (server.under_way + [f"held: {name}" for name in found["running"]]) or ["nothing"]
     del text["Needs a person"]  # it comes last
     text["Scheduled"] = _lines(server.deployments) or [server.silent or "nothing while no `wrist up` runs"]
@@ -95,16 +98,17 @@ def _found() -> dict[str, Any]:
 
 @dataclass
 class _Server:
-    """What this home's server says. silent: why it says nothing."""
+    """What this home's server says. report: the newest one's address. silent: why it says nothing."""
 
     deployments: list[Deployment] = field(default_factory=list)
     under_way: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
+    report: str = ""
     silent: str = ""
 
 
 def _server() -> _Server:
-    from db.home import home, prefect_folder
+    from db.home import home, latest_report_file, prefect_folder
     from flows.host import up_record
     from flows.host.deployments import deployments, under_way, waiting_for_an_answer
     from flows.host.environment import prefect_settings
@@ -122,6 +126,8 @@ def _server() -> _Server:
             url = recorded(place)
             if url is not None:
                 found.deployments, found.under_way = deployments(url), under_way(url)
+                latest = latest_report_file(place)
+                found.report = f"{shown_at(place)}/reports/{latest.name}" if latest.exists() else ""
                 found.needs += waiting_for_an_answer(url, shown_at(place)) + _needs(found.deployments, shown_at(place))
             elif living(place) is not None:
                 found.silent = "the server is there and doesn't answer"
