@@ -35,12 +35,13 @@ def decisions(quick: bool = False) -> list[Result]:
     found = small_hold_outs()
     found += false_promotions(400 if quick else 4000, SIZES[1:3] if quick else SIZES)
     found += power(80 if quick else 400, SIZES[2:3] if quick else SIZES[1:])
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
         sets = 40 if quick else 1000
         cells = coverage.QUICK if quick else coverage.CELLS
-        for part in pool.map(coverage.cell, cells, [sets] * len(cells)):
-            found += part
-        found += [one for part in pool.map(coverage.differences, (50, 237), [sets // 2] * 2) for one in part]
+        pairs = coverage.DIFFERENCES[1:2] if quick else coverage.DIFFERENCES
+        parts = [pool.submit(coverage.cell, place, sets) for place in cells]
+        parts += [pool.submit(coverage.differences, place, sets) for place in pairs]
+        found += [one for part in parts for one in part.result()]
     found += sanity.sanity(200 if quick else 2000)
     return found + run_lengths.run_lengths(10 if quick else 300)
 

@@ -5,7 +5,7 @@ SQLite's messages are English in each installation, and psycopg's own (a server 
 
 from __future__ import annotations
 
-from wrist_model.errors import CatalogueError
+from wrist_model.errors import CatalogueBusy, CatalogueError
 
 BUSY_SECONDS = 60
 FULL = "The disk is full: nothing of this step was stored. Free some space and run it again."
@@ -63,4 +63,5 @@ def explain(message: str, place: str, sqlstate: str | None = None) -> CatalogueE
     if advice is None:  # SQLite's, psycopg's own, and what our triggers raise
         low = first.lower()
         advice = next((said for sign, said in BY_WORD if sign in low), "Nothing of this step was stored.")
-    return CatalogueError(f"{place}: {first}{'' if first.endswith('.') else '.'} {advice}")
+    kind = CatalogueBusy if advice is BUSY else CatalogueError
+    return kind(f"{place}: {first}{'' if first.endswith('.') else '.'} {advice}")

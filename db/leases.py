@@ -1,9 +1,9 @@
 """Leases: who works on what only one may work on at a time. Not audited; no result depends on what they say.
 
 A resource is a run (`training tr-…`, `ingest in-…`, `evaluation ev-…`), the retrain, the scoring queue, a tuning study,
-or the whole catalogue, which a restore alone takes. Taking one gives a random owner and a fencing number that is higher
-than any before it. Every transaction of `db.engine.writing` checks in itself that what its caller holds is still the
-caller's, so that a holder that lost a lease writes nothing more.
+or the whole catalogue, for a restore or `wrist prune`. Taking one gives a random owner and a fencing number that is
+higher than any before it. Every transaction of `db.engine.writing` checks in itself that what its caller holds is
+still the caller's, so that a holder that lost a lease writes nothing more.
 
 Time is the server's `clock_timestamp()` on PostgreSQL, and the time since the boot on SQLite; never the wall clock of a
 client. A holder is gone when its process has certainly ended, when the machine was started anew, or when it has not
@@ -32,7 +32,7 @@ LOOK_AGAIN_SECONDS = RENEW_SECONDS + 6  # a machine that slept: its processes re
 
 RETRAIN = "retrain"
 SCORING = "scoring queue"
-CATALOGUE = "catalogue"  # for `wrist db restore` alone
+CATALOGUE = "catalogue"  # for `wrist db restore` and `wrist prune` alone
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def require(connection: Connection, resource: str, *, or_free: bool = False) -> 
 
 def check(connection: Connection) -> None:
     """The fence of a writing transaction: raises LeaseLost when something that this context holds was taken over, and
-    LeaseHeld while a restore has the catalogue. Nobody can take it over until the transaction has ended.
+    LeaseHeld while a restore or a prune has the catalogue. Nobody can take it over until the transaction has ended.
     """
     ours = {lease.resource: lease for lease in mine(connection)}
     sql = f"SELECT {_COLUMNS} FROM lease WHERE resource IN :values {_lock(connection, 'KEY SHARE')}"
@@ -248,7 +248,7 @@ def _looked_again(connection: Connection, row: Any) -> bool:
 
 def _refusal(holder: Holder) -> LeaseHeld:
     if holder.resource == CATALOGUE:
-        said = f"The catalogue is being restored ({holder.words}): run this again when that is done."
+        said = f"The catalogue is being restored or pruned ({holder.words}): run this again when that is done."
     elif holder.resource in (RETRAIN, SCORING):
         said = f"Another {holder.resource} is running on this catalogue ({holder.words}): wait until it is done."
     else:

@@ -10,11 +10,12 @@ from db import comparisons, evaluations
 from db.engine import open_catalogue
 from db.predictions import study_predictions
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.recipe import Recipe
 from wrist_model.statistics import paired_tests
 
 
-@task(name="compare", task_run_name="compare the networks", tags=["evaluation"])
+@task(name="compare", task_run_name="compare the networks", tags=["evaluation"], **BUSY)
 def compare_networks(evaluation_ids: Sequence[str], recipe: Recipe) -> None:
     """Writes the paired differences of the first evaluation's model minus each other's, on the test studies; a pair
     that is stored is not computed again."""

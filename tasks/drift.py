@@ -17,6 +17,7 @@ from db.image_refs import image_refs, refs_of_studies
 from tasks.runtime import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.errors import DataError
 from wrist_model.evidence import drift
 from wrist_model.evidence_records import DriftCheck
@@ -29,7 +30,7 @@ EVENT = "wrist.drift"
 Features = dict[str, list[float | str | None]]
 
 
-@task(name="look for drift", task_run_name="look for drift", tags=["drift"])
+@task(name="look for drift", task_run_name="look for drift", tags=["drift"], **BUSY)
 def check_drift(recipe: Recipe) -> dict[str, Any]:
     """Writes one drift check, a row a feature; gives drift_id, n_current, alerts (names) and a sentence.
 

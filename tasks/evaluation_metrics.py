@@ -11,11 +11,12 @@ from db.predictions import image_predictions, study_predictions
 from tasks.metrics_table import metrics_table
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.evidence.evaluation_metrics import measure
 from wrist_model.recipe import Recipe
 
 
-@task(name="score", task_run_name="score {evaluation_id}", tags=["evaluation"])
+@task(name="score", task_run_name="score {evaluation_id}", tags=["evaluation"], **BUSY)
 def score(evaluation_id: str, recipe: Recipe) -> None:
     """Writes the metrics of validation and test, or of an external set, with their intervals; what is stored stays."""
     engine = open_catalogue()

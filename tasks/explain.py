@@ -15,6 +15,7 @@ from tasks import localise
 from tasks.raw_scores import second_rules
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.records import ENSEMBLE, ImagePrediction
 from wrist_model.report import gallery
@@ -25,7 +26,7 @@ def cases(engine: Engine, evaluation_id: str, count: int) -> tuple[ImagePredicti
     return gallery.choose(predictions.image_predictions(engine, evaluation_id, "test"), count)
 
 
-@task(name="explain", task_run_name="explain {evaluation_id}", tags=["explanation"])
+@task(name="explain", task_run_name="explain {evaluation_id}", tags=["explanation"], **BUSY)
 def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 2000, seed: int = 7) -> Sequence[str]:
     """Writes Grad-CAM overlays of the gallery's cases for one network's evaluation, and how the maps of all test images
     with boxes lie to these; gives the overlays' ids.

@@ -10,6 +10,7 @@ from db.catalogue_settings import label_meaning
 from db.engine import open_catalogue, writing
 from tasks.near_duplicates import comparable, link_near_duplicates
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from tasks.split_preview import counted, sentence
 from wrist_model.cohort import class_counts, leak_guard
 from wrist_model.cohort.leak_guard import GuardReport
@@ -19,7 +20,7 @@ SEARCHES = 3
 """How often near-duplicates are searched while others may write; after that they wait for one more search."""
 
 
-@task(name="freeze", task_run_name="freeze the data set", tags=["catalogue"])
+@task(name="freeze", task_run_name="freeze the data set", tags=["catalogue"], **BUSY)
 def freeze(*, need_both_classes: bool = True, mixed_labels: bool = False) -> str:
     """Writes one data-set version (or finds the same one) and gives its id.
 

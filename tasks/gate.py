@@ -18,12 +18,13 @@ from tasks.gate_rules import Look
 from tasks.plan import budget_of
 from tasks.runtime import artifacts
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.errors import DataError
 from wrist_model.recipe import Recipe
 from wrist_model.records import Provenance
 
 
-@task(name="gate", task_run_name="compare with the champion", tags=["gate"])
+@task(name="gate", task_run_name="compare with the champion", tags=["gate"], **BUSY)
 def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
     """Writes the comparisons and one decision about the model version that the recipe named to serve.
 

@@ -18,7 +18,7 @@ from tasks.ingest_files import Decoding, Reading, catalogue_files
 from tasks.named_files import require_data
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
-from tasks.runtime.retry_policy import DELAYS, on_transient_errors
+from tasks.runtime.retry_policy import TRANSIENT
 from wrist_model.errors import DataError, PlaceRefused, UsageError
 from wrist_model.radiograph.decode import DEFAULT_MAX_PIXELS
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
@@ -30,9 +30,7 @@ from wrist_model.sources.source_item import Uncertain
     name="catalogue",
     task_run_name="catalogue files",
     tags=["catalogue"],
-    retries=len(DELAYS),
-    retry_delay_seconds=DELAYS,
-    retry_condition_fn=on_transient_errors,
+    **TRANSIENT,
 )
 def catalogue(
     places: list[sources_toml.Root],

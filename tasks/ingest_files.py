@@ -18,6 +18,7 @@ from db.engine import writing
 from db.home import identity_key_file, pixel_folder
 from db.unended_runs import resource
 from tasks.compute import decode_pool
+from tasks.disk_space import require_room
 from tasks.ingest_boxes import catalogue_boxes
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
@@ -89,9 +90,10 @@ def catalogue_files(
     Raises UsageError for a path that isn't there, DataError for one with no files, before anything is written;
     SharedPatients for a list whose patients another source has (tasks.shared_numbers), OtherMeaning for a place whose
     labels mean something else than its source's, OtherDesignation for one whose source is a hold-out otherwise, after
-    the other paths.
+    the other paths; DiskNearlyFull at any time.
     """
     begun = time.monotonic()
+    require_room(home)
     key = IdentityKey.load_or_make(identity_key_file(home))
     catalogue_settings.remember_key(engine, key.fingerprint, provenance)
     rule = SplitRecipe(**catalogue_settings.remember_split_rule(engine, asdict(rule), provenance))  # type: ignore[arg-type]

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from db import quarantine
 from db.images import add_images
 from db.patient_identity import remember_pseudonyms
+from tasks.disk_space import require_room
 from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
 from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile, Split
@@ -46,6 +48,7 @@ class Ledger:
         self, engine: Engine, run_id: str, done: Ingested, by: Provenance, progress: Progress | None, total: int
     ) -> None:
         self.engine, self.run_id, self.done, self.by = engine, run_id, done, by
+        self.home = Path(engine.get_execution_options()["wrist_home"])
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
@@ -58,7 +61,11 @@ class Ledger:
         self._report_at_times()
 
     def write(self, results: Sequence[Examined]) -> None:
-        """Write a batch's images and refusals; count each file once, by what the catalogue made of it."""
+        """Write a batch's images and refusals; count each file once, by what the catalogue made of it.
+
+        Raises DiskNearlyFull before it writes.
+        """
+        require_room(self.home)
         images = [image for result in results for image in result.images]
         refused = [result.quarantined for result in results if result.quarantined is not None]
         outcomes = add_images(self.engine, self.run_id, images) if images else {}

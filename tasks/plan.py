@@ -14,6 +14,7 @@ from db.engine import Catalogue, open_catalogue, writing
 from db.hold_outs import internal_members
 from db.predictions import study_predictions
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.evidence import alpha_spending, hold_out_plan, retrain_plan, score_gate
 from wrist_model.evidence.alpha_spending import Budget
 from wrist_model.evidence.hold_out_plan import HoldOut
@@ -43,7 +44,7 @@ class Draft:
     standing: Standing
 
 
-@task(name="fix the plan", task_run_name="fix the plan of {dataset_id}", tags=["gate"])
+@task(name="fix the plan", task_run_name="fix the plan of {dataset_id}", tags=["gate"], **BUSY)
 def fix_plan(dataset_id: str, recipe: Recipe) -> str:
     """Writes the plan of this recipe on a frozen version, once; gives its id. What is fixed stays fixed."""
     found = frozen_plan(dataset_id, recipe)

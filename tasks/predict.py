@@ -21,6 +21,7 @@ from tasks.raw_scores import scores_of_whole_studies
 from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.errors import DataError, LeaseLost
 from wrist_model.records import ImageRef
 from wrist_model.scoring import operating_points, study_aggregation
@@ -28,7 +29,7 @@ from wrist_model.scoring import operating_points, study_aggregation
 WAIT_SECONDS = 1800.0  # for another process that scores: what it has scored is not scored again
 
 
-@task(name="score new studies", task_run_name="score new studies", tags=["prediction"])
+@task(name="score new studies", task_run_name="score new studies", tags=["prediction"], **BUSY)
 def score_new(
     paths: list[str] | None,
     model: str | None,

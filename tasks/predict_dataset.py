@@ -16,6 +16,7 @@ from tasks.raw_scores import averaged, raw_scores
 from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import kept, patiently
 from tasks.runtime.provenance import facts, provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.errors import LeaseLost
 from wrist_model.recipe import Recipe
 from wrist_model.records import ImagePrediction
@@ -24,7 +25,7 @@ from wrist_model.scoring import operating_points, study_aggregation
 WAIT_SECONDS = 3600.0  # for another process that makes the same evaluation: its rows are reused then
 
 
-@task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"])
+@task(name="predict", task_run_name="predict with {model_version_id}", tags=["evaluation"], **BUSY)
 def predict(
     model_version_id: str,
     dataset_id: str,

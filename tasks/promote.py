@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from db import models, promotions
 from db.engine import open_catalogue, writing
 from tasks.runtime.provenance import provenance
-from tasks.runtime.retry_policy import DELAYS, on_transient_errors
+from tasks.runtime.retry_policy import TRANSIENT
 from wrist_model.errors import DataError
 
 
@@ -16,9 +16,7 @@ from wrist_model.errors import DataError
     name="record decision",
     task_run_name="record what the person decided",
     tags=["gate"],
-    retries=len(DELAYS),
-    retry_delay_seconds=DELAYS,
-    retry_condition_fn=on_transient_errors,
+    **TRANSIENT,
 )
 def record(model_version_id: str, approved: bool, reason: str, person: str, question: str | None = None) -> str:
     """Writes a person's answer, once, with the comparisons that it rests on; gives the decision, promoted or refused.

@@ -11,6 +11,7 @@ from prefect import task
 from db import catalogue_settings, recipes
 from db.engine import open_catalogue, writing
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.errors import CatalogueError
 from wrist_model.network import keras_settings
 from wrist_model.recipe import Recipe, load, stored
@@ -37,7 +38,7 @@ def chosen_recipe(recipe: str, models: Sequence[str] | None = None) -> Recipe:
     return found.only(tuple(models)) if models else found
 
 
-@task(name="read the recipe", task_run_name="read the recipe", tags=["catalogue"])
+@task(name="read the recipe", task_run_name="read the recipe", tags=["catalogue"], **BUSY)
 def read_recipe(recipe: str, models: Sequence[str] | None = None) -> tuple[str, str]:
     """Writes the recipe's row where it is new; gives its hash and its name."""
     chosen = chosen_recipe(recipe, models)

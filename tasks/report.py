@@ -15,10 +15,11 @@ from db.home import home, latest_report_file, report_file
 from tasks.report_content import report_content
 from tasks.runtime import artifacts
 from tasks.runtime.provenance import provenance
+from tasks.runtime.retry_policy import BUSY
 from wrist_model.report import page
 
 
-@task(name="report", task_run_name="write the report", tags=["report"])
+@task(name="report", task_run_name="write the report", tags=["report"], **BUSY)
 def write(evaluation_ids: Sequence[str]) -> str:
     """Writes reports/<dataset>-<evaluation>-<content>.html, its model card and checklists, from stored rows; gives its
     path. reports/latest.html links to it; what was written before stays as it is."""

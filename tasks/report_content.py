@@ -22,6 +22,7 @@ from db import (
     plans,
     predictions,
     promotions,
+    pruned_files,
     quarantine,
     recipes,
     shared_numbers,
@@ -267,6 +268,7 @@ def _gallery(
 ) -> tuple[GalleryCase, ...]:
     files = {ref.image_uid: ref.file for ref in image_refs(engine, dataset_id, "test")}
     maps: dict[str, list[GalleryMap]] = {}
+    pruned = {path for path in pruned_files.pruned(engine) if not (home() / path).exists()}
     for evaluation_id in evaluation_ids:
         architecture = evaluations.evaluation(engine, evaluation_id).architecture
         if architecture == ENSEMBLE:
@@ -281,6 +283,7 @@ def _gallery(
                 one.note,
                 one.sanity_similarity,
                 one.sanity_p_value,
+                one.path in pruned,
             )
             maps.setdefault(one.image_uid, []).append(shown)
     return tuple(

@@ -21,7 +21,7 @@ from db import (
 from db.engine import open_catalogue, reading
 from db.home import home
 from db.unended_runs import unended
-from tasks import home_rights, sources_toml
+from tasks import disk_space, home_rights, sources_toml
 from tasks.local_time import local
 
 _AGAIN = {"ingest": "`wrist ingest` of the same paths", "training": "`wrist retrain`", "evaluation": "`wrist evaluate`"}
@@ -31,7 +31,7 @@ _LABELS = {1: "positive", 0: "negative", None: "unlabelled"}
 def state() -> dict[str, Any]:
     """Plain values for `--json`, and `text`: title → lines. Reads the catalogue alone, needs no server."""
     engine = open_catalogue(writes=False)
-    needs = home_rights.wider_than_meant(home()) + needs_a_person(engine)
+    needs = home_rights.wider_than_meant(home()) + disk_space.nearly_full(home()) + needs_a_person(engine)
     found: dict[str, Any] = {
         "home": str(home()),
         "studies": {_LABELS[label]: number for label, number in labels.studies_by_label(engine).items()},

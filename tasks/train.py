@@ -13,15 +13,16 @@ from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import kept, patiently
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import facts, provenance
+from tasks.runtime.retry_policy import BUSY
 from tasks.runtime.training_curves import Curves
-from wrist_model.errors import LeaseLost
+from wrist_model.errors import CatalogueBusy, LeaseLost
 from wrist_model.evidence import replicates
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import Recipe, model_json
 from wrist_model.records import Epoch, ImageRef
 
 
-@task(name="train", task_run_name="train {architecture}", tags=["training"])
+@task(name="train", task_run_name="train {architecture}", tags=["training"], **BUSY)
 def fit(
     dataset_id: str, recipe: Recipe, architecture: str, tensorboard: bool = False, replicate: int | None = None
 ) -> str:
@@ -68,7 +69,7 @@ def fit(
         except LeaseLost:  # another process has written its end, and may have gone on with it
             raise
         except BaseException as error:  # a signal, a cancelled run too
-            stopped = not isinstance(error, Exception)  # the same call goes on with it
+            stopped = isinstance(error, CatalogueBusy) or not isinstance(error, Exception)  # the same call goes on
             trainings.fail_training(engine, start.training_run_id, as_ended(error), provenance(), resumable=stopped)
             raise
         model_version_id = trainings.finish_training(engine, start.training_run_id, trained, provenance())

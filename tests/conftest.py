@@ -20,10 +20,18 @@ from other_user import somebody  # noqa: F401
 from prefect_fixtures import prefect_server, wrist_up  # noqa: F401
 from whole_fixtures import whole  # noqa: F401
 
-from tests import dcmtk, together
+from tests import dcmtk, nginx, small_disk, together
 from wrist_model.network import backbones
 
-LEFT_OUT = "left out: the comparisons with DCMTK (tests/test_ingest_dcmtk.py): apt-get install dcmtk"
+TOOLS = {  # markers of what needs a program that isn't Python's: whether it is there, and what is left out without it
+    "dcmtk": (dcmtk.IS_THERE, "the comparisons with DCMTK (tests/test_ingest_dcmtk.py): apt-get install dcmtk"),
+    "nginx": (nginx.IS_THERE, "the server behind a real proxy (tests/test_host_nginx.py): apt-get install nginx-light"),
+    "small_disk": (
+        small_disk.IS_THERE,
+        "an ingest while a disk fills up (tests/test_disk_space.py): a kernel that lets `unshare -rm`",
+    ),
+}
+MISSING = {name: said for name, (is_there, said) in TOOLS.items() if not is_there}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -35,14 +43,13 @@ def shipped_networks_alone() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The order is that of tests/together.py. Where DCMTK isn't installed, what compares with it is left out, and the
-    end of the run says so."""
+    """The order is that of tests/together.py. Where a program isn't installed, what needs it is left out, and the end
+    of the run says so."""
     together.order(items)
-    if dcmtk.IS_THERE:
-        return
-    without = [item for item in items if item.get_closest_marker("dcmtk") is None]
-    config.hook.pytest_deselected(items=[item for item in items if item not in without])
-    items[:] = without
+    without = [item for item in items if not any(item.get_closest_marker(name) for name in MISSING)]
+    if len(without) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in without])
+        items[:] = without
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> together.ByServer | None:
@@ -60,5 +67,5 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not dcmtk.IS_THERE:
-        terminalreporter.write_line(LEFT_OUT)
+    for said in MISSING.values():
+        terminalreporter.write_line(f"left out: {said}")

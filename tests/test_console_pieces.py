@@ -156,7 +156,7 @@ def test_status_says_times_of_this_machines_zone_and_what_to_do(monkeypatch: pyt
     first, second = status_command._lines([due, late])
     assert "next Sat 2026-11-28 05:00 CET" in first and "last Broken, Fri 2026-11-27 12:00 CET" in first
     assert "next soon" in second and "has not run yet; LATE since Fri 2026-11-27 12:00 CET" in second
-    about, waiting = status_command._needs([due, late], "http://127.0.0.1:1/api")
+    about, waiting = status_command._needs([due, late], "http://127.0.0.1:1")
     assert "(row 7 differs): `wrist verify`" in about and about.endswith("http://127.0.0.1:1/runs/flow-run/1-2")
     assert "`wrist up`" in waiting
     monkeypatch.undo()

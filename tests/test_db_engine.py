@@ -58,6 +58,25 @@ def test_a_relative_address_means_the_folder_of_each_call(tmp_path: Path, monkey
         assert stored(open_catalogue(tmp_path)) == 1 and (tmp_path / name / "here.sqlite").exists()
 
 
+def test_a_groups_catalogue_may_be_written_by_the_group_from_its_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite makes its file for its owner alone, whatever the umask; the command that ingests for hours gives no right
+    to the group before its end."""
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    (home := tmp_path / "home").mkdir()
+    home.chmod(0o2770)
+    before = os.umask(0o007)
+    try:
+        stage_costs.add_stage_cost(engine := open_catalogue(home), COST, BY)
+    finally:
+        os.umask(before)
+    kept = [file for file in home.iterdir() if file.name.startswith("catalogue.sqlite")]
+    assert {file.name: file.stat().st_mode & 0o777 for file in kept} == {file.name: 0o660 for file in kept}
+    assert {"catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"} <= {file.name for file in kept}
+    engine.dispose()
+
+
 def test_a_file_put_in_the_catalogues_place_is_the_one_that_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -278,7 +278,7 @@ def test_while_the_catalogue_is_restored_nobody_else_writes(catalogue: Engine) -
             lambda: stage_costs.add_stage_cost(catalogue, COST, BY),
             lambda: lease_holder.acquire(catalogue, "retrain"),
         ):
-            with pytest.raises(LeaseHeld, match=f"being restored .process {other.pid} "):
+            with pytest.raises(LeaseHeld, match=f"being restored or pruned .process {other.pid} "):
                 write()
         other.kill()
         stage_costs.add_stage_cost(catalogue, COST, BY)

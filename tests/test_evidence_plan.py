@@ -134,6 +134,11 @@ def test_a_cell_of_the_coverage_grid_holds() -> None:
         assert one.ours >= coverage.LEAST - 3 * np.sqrt(0.07 * 0.93 / 60), one
 
 
+def test_differences_of_unequal_models_are_covered() -> None:
+    for one in coverage.differences((50, 0.95, 0.75), 60):
+        assert one.ours >= coverage.LEAST - 3 * np.sqrt(0.07 * 0.93 / 60), one
+
+
 def test_a_year_of_looks_without_drift_is_quiet_and_a_large_shift_is_seen() -> None:
     assert sum(run_lengths.weeks_to_alarm(seed, 0.0, 0) is not None for seed in range(3)) <= 1
     assert (run_lengths.weeks_to_alarm(1, 0.6, 0) or 99) <= 13

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
 from evidence_data import QUICK, scored
+from scipy import special
 
 from wrist_model.evidence import evaluation_metrics, recompute
 from wrist_model.scoring import operating_points, study_aggregation
 from wrist_model.statistics import paired_tests
 from wrist_model.statistics.calibration_headline import HEADLINE
+from wrist_model.statistics.pr_auc_difference import Pair, limits, p_value
 
 SECOND = replace(QUICK, rules="second", prevalence=0.15)
 VALIDATION, TEST = scored("validation", 90, 3), scored("test", 120, 4)
@@ -43,6 +47,30 @@ def test_comparisons_by_the_second_rules_name_their_methods() -> None:
     found = paired_tests.paired(better, STUDIES, challenger="a", reference="b", resamples=200, rules="second")
     methods = {one.metric: one.method for one in found}
     assert methods["roc_auc"] == "delong_score" and methods["sensitivity"] == "tango_clustered"
+    assert methods["pr_auc"] == "mover_logit"
     assert methods["brier"] == "patient_bootstrap_t" and "mcnemar" not in methods.values()
     area = next(one for one in found if one.metric == "roc_auc")
     assert area.ci_low < area.difference < area.ci_high and 0 <= area.p_value <= 1  # type: ignore[operator]
+
+
+def test_the_difference_of_average_precisions_is_limited_as_its_skewed_spread_allows() -> None:
+    rng = np.random.default_rng(3)
+    drawn = special.expit(rng.multivariate_normal([2.5, 1.2], [[0.25, 0.1], [0.1, 0.2]], 2000).T)
+    pair = Pair(special.expit(np.array([2.5, 1.2])), drawn, 40.0, 40)
+    other = Pair(pair.values[::-1], drawn[::-1], 40.0, 40)
+    low, high = limits(pair, 0.025)
+    gap = pair.values[0] - pair.values[1]
+    assert low < gap < high and gap - low != pytest.approx(high - gap, abs=0.02)
+    assert limits(other, 0.025) == pytest.approx((-high, -low))
+    p = p_value(pair)
+    assert limits(pair, p / 2)[0] == pytest.approx(0, abs=1e-6) and p_value(other) == pytest.approx(p)
+    assert (p <= 0.05) == (low > 0)
+
+
+@pytest.mark.parametrize("of_the_other", [1.0, 0.7])
+def test_a_perfect_average_precision_is_not_taken_for_a_certain_one(of_the_other: float) -> None:
+    """No resample of a sample without an error shows one."""
+    drawn = np.stack([np.ones(500), np.clip(np.random.default_rng(0).normal(of_the_other, 0.05, 500), 0.5, 1)])
+    low, high = limits(Pair(np.array([1.0, of_the_other]), drawn, 30.0, 30), 0.025)
+    assert low < 1 - of_the_other - 0.05 and high >= 1 - of_the_other
+    assert 0 < p_value(Pair(np.array([1.0, of_the_other]), drawn, 30.0, 30)) <= 1

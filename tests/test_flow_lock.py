@@ -21,7 +21,7 @@ from db import engine as room
 from db import leases, stage_costs
 from db.engine import open_catalogue, writing
 from db.home import database_url
-from flows.host import server
+from flows.host import server, server_record
 from tasks.runtime.lease import held, watch
 from tasks.runtime.progress import progress
 from wrist_model.errors import CatalogueError, LeaseHeld, LeaseLost
@@ -185,9 +185,9 @@ def test_a_clock_that_is_set_starts_no_second_server(tmp_path: Path, monkeypatch
             monkeypatch.setattr(linux, "BOOT_TIME", booted + 3600, raising=False)
             monkeypatch.setattr(linux, "boot_time", lambda: booted + 3600)
         assert server.recorded(tmp_path) == url
-        written = json.loads((tmp_path / "prefect" / server.RECORD).read_text())
+        written = json.loads((tmp_path / "prefect" / server_record.RECORD).read_text())
         written["process"]["begun"] -= 60  # the number was given out again
-        (tmp_path / "prefect" / server.RECORD).write_text(json.dumps(written))
+        (tmp_path / "prefect" / server_record.RECORD).write_text(json.dumps(written))
         assert server.recorded(tmp_path) is None
         listening.shutdown()
 

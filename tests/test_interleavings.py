@@ -188,6 +188,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/report.py:write > db/plans.py:look_of": "the hold-out is looked at",
         "tasks/report.py:write > db/predictions.py:_stored": "a study is relabelled",
         "tasks/report.py:write > db/promotions.py:last_decision": "a version is frozen",
+        "tasks/report.py:write > db/pruned_files.py:pruned": "a study is relabelled",
         "tasks/report.py:write > db/quarantine.py:quarantine_counts": "another model is promoted",
         "tasks/report.py:write > db/recipes.py:recipe": "a study is relabelled",
         "tasks/report.py:write > db/schema/revisions.py:stored_revision": "a version is frozen",

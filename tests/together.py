@@ -15,7 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 
 SERVERS = {
     "prefect_server": """flow_whole flow_scaling flow_gate flow_plan flow_replicates flow_incoming flow_lock flow_drift
-        tasks_decisions tasks_ensemble host_scheduled_runs ingest_privacy""",
+        tasks_decisions tasks_ensemble host_scheduled_runs ingest_privacy disk_space prune""",
     "wrist_up": "console_up host_password host_surroundings home_rights",
 }
 """Session's fixture → the files that use it."""
@@ -36,15 +36,17 @@ def server_of(file: str) -> str | None:
 
 
 def order(items: list[pytest.Item]) -> None:
-    """Sort by file. Raises UsageError where a file that uses a server isn't in its row."""
-    for item in items:
-        for server in SERVERS:
-            if server in item.fixturenames and server_of(item.nodeid) != server:  # type: ignore[attr-defined]
-                raise pytest.UsageError(f"{item.nodeid} uses {server}: name its file in tests/together.py.")
+    """Sort by file."""
     names = [_name(item.nodeid) for item in items]
     ranks = {name: RANK.index(name) if name in RANK else len(RANK) for name in names}
     kept = [item for _, item in sorted(zip(names, items, strict=True), key=lambda both: ranks[both[0]])]
     items[:] = kept
+
+
+def strays(items: list[pytest.Item]) -> set[tuple[str, str]]:
+    """Files that use a server and aren't in its row, each with that server."""
+    used = {(_name(one.nodeid), name) for one in items for name in getattr(one, "fixturenames", ())}
+    return {(file, server) for file, server in used if server in SERVERS and server_of(file) != server}
 
 
 class ByServer(LoadFileScheduling):

@@ -48,6 +48,14 @@ class CatalogueError(WristError):
     """The catalogue can't be used: another key, a newer schema, an unwritable home, a locked file."""
 
 
+class CatalogueBusy(CatalogueError):
+    """Others held the catalogue for longer than a transaction waits: nothing was stored, and it can be tried again."""
+
+
+class DiskNearlyFull(CatalogueError):
+    """There is too little room to go on writing; nothing of this step was stored."""
+
+
 class LeaseHeld(CatalogueError):
     """Somebody else works on what only one may work on at a time; the message says who.
 

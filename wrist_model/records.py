@@ -313,7 +313,7 @@ class Comparison:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
-    method: str  # "delong_score", "tango_clustered", "patient_bootstrap_t"; the first: "delong", "mcnemar"
+    method: str  # delong_score, tango_clustered, mover_logit, patient_bootstrap_t; by the first rules delong, mcnemar
     n_patients: int
     p_value: float | None = None
 

@@ -19,6 +19,7 @@ from flows.console import (
     evidence_commands,
     ingest_commands,
     output,
+    prune_command,
     serving_commands,
     sql_command,
     status_command,
@@ -46,6 +47,7 @@ for module in (
     sql_command,
     status_command,
     verify_command,
+    prune_command,
     up_command,
     database_commands,
 ):

@@ -12,6 +12,7 @@ from flows.console import output
 from flows.console.output import ROOT, say
 from flows.host.server import recorded
 from flows.host.server_choice import prefect_api
+from flows.host.server_record import shown_at
 from wrist_model.terminal_text import escaped
 
 
@@ -32,7 +33,8 @@ def prefect() -> Iterator[None]:
         for ended in recover(open_catalogue()):
             say(f"{ended.kind} {ended.run_id} had stopped: {ended.reason}; going on from what it had done.")
         kept = "; later `wrist up` shows the same history" if url == recorded(home()) else ""
-        say(f"Watch it at {url.removesuffix('/api')}{kept}.")
+        at = shown_at(home()) if kept else url.removesuffix("/api")
+        say(f"Watch it at {at}{kept}.")
         yield
 
 

@@ -109,6 +109,7 @@ def _server() -> _Server:
     from flows.host.deployments import deployments, under_way, waiting_for_an_answer
     from flows.host.environment import prefect_settings
     from flows.host.server import living, recorded
+    from flows.host.server_record import shown_at
     from wrist_model.errors import CatalogueError
 
     place, found = home(), _Server()
@@ -121,7 +122,7 @@ def _server() -> _Server:
             url = recorded(place)
             if url is not None:
                 found.deployments, found.under_way = deployments(url), under_way(url)
-                found.needs += waiting_for_an_answer(url) + _needs(found.deployments, url)
+                found.needs += waiting_for_an_answer(url, shown_at(place)) + _needs(found.deployments, shown_at(place))
             elif living(place) is not None:
                 found.silent = "the server is there and doesn't answer"
     except CatalogueError as error:
@@ -144,7 +145,7 @@ def _lines(found: list[Deployment]) -> list[str]:
     return lines
 
 
-def _needs(found: list[Deployment], url: str) -> list[str]:
+def _needs(found: list[Deployment], shown_at: str) -> list[str]:
     """A line for each deployment whose last run ended red, or that nobody begins."""
     from flows.host.deployments import page
     from tasks.local_time import local
@@ -161,6 +162,6 @@ def _needs(found: list[Deployment], url: str) -> list[str]:
             why = " ".join(one.last.message.split())[:200]
             lines.append(
                 f"{flow} ended as {one.last.state} at {local(one.last.at)} ({why}): "
-                f"{AFTERWARDS.get(flow, 'mend that, and run it again')}; its run: {page(url, one.last.run_id)}"
+                f"{AFTERWARDS.get(flow, 'mend that, and run it again')}; its run: {page(shown_at, one.last.run_id)}"
             )
     return lines

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from flows.console.output import say, say_if_new
+
+if TYPE_CHECKING:
+    from flows.host.public_address import PublicAddress
 
 CHECK_SECONDS = 2.0
 RECOVERY_SECONDS = 15.0
@@ -27,44 +30,60 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where the UI listens on 127.0.0.1.")] = 4200,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where the UI listens.")] = 4200,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="How many worker processes.")] = 1,
+    host: Annotated[
+        str, typer.Option("--host", help="The address that it listens on; another than 127.0.0.1 needs encryption.")
+    ] = "127.0.0.1",
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", help="How browsers name it: https://NAME[:PORT][/PATH/], a proxy's.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Its certificate, a PEM file.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="The certificate's key, a PEM file.")] = None,
 ) -> None:
     """Prefect server with UI, the deployments of prefect.yaml, and a worker, until Ctrl-C."""
     from db.engine import open_catalogue
     from db.home import home
     from flows.host.environment import prefect_settings
+    from flows.host.public_address import chosen
     from flows.host.server import running
     from tasks.home_rights import share_databases
 
+    address = chosen(host, port, url=public_url, certificate=tls_cert, key=tls_key, around=os.environ)
     say_if_new()
     open_catalogue().dispose()
     share_databases(home())
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
         signal.signal(number, _stop)
     here = home()
-    with prefect_settings(here), running(here, say=say, port=port) as url:
-        _serve(here, url, workers)
+    own = None if address.is_apart else port
+    with prefect_settings(here), running(here, say=say, port=own, address=address) as url:
+        _serve(here, url, workers, address)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(home: Path, url: str, count: int) -> None:
+def _serve(home: Path, url: str, count: int, address: PublicAddress) -> None:
     from uuid import UUID
 
     from flows.host import scheduled_runs, up_record, work_pool
     from flows.host.crash_recovery import end_crashed_runs
     from flows.host.server_watch import ServerWatch
     from flows.host.workers import workers
+    from tasks import disk_space
 
-    server = ServerWatch(home, url, say)
+    server = ServerWatch(home, url, say, address)
     without_process: dict[UUID, float] = {}
     work_pool.make(url)
 
+    low: list[str] = []
+
     def look_after_runs() -> list[str]:
-        return [*scheduled_runs.tidy(url), *end_crashed_runs(url, without_process)]
+        before, low[:] = bool(low), disk_space.nearly_full(home)
+        told = [] if before else low
+        return [*told, *scheduled_runs.tidy(url), *end_crashed_runs(url, without_process)]
 
     for line in _or_why_not("look after missed runs", lambda: scheduled_runs.tidy(url)):
         say(line)
@@ -118,8 +137,9 @@ def deploy(home: Path, url: str) -> None:
 def _tell(home: Path, url: str) -> None:
     from db.home import prefect_password_file
     from flows.host import password
+    from flows.host.server_record import shown_at
 
-    print(f"UI:       {url.removesuffix('/api')}")
+    print(f"UI:       {shown_at(home)}")
     if password.is_told(home) or _is_kept(sys.stdout):
         print(f"Password: in {prefect_password_file(home)}")
     else:

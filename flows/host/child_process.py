@@ -27,7 +27,8 @@ def main() -> None:
     unneeded = _nobody_uses(value) if kind == "users" else _orphaned(int(value))
     threading.Thread(target=_end_when, args=(unneeded,), daemon=True, name="end when unneeded").start()
     if words[0] == "serve":
-        serve(int(words[1]))
+        public = (words[2], int(words[3]), words[4], words[5]) if len(words) > 2 else None
+        serve(int(words[1]), public)
         return
     sys.argv = ["prefect", *words]
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)

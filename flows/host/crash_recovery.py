@@ -1,7 +1,7 @@
 """After a crash: end runs that have no process, in the catalogue by its leases, in Prefect by its processes.
 
-`wrist up` calls it every quarter of a minute; the console calls the catalogue's part before each command. The server
-of a home listens on 127.0.0.1 alone, so that its workers, and the runs they start, are processes of this machine.
+`wrist up` calls it every quarter of a minute; the console calls the catalogue's part before each command. The workers
+of a home's server, and the runs they start, are processes of this machine.
 """
 
 from __future__ import annotations

@@ -160,17 +160,20 @@ def _parts(client: SyncPrefectClient, run: FlowRun) -> list[str]:
     return [", ".join(task.name for task in tasks)] if tasks else []
 
 
-def waiting_for_an_answer(url: str) -> list[str]:
-    """One line, with the address of its page, for each run that is suspended until a person answers."""
+def waiting_for_an_answer(url: str, shown_at: str) -> list[str]:
+    """One line, with the address of its page, for each run that is suspended until a person answers.
+
+    shown_at: the address that people use.
+    """
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
     from prefect.client.schemas.objects import StateType
 
     paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
     with connected(url) as client:
         runs = client.read_flow_runs(flow_run_filter=paused)
-    return [f"{run.name} waits for an answer: press Resume at {page(url, run.id)}" for run in runs]
+    return [f"{run.name} waits for an answer: press Resume at {page(shown_at, run.id)}" for run in runs]
 
 
-def page(url: str, run_id: object) -> str:
+def page(shown_at: str, run_id: object) -> str:
     """The address of a run's page."""
-    return f"{url.removesuffix('/api')}/runs/flow-run/{run_id}"
+    return f"{shown_at}/runs/flow-run/{run_id}"

@@ -8,14 +8,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from db.home import prefect_folder
-from flows.host import password
+from flows.host import password, server_record
 from tasks.runtime.pages import BASE as PAGES
 
 HOST = "127.0.0.1"
@@ -65,16 +65,21 @@ def process_environment(home: Path, url: str | None = None) -> dict[str, str]:
     secret = password.known(home)
     if secret is not None:
         found |= {"PREFECT_API_AUTH_STRING": secret}
-    return found if url is None else {**found, "PREFECT_API_URL": url, PAGES: ""}
+    return found if url is None else {**found, "PREFECT_API_URL": url, PAGES: server_record.base(home)}
 
 
-def server_environment(home: Path, port: int) -> dict[str, str]:
-    """What the home's server is started with: its password, and pages of its own address alone that may ask it."""
+def server_environment(home: Path, origins: Sequence[str], base: str, api_url: str) -> dict[str, str]:
+    """What the home's server is started with: its password, and pages of its own address alone that may ask it.
+
+    origins: theirs. base: the path below which a proxy shows it, or "". api_url: where Prefect's page asks, a path of
+    the page's own address, whichever name that has, or a whole address.
+    """
     return {
         **process_environment(home),
         "PREFECT_SERVER_API_AUTH_STRING": password.load_or_make(home),
-        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in NAMES),
-        "PREFECT_SERVER_UI_API_URL": "/api",  # of the page's own address, whichever name it has
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(origins),
+        "PREFECT_SERVER_UI_API_URL": api_url,
+        "PREFECT_SERVER_UI_SERVE_BASE": base or "/",
         # Else the environment's files change. Prefect lets none but who made it read its copy: one for each account.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(prefect_folder(home) / f"ui-{os.geteuid()}"),
     }

@@ -55,7 +55,10 @@ class FrontDoor:
             await self.app(scope, receive, send)
 
     def _inner(self, scope: Scope) -> Scope:
-        """Without the base, where it isn't Prefect's page that is asked for: that one lies below it itself."""
+        """Without the base, where it isn't Prefect's page that is asked for: that one lies below it itself. And with
+        the scheme that the browser used, where a proxy has done the encryption."""
+        if f"https://{Headers(scope=scope).get('host', '')}" in self.origins:
+            scope = {**scope, "scheme": "wss" if scope["type"] == "websocket" else "https"}
         path = str(scope["path"])
         if not self.base or not path.startswith(f"{self.base}/"):
             return scope
@@ -85,6 +88,8 @@ class FrontDoor:
                 return self._to_the_form(path)
         if not known:
             return JSONResponse({"exception_message": "Unauthorized"}, 401)
+        if self.base and path in ("/", self.base):
+            return RedirectResponse(f"{self.base}/", 307)
         if self.pages is not None and (path == "/reports" or path.startswith("/reports/")):
             return self.pages
         return self.app

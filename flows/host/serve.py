@@ -1,19 +1,24 @@
 """Prefect's server for a home, on 127.0.0.1: what `prefect server start` runs, behind a check of who asks, and as whom.
 
-A page of another site that a browser on this machine shows could have its own name point at 127.0.0.1 (DNS rebinding):
-requests under any name but this machine's are refused. Who asks: front_door.py.
+A page of another site that a browser shows could have its own name point at this server (DNS rebinding): requests under
+any name but this machine's, and that of the public address, are refused. Who asks: front_door.py.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from flows.host.environment import HOST, NAMES
 
 
-def serve(port: int) -> None:
-    """Serve API and UI until a signal ends it; its settings come from the environment."""
+def serve(port: int, public: tuple[str, int, str, str] | None = None) -> None:
+    """Serve API and UI on 127.0.0.1 until a signal ends it; its settings come from the environment.
+
+    public: host, port, certificate and key (or "") of the listener for people on other machines.
+    """
     import uvicorn
     from fastapi.middleware.trustedhost import TrustedHostMiddleware
     from prefect.server.api.server import create_app
@@ -21,28 +26,36 @@ def serve(port: int) -> None:
 
     from db.home import home
     from flows.host.front_door import FrontDoor
+    from flows.host.listeners import Listeners
     from flows.host.report_pages import ReportPages
 
     server = get_current_settings().server
     assert server.api.auth_string is not None
     base = server.ui.serve_base.rstrip("/")
+    origins = frozenset(server.api.cors_allowed_origins.split(","))
     app = create_app(final=True)
     for folder, _, _ in os.walk(server.ui.static_directory or ""):  # Prefect's copy has the modes of the environment
         Path(folder).chmod(0o700)
     door = FrontDoor(
         app,
         secret=server.api.auth_string.get_secret_value(),
-        origins=frozenset(server.api.cors_allowed_origins.split(",")),
+        origins=origins,
         base=base,
         pages=ReportPages(home(), base),
     )
-    uvicorn.run(
-        TrustedHostMiddleware(door, allowed_hosts=list(NAMES), www_redirect=False),
-        host=HOST,
-        port=port,
-        timeout_keep_alive=server.api.keepalive_timeout,
-        ws_ping_interval=server.api.websocket_ping_interval,
-        ws_ping_timeout=server.api.websocket_ping_timeout,
-        log_level=server.logging_level.lower(),
-        proxy_headers=False,
-    )
+    names = {*NAMES, *(urlsplit(origin).hostname or "" for origin in origins)}
+    kept: dict[str, Any] = {
+        "app": TrustedHostMiddleware(door, allowed_hosts=sorted(names), www_redirect=False),
+        "timeout_keep_alive": server.api.keepalive_timeout,
+        "ws_ping_interval": server.api.websocket_ping_interval,
+        "ws_ping_timeout": server.api.websocket_ping_timeout,
+        "log_level": server.logging_level.lower(),
+        "proxy_headers": False,
+    }
+    beside = None
+    if public is not None:
+        host, its_port, certificate, key = public
+        beside = uvicorn.Config(
+            host=host, port=its_port, ssl_certfile=certificate or None, ssl_keyfile=key or None, **kept
+        )
+    Listeners(uvicorn.Config(host=HOST, port=port, **kept), beside).run()

@@ -1,5 +1,7 @@
 """A Prefect server for the console: the one that answers, or one that this home starts on 127.0.0.1.
 
+For people on other machines it listens elsewhere, too, where `wrist up` is told so (public_address.py).
+
 A server of the home keeps its database under WRIST_HOME/prefect, so that `wrist up` later shows the same history. It
 ends by itself when the last command that uses it has ended, killed or not. Nothing is written to ~/.prefect, and
 nothing is asked of the network.
@@ -7,40 +9,38 @@ nothing is asked of the network.
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import json
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-import psutil
-
-from db import process_identity
 from db.home import prefect_folder
 from flows.host import password
 from flows.host.environment import HOST, exactly, process_environment, server_environment
 from flows.host.prefect_api import Kind, answers, look
+from flows.host.public_address import PublicAddress
+from flows.host.server_record import listens, living, record
 from tasks.home_rights import share_databases
 from wrist_model.errors import CatalogueError, UsageError
 
 PORT = 4200
 START_SECONDS = 180
-RECORD = "server.json"
+LOCAL = PublicAddress()
 Say = Callable[[str], None]
 
 
 @contextmanager
-def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
+def running(home: Path, *, say: Say, port: int | None = None, address: PublicAddress = LOCAL) -> Iterator[str]:
     """The server of this home, found or started; it lives at least as long as this block.
 
-    port: where to start one; None takes a free port. Raises UsageError when the port is in use, CatalogueError when
-    the server doesn't start.
+    port: where to start one on 127.0.0.1; None takes a free port. address: where it is for people. Raises UsageError
+    when a port is in use, or a server that runs has another address, CatalogueError when the server doesn't start.
     """
     folder = prefect_folder(home)
     try:
@@ -59,10 +59,17 @@ def running(home: Path, *, say: Say, port: int | None = None) -> Iterator[str]:
             if url is None:
                 if port is not None:
                     require_free(port)
+                if address.is_apart and address.port is not None:
+                    require_free(address.port, address.host)
                 say("No Prefect server answers; starting one (about 10 s; 25 s on a new home) …")
-                url = _start(home, port or free_port())
+                url = _start(home, port or free_port(), address)
             else:
                 _require_ours(url, say)
+                if not address.is_default:
+                    raise UsageError(
+                        "This home's server runs already, and would go on listening where it does: stop the other "
+                        "`wrist up` and the commands that use it, then start this one again."
+                    )
                 if port is not None:
                     say("Another command has this home's server running: joining it, where it listens.")
         with exactly(process_environment(home, url)):
@@ -113,54 +120,17 @@ def recorded(home: Path) -> str | None:
     return None
 
 
-def living(home: Path) -> tuple[str, int] | None:
-    """URL and pid of the server that this home recorded, if that very process lives and listens, answering or not."""
-    try:
-        said = json.loads((prefect_folder(home) / RECORD).read_text())
-        url, process = str(said["url"]), process_identity.Process(**said["process"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    gone = process_identity.is_gone(process)
-    if gone or (gone is False and not _listens(process.pid, port_of(url))):
-        return None
-    return url, process.pid
-
-
-def port_of(url: str) -> int:
-    """Of an API's URL."""
-    return int(url.removesuffix("/api").rpartition(":")[2])
-
-
-def _listens(pid: int, port: int) -> bool:
-    """Whether this very process listens on the port: who else does isn't told the home's password.
-
-    Of another user's process that can't be seen; in a home that a group shares it is taken for granted.
-    """
-    try:
-        found = psutil.Process(pid).net_connections(kind="tcp")
-    except psutil.AccessDenied:
-        return True
-    except psutil.Error:
-        return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
-
-
-def record(home: Path, url: str, pid: int) -> None:
-    """Remember which process serves this home, and where."""
-    said = {"url": url, "process": asdict(process_identity.process(pid))}
-    (prefect_folder(home) / RECORD).write_text(json.dumps(said))
-
-
-def _start(home: Path, port: int) -> str:
+def _start(home: Path, port: int, address: PublicAddress) -> str:
     folder = prefect_folder(home)
     share_databases(home)
     url = f"http://{HOST}:{port}/api"
-    log = folder / "server.log"
+    log, words = folder / "server.log", ["serve", str(port)]
+    if address.is_apart:
+        words += [address.host, str(address.port), str(address.certificate or ""), str(address.key or "")]
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.host.child_process", "users", str(folder / "users.lock")]
-            + ["--", "serve", str(port)],
-            env=server_environment(home, port),
+            [sys.executable, "-m", "flows.host.child_process", "users", str(folder / "users.lock")] + ["--", *words],
+            env=server_environment(home, address.origins(port), address.base, address.api_url),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -171,8 +141,8 @@ def _start(home: Path, port: int) -> str:
     while time.monotonic() < end:
         if process.poll() is not None:
             raise CatalogueError(f"The Prefect server stopped while starting. {last_line(log)}")
-        if _listens(process.pid, port) and answers(url, 1.0):
-            record(home, url, process.pid)
+        if listens(process.pid, port) and answers(url, 1.0):
+            record(home, url, process.pid, origin=address.origin, base=address.base)
             return url
         time.sleep(0.2)
     process.kill()
@@ -213,14 +183,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def require_free(port: int) -> None:
-    """Raises UsageError when something listens on the port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError):
-            raise UsageError(
-                f"Port {port} can't be used, perhaps another `wrist up` has it. Choose another one: wrist up --port "
-                f"{port + 1 if 1024 <= port < 65535 else PORT + 1}"
-            ) from None
+def require_free(port: int, host: str = HOST) -> None:
+    """Raises UsageError when something listens on the port already, or the host is no address of this machine."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except (OSError, OverflowError) as error:
+        if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+            raise UsageError(f"--host {host}: no address of this machine.") from None
+        raise UsageError(
+            f"Port {port} can't be used, perhaps another `wrist up` has it. Choose another one: wrist up --port "
+            f"{port + 1 if 1024 <= port < 65535 else PORT + 1}"
+        ) from None

@@ -12,7 +12,9 @@ from db.home import prefect_folder
 from db.leases import holders
 from flows.host.crash_recovery import runs_with_a_process
 from flows.host.prefect_api import answers
-from flows.host.server import Deaths, Say, last_line, living, port_of, running
+from flows.host.public_address import PublicAddress
+from flows.host.server import LOCAL, Deaths, Say, last_line, running
+from flows.host.server_record import living, port_of
 from wrist_model.errors import CatalogueError, WristError
 
 SILENT_SECONDS = 90.0
@@ -20,10 +22,10 @@ SILENT_SECONDS = 90.0
 
 
 class ServerWatch:
-    """Of one home's server, which listens at url."""
+    """Of one home's server, which listens at url, and for people at address."""
 
-    def __init__(self, home: Path, url: str, say: Say) -> None:
-        self.home, self.url, self._say = home, url, say
+    def __init__(self, home: Path, url: str, say: Say, address: PublicAddress = LOCAL) -> None:
+        self.home, self.url, self.address, self._say = home, url, address, say
         self._deaths = Deaths()
         self._silent_since: float | None = None
 
@@ -63,7 +65,7 @@ class ServerWatch:
             raise CatalogueError(f"The Prefect server ends as soon as it answers. {self._last_line()}")
         self._say("The Prefect server has ended; starting it again …")
         try:
-            with running(self.home, say=lambda _: None, port=port_of(self.url)):
+            with running(self.home, say=lambda _: None, port=port_of(self.url), address=self.address):
                 self._say("… it answers again.")
         except WristError as error:
             self._say(f"… not yet: {error}")

@@ -233,8 +233,9 @@ def _case(case: GalleryCase, home: Path) -> dict[str, Any]:
         shown.append({"name": "Radiograph", "src": _shrunk(Path(case.file)), "note": "", "sanity": ""})
     for each in case.maps:
         name = style(each.architecture).title
-        src = None if each.withheld else _shrunk(home / each.path)
-        shown.append({"name": name, "src": src, "note": each.note, "sanity": gallery.sanity_said(each)})
+        src = None if each.withheld or each.pruned else _shrunk(home / each.path)
+        note = "Pruned: the same network has scored this picture again since." if each.pruned else each.note
+        shown.append({"name": name, "src": src, "note": note, "sanity": gallery.sanity_said(each)})
     return {"case": case, "shown": shown}
 
 

@@ -137,6 +137,7 @@ class GalleryMap:
     note: str = ""
     similarity: float | None = None  # to several shuffled networks' maps, in [-1, 1]; None: held against one
     p_value: float | None = None
+    pruned: bool = False  # its file was deleted by `wrist prune`
 
 
 @dataclass(frozen=True)

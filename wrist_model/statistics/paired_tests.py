@@ -11,8 +11,8 @@ from scipy import stats
 
 from wrist_model.errors import DataError
 from wrist_model.records import Comparison, ImagePrediction, StudyPrediction
-from wrist_model.statistics import paired_proportions, patient_permutation, roc_area
-from wrist_model.statistics.confidence_intervals import draw, levels
+from wrist_model.statistics import paired_proportions, patient_permutation, pr_auc_difference, roc_area
+from wrist_model.statistics.confidence_intervals import draw, effective_n, levels
 from wrist_model.statistics.metrics import Floats, Table
 
 PAIRED = ("roc_auc", "pr_auc", "accuracy", "sensitivity", "specificity", "cohen_kappa", "brier")
@@ -34,8 +34,9 @@ def paired(
     serving threshold by patient bootstrap; `mcnemar` is on the decisions: the difference in accuracy and its p value.
     "second": ROC AUC by DeLong's score form, its p value by an exchange of patients where a class has fewer than
     `roc_area.FEWEST_OF_A_CLASS`; shares by Tango's limits, their p value by sign-flips of patients, so that difference
-    and p value weigh studies alike; the others by Student's t with the bootstrap's standard deviation over patients,
-    whose simulated coverage is nearer to what it says than percentiles' or BCa's (docs/evidence.md).
+    and p value weigh studies alike; PR AUC as `pr_auc_difference` says; the others by Student's t with the bootstrap's
+    standard deviation over patients, whose coverage is nearer to what it says than percentiles' or BCa's
+    (docs/evidence.md).
     Raises DataError unless both hold the same rows with the same labels.
     """
     a, b = aligned(a_rows, b_rows)
@@ -99,29 +100,43 @@ def _second(
         found.append(Comparison(challenger, reference, name, *limits, "tango_clustered", n, p))
     tables = [Table(y, score, patients, rows[0].threshold) for score, rows in zip(scores, (a, b), strict=True)]
     names = ("pr_auc", "cohen_kappa", "brier") if both else ("brier",)
-    return (*found, *_student(tables, names, challenger, reference, resamples, seed))
+    return (*found, *_resampled(tables, names, challenger, reference, resamples, seed))
 
 
-def _student(
+def _resampled(
     tables: Sequence[Table], names: Sequence[str], challenger: str, reference: str, resamples: int, seed: int
 ) -> tuple[Comparison, ...]:
-    """Differences with Student's t limits and p values, the standard deviation over resamples of patients."""
+    """Differences with limits and p values from resamples of patients: PR AUC's as `pr_auc_difference` says, the others
+    by Student's t."""
     n, found = tables[0].n_patients, []
     points = [table.values(np.ones((1, n)), names) for table in tables]
     drawn = [table.values(draw(n, resamples, seed), names) for table in tables] if n > 1 else []
     for name in names:
-        gap = float(points[0][name][0] - points[1][name][0])
+        values = np.array([each[name][0] for each in points])
+        gap = float(values[0] - values[1])
         low, high, p_value = None, None, None
-        gaps = drawn[0][name] - drawn[1][name] if drawn else np.empty(0)
-        gaps = gaps[~np.isnan(gaps)]
-        if not np.isnan(gap) and len(gaps) >= max(2, resamples / 2):
-            spread = float(gaps.std(ddof=1))
-            half = float(stats.t.isf(0.025, n - 1)) * spread
-            low, high = gap - half, gap + half
-            p_value = float(2 * stats.t.sf(abs(gap) / spread, n - 1)) if spread > 0 else 1.0
+        method = "mover_logit" if name == "pr_auc" else "patient_bootstrap_t"
+        both = np.stack([each[name] for each in drawn]) if drawn else np.empty((2, 0))
+        both = both[:, ~np.isnan(both).any(axis=0)]
+        if not np.isnan(gap) and both.shape[1] >= max(2, resamples / 2):
+            if name == "pr_auc":
+                pair = pr_auc_difference.Pair(values, both, *_positives(tables[0]))
+                low, high = pr_auc_difference.limits(pair, 0.025)
+                p_value = pr_auc_difference.p_value(pair)
+            else:
+                spread = float((both[0] - both[1]).std(ddof=1))
+                half = float(stats.t.isf(0.025, n - 1)) * spread
+                low, high = gap - half, gap + half
+                p_value = float(2 * stats.t.sf(abs(gap) / spread, n - 1)) if spread > 0 else 1.0
         value = None if np.isnan(gap) else gap
-        found.append(Comparison(challenger, reference, name, value, low, high, "patient_bootstrap_t", n, p_value))
+        found.append(Comparison(challenger, reference, name, value, low, high, method, n, p_value))
     return tuple(found)
+
+
+def _positives(table: Table) -> tuple[float, int]:
+    """The effective number of positive patients, and how many patients the smaller class has."""
+    of_class = [np.unique(table.codes[table.labels == label]) for label in (0, 1)]
+    return effective_n(np.bincount(table.codes[table.labels == 1])), min(len(one) for one in of_class)
 
 
 def _bootstrapped(
