@@ -29,10 +29,8 @@ DONE: dict[object, TrainedModel] = {}
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[ImageRef], list[ImageRef]]:
-    """An uneven last batch, and uneven classes; the same for all tests, which so share their trainings."""
     folder = tmp_path_factory.mktemp("pictures")
-    first, *others = train_data.refs(folder, 14)
-    return [replace(first, label=1), *others], train_data.refs(folder, 8, first=16)
+    return train_data.refs(folder, 16), train_data.refs(folder, 8, first=16)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +123,8 @@ def plain_keras(
 def test_losses_are_those_of_plain_keras_and_stored_features_change_nothing(
     architecture: str, pictures: tuple[list[ImageRef], list[ImageRef]], backbones: str, home: Path
 ) -> None:
+    pictures = (pictures[0][:14], pictures[1])  # an uneven last batch
+    pictures[0][0] = replace(pictures[0][0], label=1)  # uneven classes
     recipe = train_data.recipe(backbones, mode="online")
     online = fit(pictures, recipe, architecture, home)
     assert losses(online) == pytest.approx(plain_keras(pictures, recipe, architecture, backbones), rel=1e-4)

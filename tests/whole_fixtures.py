@@ -29,7 +29,7 @@ batch_norm_momentum = 0.9
 [training]
 epochs = 2
 patience = 2
-batch_size = 64
+batch_size = 16
 learning_rate = 1e-3
 mode = "online"
 [evaluation]
