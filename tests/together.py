@@ -15,10 +15,10 @@ from xdist.scheduler import LoadFileScheduling
 
 SERVERS = {
     "prefect_server": """flow_whole flow_scaling flow_gate flow_plan flow_replicates flow_incoming flow_lock flow_drift
-        tasks_decisions tasks_ensemble host_scheduled_runs ingest_privacy disk_space prune""",
+        tasks_decisions tasks_ensemble ingest_privacy disk_space prune host_scheduled_runs""",
     "wrist_up": "console_up host_password host_surroundings home_rights",
 }
-"""Session's fixture → the files that use it."""
+"""Session's fixture → the files that use it, in their order: the last leaves a schedule of every second behind."""
 
 LONG = "train_fit console_rights flow_external db_insider interleavings train_resume train_weights house"
 """What begins right after these: the last file to end shouldn't be a long one."""
