@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 # Before anything imports TensorFlow or Prefect: quiet, and nothing leaves the machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,7 +20,7 @@ from other_user import somebody  # noqa: F401
 from prefect_fixtures import prefect_server, wrist_up  # noqa: F401
 from whole_fixtures import whole  # noqa: F401
 
-from tests import dcmtk, nginx, small_disk
+from tests import dcmtk, nginx, small_disk, together
 from wrist_model.network import backbones
 
 TOOLS = {  # markers of what needs a program that isn't Python's: whether it is there, and what is left out without it
@@ -42,11 +43,28 @@ def shipped_networks_alone() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where a program isn't installed, what needs it is left out, and the end of the run says so."""
+    """The order is that of tests/together.py. Where a program isn't installed, what needs it is left out, and the end
+    of the run says so."""
+    together.order(items)
     without = [item for item in items if not any(item.get_closest_marker(name) for name in MISSING)]
     if len(without) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in without])
         items[:] = without
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> together.ByServer | None:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # the order is ours
+    return together.ByServer(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    yield
+    for fixture in together.ends(item, nextitem):
+        fixture.finish(item._request)  # type: ignore[attr-defined]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

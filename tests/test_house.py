@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import together
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
@@ -245,3 +247,8 @@ def calls(tree: ast.Module, function: str) -> bool:
     return any(
         isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] == function for node in ast.walk(tree)
     )
+
+
+def test_each_test_file_that_shares_a_server_stands_in_its_row(request: pytest.FixtureRequest) -> None:
+    """Else a server starts twice, and lives until the tests have ended: tests/together.py."""
+    assert together.strays(request.session.items) == set()

@@ -21,6 +21,7 @@ from wrist_model.records import Epoch, ImageRef, TrainedModel
 from wrist_model.scoring import inference
 from wrist_model.training import fit as training
 from wrist_model.training import image_batches
+from wrist_model.training.adam import Adam
 
 ARCHITECTURES = backbone.by_default()
 DONE: dict[object, TrainedModel] = {}
@@ -229,3 +230,25 @@ def test_a_replicate_trains_from_the_stored_features_of_the_recipes_seed(
     other, kept = trained(recipe.training.seed + 1, "c")
     assert same.artifact_sha256 == first.artifact_sha256 != other.artifact_sha256
     assert kept == stored and stored, "nothing was computed anew"
+
+
+def test_a_step_moves_each_variable_as_keras_adam_does() -> None:
+    import keras
+    import tensorflow as tf
+
+    numbers = np.random.default_rng(3)
+    shapes = ((3, 3, 2, 4), (4,), (7, 2))
+    first = [numbers.normal(size=shape).astype(np.float32) for shape in shapes]
+    ours, theirs = ([keras.Variable(value, name=f"v{n}") for n, value in enumerate(first)] for _ in range(2))
+    here, there = Adam(1e-2), keras.optimizers.Adam(1e-2)
+    for step in range(20):
+        gradients = [tf.constant(numbers.normal(size=shape) * 10.0 ** (step % 5 - 3), tf.float32) for shape in shapes]
+        for optimizer, variables in ((here, ours), (there, theirs)):
+            optimizer.build(variables)
+            optimizer.learning_rate.assign(1e-2 / (step + 1))
+            optimizer.apply(gradients, variables)
+    for mine, peer, begun in zip(ours, theirs, first, strict=True):
+        np.testing.assert_allclose(np.asarray(mine), np.asarray(peer), rtol=0, atol=2e-6)
+        assert np.abs(np.asarray(mine) - begun).min() > 1e-4
+    held = [[(v.path.partition("/")[2], v.shape) for v in optimizer.variables] for optimizer in (here, there)]
+    assert held[0] == held[1], "a stored state of one is one of the other"

@@ -14,9 +14,9 @@ import pytest
 from prefect_fixtures import WRIST, radiographs
 
 from db.home import work_folders
-from tests import train_data
+from tests import small_network, train_data
 from wrist_model.errors import DataError, UsageError, WeightsError
-from wrist_model.network import keras_file, keras_settings, pretrained_weights
+from wrist_model.network import backbone, keras_file, keras_settings, pretrained_weights
 from wrist_model.network.finite_weights import non_finite
 from wrist_model.training import fit as training
 
@@ -128,28 +128,26 @@ def test_a_run_stores_what_keras_was_set_to(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_weights_file_with_a_value_that_is_no_number_is_refused_by_layer(
     tmp_path: Path, kind: str, value: float
 ) -> None:
-    import keras
-
-    model = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(64, 64, 3))
-    layer = model.get_layer("conv2_block1_1_conv")
+    name = small_network.known()
+    model = backbone.row(name).builder(include_top=False, weights=None, input_shape=(64, 64, 3))
+    layer = model.get_layer("block1_conv")
     kernel, *rest = layer.get_weights()
     kernel[0, 0, 0, 0] = value
     layer.set_weights([kernel, *rest])
     path = tmp_path / f"odd{kind}"
     model.save(path) if kind == ".keras" else model.save_weights(path)
-    with pytest.raises(WeightsError, match=r"odd.*NaN or infinite.*conv2_block1_1_conv \(1\)"):
-        pretrained_weights.resolve(str(path), "resnet50")
+    with pytest.raises(WeightsError, match=r"odd.*NaN or infinite.*block1_conv \(1\)"):
+        pretrained_weights.resolve(str(path), name)
 
 
 def test_a_training_that_diverges_fails_and_says_where(tmp_path: Path) -> None:
     pictures = train_data.refs(tmp_path / "pictures", 16), train_data.refs(tmp_path / "pictures", 8, first=16)
-    recipe = train_data.recipe(str(train_data.backbone(tmp_path, "efficientnetb0")))
+    name = small_network.known()
+    recipe = train_data.recipe(str(train_data.backbone(tmp_path, name)), free_layers=3)
     recipe = replace(recipe, training=replace(recipe.training, learning_rate=1e30, epochs=3))
     told: list[object] = []
-    with pytest.raises(DataError, match=r"efficientnetb0 diverged in epoch \d.*learning_rate"):
-        training.train(
-            *pictures, recipe, "efficientnetb0", folders=work_folders(tmp_path), run_id="r", on_epoch=told.append
-        )
+    with pytest.raises(DataError, match=rf"{name} diverged in epoch \d.*learning_rate"):
+        training.train(*pictures, recipe, name, folders=work_folders(tmp_path), run_id="r", on_epoch=told.append)
     assert not (tmp_path / "models").exists()
 
 
@@ -158,7 +156,7 @@ def test_a_saved_network_with_weights_that_are_no_numbers_is_neither_written_nor
 
     from wrist_model.network.assemble import build
 
-    network = build("efficientnetb0", train_data.recipe("none").network, seed=1, free_all=True)
+    network = build(small_network.known(), train_data.recipe("none").network, seed=1, free_all=True)
     weights = network.free.get_weights()
     weights[-1] = weights[-1] * np.nan
     with pytest.raises(DataError, match="probability"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import train_data
+from tests import small_network, train_data
 from wrist_model.errors import WeightsError
 from wrist_model.network import assemble, pretrained_weights
 from wrist_model.training import fit
@@ -47,8 +47,9 @@ def test_a_missing_damaged_or_strange_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_network_is_refused_by_name(folder: Path) -> None:
-    path = train_data.backbone(folder, "resnet50")
-    with pytest.raises(WeightsError, match="holds resnet50, not efficientnetb0"):
+    name = small_network.known()
+    path = train_data.backbone(folder, name)
+    with pytest.raises(WeightsError, match=f"holds {name}, not efficientnetb0"):
         pretrained_weights.resolve(str(path), "efficientnetb0")
 
 
@@ -81,8 +82,8 @@ def test_the_stored_origin_decides_the_graph_of_efficientnet(folder: Path, learn
 
 
 def test_weights_none_frees_all_layers() -> None:
-    found = pretrained_weights.resolve("none", "resnet50")
-    network = fit.prepared(train_data.recipe("none"), "resnet50", found, "float32")
+    found = pretrained_weights.resolve("none", small_network.known())
+    network = fit.prepared(train_data.recipe("none"), small_network.NAME, found, "float32")
     assert (found.source, found.sha256, network.frozen) == ("none", None, None)
     assert all(layer.trainable for layer in network.whole.layers)
 

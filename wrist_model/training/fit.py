@@ -143,12 +143,12 @@ class Fit:
         recipe: TrainingRecipe,
         progress: Progress | None = None,
     ) -> None:
-        import keras
+        from wrist_model.training.adam import Adam
 
         self.network, self.data, self.recipe, self.progress = network, data, recipe, progress
         self.labels, self.validation_labels = labels
         self.weight_of = class_weights(self.labels, recipe.class_weights)
-        self.optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self.optimizer = Adam(recipe.learning_rate)
         self.optimizer.build(network.free.trainable_variables)
         self.steps = math.ceil(len(self.labels) / recipe.batch_size)
         self._step, self._forward = _compiled(network.free, self.optimizer, data)
