@@ -80,9 +80,7 @@ def take(connection: Connection, resource: str, flow_run: str | None = None) -> 
     Raises LeaseHeld that says who has it.
     """
     if resource == CATALOGUE:
-        for other in holders(connection):
-            if other.lost is None and other.resource != CATALOGUE:
-                raise LeaseHeld(f"The catalogue is in use: {other.resource} ({other.words}). Wait until it is done.")
+        require_alone(connection)
     connection.execute(
         text("INSERT INTO lease (resource, fence) VALUES (:resource, 0) ON CONFLICT (resource) DO NOTHING"),
         {"resource": resource},
@@ -110,6 +108,13 @@ def take(connection: Connection, resource: str, flow_run: str | None = None) -> 
     )
     _later(connection, lease, True)
     return lease
+
+
+def require_alone(connection: Connection) -> None:
+    """Raises LeaseHeld while somebody holds anything but the catalogue as a whole."""
+    for other in holders(connection):
+        if other.lost is None and other.resource != CATALOGUE:
+            raise LeaseHeld(f"The catalogue is in use: {other.resource} ({other.words}). Wait until it is done.")
 
 
 def give_back(connection: Connection, resource: str) -> None:

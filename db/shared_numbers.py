@@ -40,6 +40,18 @@ def sources(engine: Catalogue) -> tuple[str, ...]:
         return tuple(row.source for row in every(connection, "SELECT DISTINCT source FROM study ORDER BY source"))
 
 
+def newest_study(engine: Catalogue) -> int:
+    """The number of the study row that was written last, 0 without any."""
+    with reading(engine) as connection:
+        return int(every(connection, "SELECT coalesce(max(id), 0) AS newest FROM study")[0].newest)
+
+
+def others_since(connection: Connection, source: str, study: int) -> bool:
+    """Whether studies of other sources were written after this study row."""
+    sql = "SELECT count(*) AS many FROM study WHERE id > :study AND source <> :source"
+    return int(every(connection, sql, study=study, source=source)[0].many) > 0
+
+
 def undeclared(engine: Catalogue, source: str, numbered: Collection[Numbered]) -> dict[str, int]:
     """Other source → how many patients new to `source` have a number there, where nobody declared them others."""
     with reading(engine) as connection:

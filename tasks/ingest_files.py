@@ -22,11 +22,10 @@ from tasks.disk_space import require_room
 from tasks.ingest_boxes import catalogue_boxes
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
-from tasks.shared_numbers import others, refuse_shared
+from tasks.shared_numbers import Listed, others
 from wrist_model import regular_file
 from wrist_model.boxes import box_files
-from wrist_model.errors import DataError, OtherDesignation, PlaceRefused, UsageError
-from wrist_model.evidence_records import Numbered
+from wrist_model.errors import DataError, OtherDesignation, PlaceRefused, SharedPatients, UsageError
 from wrist_model.intake.examine_file import Context, Examined, Task
 from wrist_model.intake.storable_text import is_pseudonym, printable
 from wrist_model.radiograph import decode
@@ -110,9 +109,8 @@ def catalogue_files(
     done, refused = Ingested(), list[PlaceRefused]()
     for plan in plans:
         plan, root, known = settled(engine, plan, key)
-        names = others(engine, plan.source)
         try:
-            patients = refuse_shared(engine, plan, known, key, names, provenance)
+            patients = Listed(engine, plan, known, key, provenance)
             catalogue_settings.remember_label_meaning(engine, plan.source, plan.label_meaning, provenance)
             if plan.designation is not None:
                 _designate(engine, plan, reading.source, provenance)
@@ -130,13 +128,17 @@ def catalogue_files(
             max_pixels=decoding.max_pixels,
             max_frames=decoding.max_frames,
             labels=plan.labels,
-            other_sources=names,
+            other_sources=others(engine, plan.source),
             uncertain=plan.uncertain,
         )
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)
         done.ingest_run_ids.append(run_id)
         ledger = Ledger(engine, run_id, done, provenance, progress, sum(1 for _ in plan.items()) if progress else 0)
-        _catalogue_place(plan, known, context, decoding, ledger, patients, boxes)
+        ledger.before_each_batch = patients.look_again
+        try:
+            _catalogue_place(plan, known, context, decoding, ledger, patients, boxes)
+        except SharedPatients as error:  # of another ingest, that began meanwhile
+            refused.append(error)
     if refused:
         raise type(refused[0])("\n".join(map(str, refused)))
     done.seconds = time.monotonic() - begun
@@ -197,10 +199,10 @@ def _catalogue_place(
     context: Context,
     decoding: Decoding,
     ledger: Ledger,
-    listed: list[Numbered],
+    listed: Listed,
     boxes: str | None,
 ) -> None:
-    """One ingest run, from its first file to its stored end. listed: a list's patients as hashes."""
+    """One ingest run, from its first file to its stored end. listed: a list's patients."""
     begun, engine, done, by = time.monotonic(), ledger.engine, ledger.done, ledger.by
     status: Literal["finished", "failed"] = "failed"
     with kept(engine, resource("ingest", ledger.run_id)):
@@ -209,7 +211,7 @@ def _catalogue_place(
                 pending = _pending(items, known, context, ledger)
                 for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                     ledger.write(results)
-            shared = [*ledger.numbered.values(), *listed]
+            shared = [*ledger.numbered.values(), *listed.patients]
             if shared:
                 shared_numbers.remember(engine, shared, by)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)

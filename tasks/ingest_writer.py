@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from db import quarantine
+from db.engine import writing
 from db.images import add_images
 from db.patient_identity import remember_pseudonyms
 from tasks.disk_space import require_room
@@ -54,6 +55,7 @@ class Ledger:
         self.stated: Labels = {}
         self.said: dict[str, Split] = {}
         self.numbered: dict[str, Numbered] = {}  # patient_key → its number as hashes
+        self.before_each_batch: Callable[[Connection], None] = lambda _: None  # in its transaction; may refuse the rest
         self._reported, self.begun = 0.0, time.monotonic()
 
     def count(self, **more: int) -> None:
@@ -68,7 +70,9 @@ class Ledger:
         require_room(self.home)
         images = [image for result in results for image in result.images]
         refused = [result.quarantined for result in results if result.quarantined is not None]
-        outcomes = add_images(self.engine, self.run_id, images) if images else {}
+        with writing(self.engine) as connection:
+            self.before_each_batch(connection)
+            outcomes = add_images(connection, self.run_id, images) if images else {}
         totals: Counter[str] = Counter()
         for result in results:
             if result.outcome == IMAGES:

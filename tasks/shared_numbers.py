@@ -5,11 +5,12 @@ Two lists of two months in two folders are two name spaces, and the same people 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from db import catalogue_settings, shared_numbers
+from db.engine import Catalogue
 from wrist_model import regular_file
 from wrist_model.errors import Refused, SharedPatients
 from wrist_model.evidence_records import Numbered
@@ -24,33 +25,52 @@ _HEADER_BYTES = 16 << 20
 """What is read of a DICOM file here, in the process that writes: the patient's elements stand before the pixels."""
 
 
-def others(engine: Engine, source: str) -> tuple[str, ...]:
+def others(engine: Catalogue, source: str) -> tuple[str, ...]:
     """The catalogue's other sources."""
     return tuple(one for one in shared_numbers.sources(engine) if one != source)
 
 
-def refuse_shared(
-    engine: Engine, plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...], by: Provenance
-) -> list[Numbered]:
-    """The patients of a list as hashes, under the names of other sources too; none for other kinds of places.
+class Listed:
+    """A list's patients as hashes, and whether somebody else has catalogued their numbers since.
 
-    Raises SharedPatients for a list with new patients whose numbers another source has and nobody declared others.
-    known: the paths catalogued below its root, which aren't opened.
+    patients: under the names of the sources that there were when they were last compared; none for other places.
     """
-    if plan.distinct_patients:
-        catalogue_settings.declare_distinct(engine, plan.source, by)
-    patients = _listed(plan, known, key, names)
-    found = shared_numbers.undeclared(engine, plan.source, patients) if patients else {}
-    if found:
-        other = max(found, key=lambda name: found[name])
-        said = ", ".join(f"{number} of source {name!r}" for name, number in found.items())
-        raise SharedPatients(
-            f"{plan.start}: patient numbers in it are also numbers {said}, and under source {plan.source!r} the same "
-            "person could stand in two splits. Nothing of this list was catalogued. If they are the same people: "
-            f"`wrist ingest {plan.start} --source {other}`. If they are others who are numbered alike: "
-            f"`wrist ingest {plan.start} --source {plan.source} --distinct-patients`."
-        )
-    return patients
+
+    def __init__(self, engine: Engine, plan: Plan, known: Collection[str], key: IdentityKey, by: Provenance) -> None:
+        """Raises SharedPatients, as `compare` does."""
+        self.plan, self.known, self.key = plan, known, key
+        if plan.distinct_patients:
+            catalogue_settings.declare_distinct(engine, plan.source, by)
+        self._seen = shared_numbers.newest_study(engine)  # before the patients are compared
+        self.names: tuple[str, ...] = ()
+        self.patients: list[Numbered] = []
+        self.compare(engine, others(engine, plan.source))
+
+    def compare(self, engine: Catalogue, names: tuple[str, ...], more: str = "") -> None:
+        """Raises SharedPatients for a list with new patients whose numbers another source has and nobody declared
+        others. names: of the other sources. more: a word for the error, of a list that was begun."""
+        if names != self.names:
+            self.names, self.patients = names, _listed(self.plan, self.known, self.key, names)
+        found = shared_numbers.undeclared(engine, self.plan.source, self.patients) if self.patients else {}
+        if found:
+            raise SharedPatients(_said(self.plan, found, more))
+
+    def look_again(self, connection: Connection) -> None:
+        """In each transaction that writes of the list: compare once more, where another ingest has written studies."""
+        before, self._seen = self._seen, shared_numbers.newest_study(connection)
+        if self.plan.lists_patients and shared_numbers.others_since(connection, self.plan.source, before):
+            self.compare(connection, others(connection, self.plan.source), " more")
+
+
+def _said(plan: Plan, found: Mapping[str, int], more: str) -> str:
+    other = max(found, key=lambda name: found[name])
+    said = ", ".join(f"{number} of source {name!r}" for name, number in found.items())
+    return (
+        f"{plan.start}: patient numbers in it are also numbers {said}, and under source {plan.source!r} the same "
+        f"person could stand in two splits. Nothing{more} of this list was catalogued. If they are the same people: "
+        f"`wrist ingest {plan.start} --source {other}`. If they are others who are numbered alike: "
+        f"`wrist ingest {plan.start} --source {plan.source} --distinct-patients`."
+    )
 
 
 def _listed(plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...]) -> list[Numbered]:

@@ -23,6 +23,7 @@ from db.maintenance.grants import grant_sql
 from db.maintenance.migrate import downgrade, upgrade
 from db.query.read_only_sql import query
 from db.schema import views
+from tests.interleaving import Seam, watched
 from wrist_model.errors import CatalogueError, LeaseHeld, LeaseLost, UsageError
 from wrist_model.records import IngestCounts
 
@@ -124,6 +125,27 @@ def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home:
     assert query(f"SELECT n_unchanged FROM ingest_runs WHERE ingest_run_id = '{run}'").rows == [(6000,)]
     assert restore(file, home, database_url())
     assert lease_holder.holders(catalogue) == []
+
+
+def test_a_restore_whose_backup_took_long_to_check_is_refused_once_somebody_works_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    monkeypatch.setenv("WRIST_HOME", str(tmp_path))
+    engine = open_catalogue(tmp_path)
+    tell(engine)
+    file = backup(engine, tmp_path / "b" / "backup.sqlite")
+    begun: list[str] = []
+
+    def meanwhile(seam: Seam) -> None:
+        if seam.place.startswith("db/maintenance/backup.py:restore") and not begun and lease_holder.holders(engine):
+            with engine.begin() as connection:  # two minutes of silence, of a process that nobody here can see
+                connection.exec_driver_sql("UPDATE lease SET renewed = renewed - 1000, pid_namespace = 'another'")
+            begun.append(contextvars.Context().run(ingest_runs.begin_ingest, engine, "meanwhile", BY))
+
+    with pytest.raises(LeaseHeld, match="The catalogue is in use: ingest"), watched(meanwhile):
+        contextvars.Context().run(restore, file, tmp_path, database_url())
+    assert query(f"SELECT status FROM ingest_runs WHERE ingest_run_id = '{begun[0]}'").rows == [("running",)]
 
 
 def test_who_had_the_catalogue_open_writes_into_the_restored_one_or_not_at_all(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from tasks.ingest_files import catalogue_files
 from tasks.split_preview import preview_split
 from tests import dicom_files
 from tests.ingest_settings import settings
+from tests.interleaving import Seam, watched
 from wrist_model.errors import SharedPatients
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
@@ -64,6 +67,38 @@ def test_a_second_month_with_the_same_patients_is_refused_and_names_both_ways_on
     ingest(home, february, source="jan")
     assert value(home, "select count(*) from patient") == 60
     assert shared_numbers.shared_numbers(open_catalogue(home)) == ()
+
+
+@pytest.mark.parametrize("at", ["begin_ingest", "write"])
+def test_of_two_months_that_are_ingested_at_once_the_later_writer_is_refused(
+    home: Path, tmp_path: Path, at: str
+) -> None:
+    """February comes in after January was compared with the other sources: before its first picture, or its second
+    batch."""
+    january, february = month(tmp_path / "jan", range(200)), month(tmp_path / "feb", range(100, 240))
+    come = []
+
+    def meanwhile(seam: Seam) -> None:
+        if seam.place.endswith(f":{at}") and not come:
+            come.append(seam)
+            contextvars.Context().run(ingest, home, february)
+
+    with (
+        pytest.raises(SharedPatients, match=r"of source 'feb'.* Nothing more of this list was catalogued"),
+        watched(meanwhile),
+    ):
+        ingest(home, january)
+    assert come
+    splits = (
+        "select count(*) from (select substr(l.path, 5) from image_location l join image i on i.id = l.image_id "
+        "join study s on s.id = i.study_id join patient p on p.id = s.patient_id group by substr(l.path, 5) "
+        "having count(distinct p.split) > 1)"
+    )
+    assert value(home, splits) == 0
+    assert value(home, "select count(*) from ingest_runs where status = 'running'") == 0
+    assert verify(open_catalogue(home)).findings == ()
+    with pytest.raises(SharedPatients):
+        ingest(home, january)
 
 
 def test_declared_other_people_are_catalogued_named_and_not_asked_for_again(home: Path, tmp_path: Path) -> None:
@@ -155,7 +190,8 @@ def test_a_catalogue_that_holds_both_already_goes_on_and_learns_it_at_the_next_i
 
     january, february = month(tmp_path / "jan", range(40)), month(tmp_path / "feb", range(20, 60))
     with monkeypatch.context() as earlier:  # a Wrist that didn't ask
-        for name, answer in (("refuse_shared", []), ("others", ())):
+        asked_nothing = SimpleNamespace(patients=[], look_again=lambda _: None)
+        for name, answer in (("Listed", asked_nothing), ("others", ())):
             earlier.setattr(ingest_files, name, lambda *_, answer=answer: answer)
         ingest(home, january, february)
     assert shared_numbers.shared_numbers(open_catalogue(home)) == ()

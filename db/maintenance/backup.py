@@ -133,12 +133,13 @@ def _into_sqlite(checked: Path, file: Path, url: str) -> bool:
     """Every page of a checked copy into the file that other processes may have open, in one transaction: no writer is
     left with a file that has no name any more. False: the file is too damaged for that.
 
-    Raises LeaseLost when somebody else has taken the catalogue by now.
+    Raises LeaseLost when somebody else has taken the catalogue by now, LeaseHeld when somebody has begun to work.
     """
     engine = make_engine(url)
     if leases.held(engine, CATALOGUE):
         with writing(engine, chained=False) as connection:
             leases.require(connection, CATALOGUE)
+            leases.require_alone(connection)  # while a large backup was checked the lease may have lapsed
             leases.refresh(connection)
     engine.dispose()
     source, target = sqlite3.connect(checked), sqlite3.connect(file, timeout=BUSY_SECONDS)
