@@ -152,7 +152,8 @@ def test_a_report_that_could_not_be_recorded_leaves_the_link_to_the_newest_where
     gate([evaluation], RECIPE)
     first = Path(write([evaluation]))
     by_hand(hall.network(3.0)[0], "better on call")
-    latest, lost = hall.home / "reports" / "latest.html", []
+    latest = hall.home / "reports" / "latest.html"
+    lost: list[Path] = []
 
     def lose(connection: Connection) -> None:
         if connection.get_execution_options().get("wrist_writes"):
