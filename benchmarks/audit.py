@@ -127,7 +127,9 @@ def verify_new(quick: bool = False) -> list[Result]:
             link = verified_link.end_of(connection, ends, None)
         engine.dispose()
         assert link is not None
-        verified_link.write(verified_link_file(home), link, IdentityKey.load_or_make(identity_key_file(home)).seal)
+        file = verified_link_file(home)
+        seal = IdentityKey.load_or_make(identity_key_file(home)).seal
+        verified_link.write(file, link, seal, verified_link.begun(file))
         times = []
         for _ in range(3):
             begun = time.perf_counter()

@@ -135,6 +135,11 @@ def sources_file(home: Path) -> Path:
     return home / "sources.toml"
 
 
+def lock_file(home: Path, name: str) -> Path:
+    """What whoever changes that file of the home, or its link to the newest report, holds meanwhile."""
+    return home / f"{name}.lock"
+
+
 def request_file(home: Path, request: str) -> Path:
     """What a command asks a flow to read, while it runs."""
     return home / "requests" / f"{request}.json"

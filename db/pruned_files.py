@@ -7,8 +7,11 @@ a file that is gone without one is a finding of `wrist verify`. Nothing but heat
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
@@ -50,13 +53,16 @@ def superseded_maps(engine: Catalogue, before: str) -> list[SupersededMap]:
 
 
 def add_pruned(engine: Catalogue, maps: Sequence[SupersededMap], by: Provenance) -> None:
-    """Store that these files are being deleted; one that is stored already stays one row."""
+    """Store that these files are being deleted; one that is stored already stays one row, unless the map was stored
+    again since."""
     with writing(engine) as connection:
-        known = pruned(connection)
+        known, times = pruned(connection), Counter(path for path, _, _ in _facts(connection))
         rows = [
             {
-                "name": f"{_PRUNED}{one.path}",
-                "value": json.dumps({"because": one.because, "sha256": one.file_sha256}, sort_keys=True),
+                "name": f"{_PRUNED}{one.path}" + (f" {times[one.path] + 1}" if times[one.path] else ""),
+                "value": json.dumps(
+                    {"because": one.because, "path": one.path, "sha256": one.file_sha256}, sort_keys=True
+                ),
             }
             for one in maps
             if one.path not in known
@@ -66,11 +72,20 @@ def add_pruned(engine: Catalogue, maps: Sequence[SupersededMap], by: Provenance)
 
 
 def pruned(engine: Catalogue) -> dict[str, str]:
-    """path below the home → SHA-256 of each map whose file was pruned."""
+    """path below the home → SHA-256 of each map whose file was pruned, and that was not stored again since."""
     with reading(engine) as connection:
-        facts = every(connection, "SELECT name, value FROM fact WHERE name LIKE :begin", begin=f"{_PRUNED}%")
-        if not facts:
+        said = {(path, sha256): entry for path, sha256, entry in _facts(connection)}
+        if not said:
             return {}
-        said = {row.name.removeprefix(_PRUNED): json.loads(row.value).get("sha256") for row in facts}
-        maps = every(connection, "SELECT DISTINCT path, file_sha256 FROM explanation")
-    return {row.path: row.file_sha256 for row in maps if said.get(row.path) == row.file_sha256}
+        maps = every(connection, "SELECT path, file_sha256, max(entry) AS entry FROM explanation GROUP BY 1, 2")
+    return {row.path: row.file_sha256 for row in maps if said.get((row.path, row.file_sha256), 0) > row.entry}
+
+
+def _facts(connection: Connection) -> list[tuple[str, str | None, int]]:
+    """(path, SHA-256, link of the chain) of what is stored as pruned, in its order. The first facts name the path in
+    their names alone."""
+    rows = every(
+        connection, "SELECT name, value, entry FROM fact WHERE name LIKE :begin ORDER BY entry", begin=f"{_PRUNED}%"
+    )
+    facts = [(row, json.loads(row.value)) for row in rows]
+    return [(said.get("path", row.name.removeprefix(_PRUNED)), said.get("sha256"), row.entry) for row, said in facts]

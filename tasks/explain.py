@@ -8,7 +8,7 @@ from prefect import get_run_logger, task
 from sqlalchemy import Engine
 
 from db import evaluations, explanations, models, predictions
-from db.engine import open_catalogue
+from db.engine import open_catalogue, writing
 from db.home import explanation_folder, home, model_file
 from db.image_refs import image_refs
 from tasks import localise
@@ -16,6 +16,8 @@ from tasks.raw_scores import second_rules
 from tasks.runtime.progress import progress
 from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import BUSY
+from wrist_model.errors import CatalogueBusy
+from wrist_model.evidence_records import Explanation
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.records import ENSEMBLE, ImagePrediction
 from wrist_model.report import gallery
@@ -24,6 +26,21 @@ from wrist_model.report import gallery
 def cases(engine: Engine, evaluation_id: str, count: int) -> tuple[ImagePrediction, ...]:
     """The gallery's test images of an evaluation: chosen by stored scores, so always the same ones."""
     return gallery.choose(predictions.image_predictions(engine, evaluation_id, "test"), count)
+
+
+def store(engine: Engine, evaluation_id: str, maps: Sequence[Explanation]) -> Sequence[str]:
+    """Store maps whose files are there; `wrist prune` deletes none while this transaction is open. Gives their ids.
+
+    Raises CatalogueBusy where a file is gone: it was there already when the map was drawn, and was pruned since. Who
+    tries again draws it."""
+    with writing(engine) as connection:
+        for one in maps:
+            if not (home() / one.path).is_file():
+                raise CatalogueBusy(
+                    f"{one.path}: this heat map's file was deleted while it was explained (`wrist prune`?). Nothing of "
+                    "this step was stored; run the same command again, and it is drawn again."
+                )
+        return explanations.add_explanations(connection, evaluation_id, maps, provenance())
 
 
 @task(name="explain", task_run_name="explain {evaluation_id}", tags=["explanation"], **BUSY)
@@ -60,7 +77,7 @@ def explain(evaluation_id: str, chosen_by: str, count: int, resamples: int = 200
             maps = grad_cam.explain(
                 file, model.architecture, refs, folder, progress=tell, explainer=network, shuffles=shuffles
             )
-        stored = explanations.add_explanations(engine, evaluation_id, maps, provenance())
+        stored = store(engine, evaluation_id, maps)
         withheld = sum(one.withheld for one in maps)
         get_run_logger().info("%s: %d maps, %d of them withheld.", model.architecture, len(maps), withheld)
     if wait is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prefect import get_run_logger, runtime, task
 
-from db import reports
+from db import home_lock, reports
 from db.engine import open_catalogue, writing
 from db.home import home, latest_report_file, report_file
 from tasks.report_content import report_content
@@ -32,18 +32,19 @@ def write(evaluation_ids: Sequence[str]) -> str:
         _keep(path, content, sha256)
         files[kind] = path, sha256
     path, _ = files["html"]
-    with writing(engine) as connection:
-        for kind, (file, sha256) in files.items():
-            reports.add_report(
-                connection,
-                path=str(file.relative_to(home())),
-                file_sha256=sha256,
-                kind=kind,
-                dataset_id=data.dataset.dataset_id,
-                evaluation_ids=tuple(evaluation_ids),
-                by=by,
-            )
-        _link(path)  # here, where reports follow one another: it never goes back to an older one
+    with home_lock.alone(home(), "reports"):  # reports follow one another: the link never goes back to an older one
+        with writing(engine) as connection:
+            for kind, (file, sha256) in files.items():
+                reports.add_report(
+                    connection,
+                    path=str(file.relative_to(home())),
+                    file_sha256=sha256,
+                    kind=kind,
+                    dataset_id=data.dataset.dataset_id,
+                    evaluation_ids=tuple(evaluation_ids),
+                    by=by,
+                )
+        _link(path)  # after the commit: it only ever leads to a page that is recorded
     if not runtime.flow_run.get_parent_flow_run_id():  # else the run that this is a part of shows it: `summary`
         artifacts.report(data, path)
     get_run_logger().info("Report: %s", path)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from db import home_lock
 from db.home import sources_file
 from wrist_model import regular_file
 from wrist_model.errors import Refused, UsageError
@@ -52,20 +53,19 @@ def quiet_minutes(home: Path) -> float:
 
 
 def remember(home: Path, root: Root) -> None:
-    """Add a root, or replace the one of the same path. The file is written whole or not at all."""
+    """Add a root, or replace the one of the same path; who else adds one waits. The file is written whole or not at
+    all."""
     import tomli_w
 
-    kept = [one for one in read(home) if one.path != root.path]
-    content = _content(home)
-    default = asdict(Root(""))
-    content["root"] = [
-        {k: v for k, v in asdict(one).items() if k in _ALWAYS or v != default[k]} for one in (*kept, root)
-    ]
     head = "# Roots that `wrist retrain` and the nightly ingest read; `wrist ingest PATH --remember` adds one.\n\n"
-    file = sources_file(home)
-    part = file.with_name(file.name + ".part")
-    part.write_text(head + tomli_w.dumps(content), encoding="utf-8")
-    part.replace(file)
+    default, file = asdict(Root("")), sources_file(home)
+    with home_lock.alone(home, file.name):
+        kept = [one for one in read(home) if one.path != root.path]
+        content = _content(home)
+        content["root"] = [
+            {k: v for k, v in asdict(one).items() if k in _ALWAYS or v != default[k]} for one in (*kept, root)
+        ]
+        home_lock.write_whole(file, head + tomli_w.dumps(content))
 
 
 def _content(home: Path) -> dict[str, Any]:

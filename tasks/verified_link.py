@@ -29,6 +29,7 @@ def check(
     """The whole catalogue, or what is new; `say` is told why all of it is read though only the new was asked for."""
     home = Path(engine.get_execution_options()["wrist_home"])
     file, key = verified_link_file(home), _key(home)
+    since = verified_link.begun(file)
     after, why, altered = _start(file, anchor, key) if new else (None, "", ())
     if why:
         say(f"{why}: all of it is read.")
@@ -36,18 +37,10 @@ def check(
     if altered:
         verdict = replace(verdict, ok=False, findings=(*altered, *verdict.findings))
     if key is not None and verdict.ok and verdict.reached is not None:
-        verified_link.write(file, verdict.reached, key.seal)
+        verified_link.write(file, verdict.reached, key.seal, since)
     elif not verdict.ok:
-        forget(home)
+        verified_link.forget(file)  # what was found broken stays found
     return verdict
-
-
-def forget(home: Path) -> None:
-    """The next `--new` reads everything: what was found broken stays found."""
-    try:
-        verified_link_file(home).unlink(missing_ok=True)
-    except OSError:
-        return  # somebody who may only read has looked
 
 
 def _key(home: Path) -> IdentityKey | None:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +41,14 @@ def test_roots_are_remembered_once_each_and_read_back_as_they_were(tmp_path: Pat
     sources_toml.remember(tmp_path, sources_toml.Root("/data/b"))
     sources_toml.remember(tmp_path, sources_toml.Root("/data/b", source="other"))
     assert sources_toml.read(tmp_path) == (odd, sources_toml.Root("/data/b", source="other"))
+
+
+def test_roots_that_several_remember_at_once_are_all_kept(tmp_path: Path) -> None:
+    roots = [sources_toml.Root(f"/data/{number}") for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:  # a lock of a file is of whoever opened it, so threads stand for processes
+        list(pool.map(sources_toml.remember, [tmp_path] * len(roots), roots))
+    assert sorted(sources_toml.read(tmp_path), key=roots.index) == roots
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sources.toml", "sources.toml.lock"]
 
 
 def test_a_damaged_list_of_roots_is_named(tmp_path: Path) -> None:

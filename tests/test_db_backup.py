@@ -12,19 +12,21 @@ import lease_holder
 import pytest
 from db_story import BY, tell, tell_all
 from db_tamper import past_the_guards
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from db import ingest_runs, stage_costs
 from db.audit.verify import verify
 from db.engine import make_engine, open_catalogue
-from db.home import database_url
+from db.home import database_url, identity_key_file, verified_link_file
 from db.maintenance.backup import backup, open_backup, restore
 from db.maintenance.grants import grant_sql
 from db.maintenance.migrate import downgrade, upgrade
 from db.query.read_only_sql import query
 from db.schema import views
+from tasks.verified_link import check
 from tests.interleaving import Seam, watched
 from wrist_model.errors import CatalogueError, LeaseHeld, LeaseLost, UsageError
+from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.records import IngestCounts
 
 ROOT = Path(__file__).parent.parent
@@ -168,6 +170,40 @@ def test_who_had_the_catalogue_open_writes_into_the_restored_one_or_not_at_all(
     assert query("SELECT count(*) FROM stage_costs WHERE flow = 'after'").rows == [(1,)]
     assert query("SELECT count(*) FROM ingest_runs WHERE status <> 'finished'").rows == [(0,)]
     assert verify(other).findings == () and verify(engine).findings == ()
+
+
+@pytest.mark.parametrize("ends", ["before the rows are replaced", "after it"])
+def test_what_was_verified_during_a_restore_is_not_remembered_as_the_restored_one_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    monkeypatch.setenv("WRIST_HOME", str(tmp_path))
+    engine = open_catalogue(tmp_path)
+    tell(engine)
+    IdentityKey.load_or_make(identity_key_file(tmp_path))
+    file = backup(engine, tmp_path / "b" / "backup.sqlite")
+    stage_costs.add_stage_cost(engine, stage_costs.StageCost("later", "s", 1.0), BY)
+    done: list[bool] = []
+
+    def put_back(stage: str, *_: object) -> None:
+        if stage == "verify: files" and not done:
+            done.append(True)
+            contextvars.Context().run(restore, file, tmp_path, database_url())
+
+    def look(_connection: object) -> None:
+        if not done and (tmp_path / "catalogue.sqlite.before-restore").exists():
+            done.append(check(engine).ok)
+
+    if ends == "after it":
+        assert check(engine, progress=put_back).ok
+    else:
+        event.listen(Engine, "commit", look)
+        try:
+            contextvars.Context().run(restore, file, tmp_path, database_url())
+        finally:
+            event.remove(Engine, "commit", look)
+    assert done == [True] and not verified_link_file(tmp_path).exists()
+    assert check(open_catalogue(tmp_path), new=True).ok
 
 
 def test_the_reader_sees_the_views_alone_and_the_writer_adds_but_never_changes(

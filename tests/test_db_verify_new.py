@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from db_story import BY, tell
 from db_tamper import does, home_of, past_the_guards, rewrite_chain
 from prefect_fixtures import WRIST
@@ -153,9 +155,41 @@ def test_with_an_anchor_not_even_the_key_s_holder_can(copied: Engine, tmp_path: 
     assert known is not None
     ends = {**known.ends, "stage_cost": known.ends["stage_cost"] + 1}
     forged = replace(known, seq=last.seq, chain_sha256=last.chain_sha256, ends=ends)
-    verified_link.write(verified_link_file(home_of(copied)), forged, key.seal)
+    file = verified_link_file(home_of(copied))
+    verified_link.write(file, forged, key.seal, verified_link.begun(file))
     assert new(copied).ok  # what the key alone can't keep out
     assert where(new(copied, anchor))[0].startswith("stage_cost row ")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_check_that_began_before_another_found_something_is_not_remembered(copied: Engine, known: bool) -> None:
+    verified(copied)
+    if not known:
+        verified_link.forget(verified_link_file(home_of(copied)))
+    found: list[bool] = []
+
+    def meanwhile(stage: str, *_: object) -> None:
+        if stage == "verify: files" and not found:
+            with past_the_guards(copied, "image_prediction") as connection:
+                connection.execute(text("UPDATE image_prediction SET raw_probability = 0.26 WHERE id = 3"))
+                connection.commit()
+            found.append(check(copied).ok)
+
+    assert check(copied, progress=meanwhile).ok and found == [False]
+    assert not verified_link_file(home_of(copied)).exists()
+    assert "image_prediction row 3" in where(new(copied))
+
+
+def test_checks_that_end_at_once_leave_a_whole_file_of_one_of_them(tmp_path: Path) -> None:
+    file, key = tmp_path / "verified.json", IdentityKey(b"another key of the same size, 32.")
+    links = [verified_link.VerifiedLink(n, "0" * 64, {"image": 10**n}, "t", "t" * n) for n in range(40)]
+    since, torn = verified_link.begun(file), 0
+    with ThreadPoolExecutor(8) as pool:
+        ends = [pool.submit(verified_link.write, file, link, key.seal, since) for link in links]
+        while not all(end.done() for end in ends):
+            torn += verified_link.read(file, key.seal) not in (None, *links)
+    assert torn == 0 and verified_link.read(file, key.seal) in links
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["verified.json", "verified.json.lock"]
 
 
 def test_an_anchor_of_an_earlier_wrist_says_no_rows_so_all_is_read(copied: Engine, tmp_path: Path) -> None:

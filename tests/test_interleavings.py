@@ -155,7 +155,7 @@ SEAMS: dict[str, dict[str, str]] = {
     },
     "explain": {
         "tasks/explain.py:explain > db/evaluations.py:_rows": "another model is promoted",
-        "tasks/explain.py:explain > db/explanations.py:add_explanations": "a study is left out",
+        "tasks/explain.py:explain > tasks/explain.py:store": "a study is left out",
         "tasks/explain.py:explain > db/explanations.py:explanations": "another model is promoted",
         "tasks/explain.py:explain > db/image_refs.py:image_refs": "a study is left out",
         "tasks/explain.py:explain > db/localisation_metrics.py:add_localisation_metrics": "a study is left out",

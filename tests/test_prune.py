@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 import subprocess
@@ -16,14 +18,16 @@ from db_tamper import home_of, past_the_guards
 from prefect_fixtures import WRIST, ask
 from sqlalchemy import Engine, text
 
-from db import datasets, explanations, leases, pruned_files
+from db import datasets, exclusions, explanations, leases, pruned_files
+from db.audit.chain import append
 from db.audit.verify import verify
 from db.engine import open_catalogue, reading, writing
 from db.home import work_folders
 from flows.host.prefect_history import history
+from tasks.explain import store
 from tasks.prune import prunable, prune
 from wrist_model.cohort import leak_guard
-from wrist_model.errors import LeaseHeld
+from wrist_model.errors import CatalogueBusy, LeaseHeld
 from wrist_model.evidence_records import Explanation
 
 MAP = "explanations/one"
@@ -106,13 +110,60 @@ def test_a_map_of_a_prediction_that_counts_is_never_pruned(catalogue: Engine) ->
     assert prunable(catalogue, LATER).maps == ()
     predict(catalogue, told.dataset_id, told.model_ids[1])  # another model scored the same pictures
     assert prunable(catalogue, LATER).maps == ()
-    newer = datasets.add_dataset(catalogue, leak_guard.decide(datasets.candidates(catalogue)), BY)
-    again = predict(catalogue, newer, told.ensemble_id)
-    with reading(catalogue) as connection:
-        sha256 = str(connection.execute(text("SELECT file_sha256 FROM explanation")).scalar())
-    shown = Explanation("im-0005-0", "grad-cam", MAP, sha256, 0.9, False, "", 0.1)
-    explanations.add_explanations(catalogue, again, [shown], BY)  # the newer prediction's map is the same file
+    evaluation, shown = again(catalogue, told, "im-0001-1")
+    explanations.add_explanations(catalogue, evaluation, [shown], BY)  # the newer prediction's map is the same file
     assert prunable(catalogue, LATER).maps == ()
+
+
+def again(engine: Engine, told: Story, without: str) -> tuple[str, Explanation]:
+    """The ensemble scores the picture on one more version; that evaluation, and its map, which is the same file."""
+    exclusions.exclude(engine, without, "so that the version is another", BY)
+    newer = datasets.add_dataset(engine, leak_guard.decide(datasets.candidates(engine)), BY)
+    with reading(engine) as connection:
+        sha256 = str(connection.execute(text("SELECT min(file_sha256) FROM explanation")).scalar())
+    shown = Explanation("im-0005-0", "grad-cam", MAP, sha256, 0.9, False, "", 0.1)
+    return predict(engine, newer, told.ensemble_id), shown
+
+
+def test_a_map_that_is_pruned_while_it_is_explained_anew_is_not_stored_before_it_is_drawn_again(
+    catalogue: Engine, story: Story
+) -> None:
+    file = home_of(catalogue) / MAP
+    content, (evaluation, shown) = file.read_bytes(), again(catalogue, story, "im-0001-1")
+    assert [one.path for one in prune(catalogue, LATER).maps] == [MAP]
+    with pytest.raises(CatalogueBusy, match=r"explanations/one: .*drawn again"):
+        store(catalogue, evaluation, [shown])
+    assert explanations.explanations(catalogue, evaluation) == [] and verify(catalogue).ok
+    file.write_bytes(content)
+    assert len(store(catalogue, evaluation, [shown])) == 1
+    assert verify(catalogue).ok and prune(catalogue, LATER).maps == () and file.exists()
+
+
+def test_a_map_that_was_stored_again_after_it_was_pruned_and_then_lost_is_a_finding(
+    catalogue: Engine, story: Story
+) -> None:
+    file = home_of(catalogue) / MAP
+    content, (evaluation, shown) = file.read_bytes(), again(catalogue, story, "im-0001-1")
+    prune(catalogue, LATER)
+    file.write_bytes(content)
+    store(catalogue, evaluation, [shown])
+    file.unlink()
+    assert pruned_files.pruned(catalogue) == {}
+    assert {one.kind for one in verify(catalogue).findings} == {"file"}
+    file.write_bytes(content)
+    again(catalogue, story, "im-0002-1")
+    assert [one.path for one in prune(catalogue, LATER).maps] == [MAP] and not file.exists()
+    verdict = verify(catalogue)  # both of its rows are older than the second fact
+    assert verdict.ok and verdict.checked["pruned"] == 2
+
+
+def test_a_fact_that_names_the_path_in_its_name_alone_counts(catalogue: Engine, story: Story) -> None:
+    file = home_of(catalogue) / MAP
+    value = {"because": "superseded", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    with writing(catalogue) as connection:
+        append(connection, "fact", [{"name": f"pruned_file:{MAP}", "value": json.dumps(value)}], BY)
+    file.unlink()
+    assert verify(catalogue).ok and list(pruned_files.pruned(catalogue)) == [MAP]
 
 
 def test_a_fact_that_was_changed_afterwards_is_found(catalogue: Engine, story: Story) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gate_hall import ASKS, BY, RECIPE, Hall
 from prefect import flow
 from prefect.input.actions import create_flow_run_input
+from sqlalchemy import Connection, Engine, event
 
 from db import evaluations, models, promotions, recipes, reports
 from db.audit.verify import verify
@@ -144,6 +145,31 @@ def test_reports_are_kept_beside_each_other_and_verify_finds_nothing(hall: Hall)
     assert newest == [(str(second.relative_to(hall.home)), hashlib.sha256(second.read_bytes()).hexdigest())]
     verdict = verify(hall.engine)
     assert verdict.ok and not verdict.warnings, (verdict.findings, verdict.warnings)
+
+
+def test_a_report_that_could_not_be_recorded_leaves_the_link_to_the_newest_where_it_was(hall: Hall) -> None:
+    _, evaluation = hall.network(3.0)
+    gate([evaluation], RECIPE)
+    first = Path(write([evaluation]))
+    by_hand(hall.network(3.0)[0], "better on call")
+    latest = hall.home / "reports" / "latest.html"
+    lost: list[Path] = []
+
+    def lose(connection: Connection) -> None:
+        if connection.get_execution_options().get("wrist_writes"):
+            lost.append(latest.resolve())
+            raise CatalogueError("the server went away before the commit")
+
+    event.listen(Engine, "commit", lose)
+    try:
+        with pytest.raises(CatalogueError, match="went away"):
+            write([evaluation])
+    finally:
+        event.remove(Engine, "commit", lose)
+    assert lost == [first] and latest.resolve() == first
+    assert verify(hall.engine).ok
+    second = Path(write([evaluation]))
+    assert first != second and latest.resolve() == second
 
 
 def test_a_report_that_an_earlier_wrist_wrote_over_is_told_apart_from_a_changed_file(hall: Hall) -> None:

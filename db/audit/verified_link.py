@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,10 +18,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from db import home_lock
 from db.audit.chain import now
 from wrist_model.errors import CatalogueError
 
 Seal = Callable[[str], str]
+_NOTE = 32  # bytes, in the lock's file
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,29 @@ def read(path: Path, seal: Seal) -> VerifiedLink | None:
     return link
 
 
-def write(path: Path, link: VerifiedLink, seal: Seal) -> None:
-    """Remember it; not in a home that can't be written: then the next check only reads more."""
-    partial = path.with_name(path.name + ".partial")
-    with suppress(OSError):
-        partial.write_text(json.dumps({"link": asdict(link), "seal": seal(_text(link))}) + "\n", encoding="utf-8")
-        partial.replace(path)
+def begun(path: Path) -> bytes:
+    """What a check hands to `write` when it ends: `forget` changes it. Empty in a home that can't be written."""
+    try:
+        with home_lock.alone(path.parent, path.name) as lock:
+            return os.pread(lock, _NOTE, 0)
+    except OSError:
+        return b""
+
+
+def write(path: Path, link: VerifiedLink, seal: Seal, since: bytes) -> None:
+    """Remember it, unless something was forgotten since the check of it had `begun`: what it read may be wrong by now.
+    Not in a home that can't be written: then the next check only reads more."""
+    with suppress(OSError), home_lock.alone(path.parent, path.name) as lock:
+        if os.pread(lock, _NOTE, 0) == since:
+            home_lock.write_whole(path, json.dumps({"link": asdict(link), "seal": seal(_text(link))}) + "\n")
+
+
+def forget(path: Path) -> None:
+    """The next `--new` reads everything, and no check that has begun before this is remembered."""
+    with suppress(OSError), home_lock.alone(path.parent, path.name) as lock:
+        os.pwrite(lock, uuid.uuid4().hex.encode(), 0)
+    with suppress(OSError):  # somebody who may only read has looked
+        path.unlink(missing_ok=True)
 
 
 def _text(link: VerifiedLink) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from db import leases, read_only_file
+from db.audit import verified_link
 from db.audit.anchor_file import note_backup
 from db.audit.chain import columns_of, count, many
 from db.audit.verify import verify
@@ -69,7 +70,7 @@ def restore(source: Path, home: Path, url: str) -> str:
     file = sqlite_file(url)
     with _alone(file, url):
         checked = _checked_copy(source, home)
-        verified_link_file(home).unlink(missing_ok=True)  # it was of what was there before
+        verified_link.forget(verified_link_file(home))  # it was of what was there before
         try:
             if file is None:
                 into_postgresql(checked, home, url)
@@ -83,6 +84,7 @@ def restore(source: Path, home: Path, url: str) -> str:
                 checked.replace(file)
             return kept
         finally:
+            verified_link.forget(verified_link_file(home))  # what was verified meanwhile, too
             _unlink(checked)
 
 
