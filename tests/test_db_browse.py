@@ -84,7 +84,7 @@ def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Pat
 
 
 def fetch(url: str) -> bytes:
-    for _ in range(100):
+    for _ in range(450):
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
                 return bytes(answer.read())
