@@ -11,7 +11,19 @@ from db_story import BY, FACTS, POINTS, STORED, Story, member, plan_and_look, re
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from db import datasets, evaluations, hold_outs, image_refs, ingest_runs, metrics, models, plans, predictions
+from db import (
+    datasets,
+    evaluations,
+    hold_outs,
+    image_refs,
+    ingest_runs,
+    metrics,
+    models,
+    near_duplicates,
+    patient_identity,
+    plans,
+    predictions,
+)
 from db.audit.verify import verify
 from db.drift_features import study_facts
 from db.images import add_images
@@ -139,6 +151,22 @@ def test_a_look_at_an_external_set_is_counted_as_one_of_that_set_alone(catalogue
     models.add_operating_points(catalogue, fresh, POINTS, BY)
     scored(catalogue, dataset_id, fresh, by=replace(BY, prefect_flow_run_id="outside-3"))
     assert plans.looks(catalogue, dataset_id, plan) == internal  # a model that never served spends none of it either
+
+
+def test_what_a_model_has_learnt_from_goes_by_person_by_copy_and_by_pixels(catalogue: Engine) -> None:
+    story = tell(catalogue)
+    twin = replace(record(30, "test"), pixel_sha256=record(2).pixel_sha256)
+    further = [twin, record(31, "test"), record(32, "test"), record(33, "test")]
+    add_images(catalogue, ingest_runs.begin_ingest(catalogue, "mura", BY, FACTS), further)
+    version = datasets.add_dataset(catalogue, [member(one) for one in (*further, record(5, "test"))], BY)
+    models_ = (story.model_ids[0], story.ensemble_id)
+    assert set(hold_outs.known_patients(catalogue, models_, version).values()) == {frozenset({"pt-0030"})}
+    pair = near_duplicates.NearDuplicate("im-0000-0", "im-0005-0", 2.0, 0.99, True)
+    near_duplicates.add_near_duplicates(catalogue, [pair], BY)
+    patient_identity.merge_patients(catalogue, "pt-0001", "pt-0031", "the PACS merged them", BY)
+    patient_identity.merge_patients(catalogue, "pt-0005", "pt-0032", "the PACS merged them", BY)
+    known = hold_outs.known_patients(catalogue, models_, version)
+    assert set(known.values()) == {frozenset({"pt-0030", "pt-0005", "pt-0032", "pt-0031"})} and set(known) == {*models_}
 
 
 def test_an_external_patient_can_stand_in_no_other_split_and_be_scored_in_no_other_evaluation(
