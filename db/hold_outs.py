@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from db.engine import Catalogue, reading
 from db.lookups import every, one, row_id
 from db.patient_identity import persons
+from wrist_model.errors import LeakError
 from wrist_model.records import Member, Split
 
 
@@ -59,6 +60,16 @@ def known_to(engine: Catalogue, model_version_id: str, dataset_id: str, hold_out
     with reading(engine) as connection:
         known = _known(connection, model_version_id, _tested(connection, dataset_id, hold_out), persons(connection))
     return [row.image_uid for row in known]
+
+
+def refuse_known(engine: Catalogue, model_version_id: str, dataset_id: str, hold_out: str) -> None:
+    """Raises LeakError where a model has learnt from images or people of an external set in a version."""
+    if seen := known_to(engine, model_version_id, dataset_id, hold_out):
+        raise LeakError(
+            f"{model_version_id} was trained on pictures or patients of the external set {hold_out}: "
+            f"{len(seen)} image(s), {', '.join(seen[:3])} first. Leave them out with `wrist exclude ID --reason …` and "
+            "freeze again (`wrist split --freeze`), or retrain, which leaves the train side out."
+        )
 
 
 def known_patients(engine: Catalogue, model_version_ids: Iterable[str], dataset_id: str) -> dict[str, frozenset[str]]:

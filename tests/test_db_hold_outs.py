@@ -30,9 +30,11 @@ from db.images import add_images
 from db.maintenance.migrate import downgrade, upgrade
 from db.query.documented_queries import queries
 from db.query.read_only_sql import query
+from tasks import predict_dataset
 from tests.test_db_migrations import shape
 from wrist_model.errors import CatalogueError, DataError, LeakError
-from wrist_model.records import ImagePrediction, ImageRecord, Member, Metric, Provenance, StudyPrediction
+from wrist_model.recipe import Recipe
+from wrist_model.records import ImagePrediction, ImageRecord, ImageRef, Member, Metric, Provenance, StudyPrediction
 
 CLINIC = "clinic"
 
@@ -167,6 +169,28 @@ def test_what_a_model_has_learnt_from_goes_by_person_by_copy_and_by_pixels(catal
     patient_identity.merge_patients(catalogue, "pt-0005", "pt-0032", "the PACS merged them", BY)
     known = hold_outs.known_patients(catalogue, models_, version)
     assert set(known.values()) == {frozenset({"pt-0030", "pt-0005", "pt-0032", "pt-0031"})} and set(known) == {*models_}
+
+
+def test_a_set_that_became_known_while_it_was_scored_is_refused_and_none_of_it_is_stored(
+    catalogue: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge while the network scores: after the set was found, before its predictions are stored."""
+    story, version = with_a_clinic(catalogue)
+    model = story.model_ids[0]
+    hold_outs.refuse_known(catalogue, model, version, CLINIC)
+
+    def scores(_: Engine, __: object, refs: list[ImageRef]) -> list[ImagePrediction]:
+        patient_identity.merge_patients(catalogue, "pt-0000", "pt-0021", "the PACS merged them", BY)
+        return [ImagePrediction(r.image_uid, r.study_uid, r.patient_key, r.split, r.label, 0.25) for r in refs]
+
+    monkeypatch.setattr(predict_dataset, "raw_scores", scores)
+    with pytest.raises(LeakError, match=r"external set clinic: 2 image\(s\), im-0021-0, im-0021-1"):
+        predict_dataset.predictions(model, version, Recipe("r"), hold_out=CLINIC)
+    stored = ("image_predictions", "study_predictions", "holdout_looks")
+    counts = [query(f"SELECT count(*) FROM {view} WHERE hold_out = 'clinic'").rows[0][0] for view in stored]
+    status = query("SELECT status FROM evaluations WHERE hold_out = 'clinic'").rows
+    assert counts == [0, 0, 0] and [row[0] for row in status] == ["failed"]
+    assert verify(catalogue).findings == ()
 
 
 def test_an_external_patient_can_stand_in_no_other_split_and_be_scored_in_no_other_evaluation(
