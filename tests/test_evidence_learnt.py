@@ -64,14 +64,16 @@ def test_patients_who_turn_out_to_be_one_person_while_the_gate_compares_are_not_
 ) -> None:
     _, evaluation = hall.network(3.0)
     gate.fn([evaluation], RECIPE)
-    compare, times = gate_rules.compare, []
+    compare, times = gate_rules.compare, 0
 
     def meanwhile(*arguments: Any) -> Any:
-        found = compare(*arguments)
-        times.append(merged(hall, 10) if not times else None)
+        nonlocal times
+        found, times = compare(*arguments), times + 1
+        if times == 1:
+            merged(hall, 10)
         return found
 
     monkeypatch.setattr(gate_rules, "compare", meanwhile)
     _, evaluation = hall.network(3.0, 2)
     gate.fn([evaluation], RECIPE)
-    assert len(times) == 2 and compared_on(hall) == {79}
+    assert times == 2 and compared_on(hall) == {79}
