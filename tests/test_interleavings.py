@@ -92,6 +92,7 @@ SEAMS: dict[str, dict[str, str]] = {
     "freeze": {
         "tasks/freeze.py:freeze": "near copies come in",
         "tasks/freeze.py:freeze > db/datasets.py:candidates": "a study is relabelled",
+        "tasks/freeze.py:freeze > db/datasets.py:frozen_images": "a study is left out",
         "tasks/freeze.py:freeze > db/near_duplicates.py:near_duplicates": "a study is left out",
         "tasks/freeze.py:freeze > db/schema/revisions.py:stored_revision": "near copies come in",
     },
