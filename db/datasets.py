@@ -53,6 +53,17 @@ def candidates(engine: Catalogue) -> tuple[Candidate, ...]:
     return tuple(Candidate(*(*row[:-2], person.get(row.patient_id), row.hold_out)) for row in rows)
 
 
+def frozen_images(engine: Catalogue) -> frozenset[str]:
+    """The image_uids that any version includes: what a model may have learnt from, also where it is left out by now."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT i.image_uid FROM image i WHERE EXISTS "
+            "(SELECT 1 FROM dataset_member m WHERE m.image_id = i.id AND m.included = 1)",
+        )
+    return frozenset(row.image_uid for row in rows)
+
+
 def add_dataset(
     engine: Catalogue, members: Sequence[Member], by: Provenance, guard_status: str = "clean", guard: str = ""
 ) -> str:

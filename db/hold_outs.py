@@ -5,11 +5,15 @@ A row of an external set has split `test` and the set's name in `hold_out`. Inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
 
 from db.engine import Catalogue, reading
 from db.lookups import every, one, row_id
 from db.patient_identity import persons
+from wrist_model.errors import LeakError
 from wrist_model.records import Member, Split
 
 
@@ -54,34 +58,66 @@ def known_to(engine: Catalogue, model_version_id: str, dataset_id: str, hold_out
     """The images of an external set in a version that a model, or a member of it, has seen in train or validation, by
     image_uid: equal pixels, confirmed near-duplicates, or images of the same person."""
     with reading(engine) as connection:
-        outside = every(
-            connection,
-            "SELECT i.id, i.image_uid, i.pixel_sha256, i.patient_id FROM dataset_member m JOIN image i "
-            f"ON i.id = m.image_id WHERE m.dataset_version_id = :version AND m.included = 1 AND {of_set('m')} "
-            "ORDER BY i.image_uid",
-            version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
-            hold_out=hold_out,
+        known = _known(connection, model_version_id, _tested(connection, dataset_id, hold_out), persons(connection))
+    return [row.image_uid for row in known]
+
+
+def refuse_known(engine: Catalogue, model_version_id: str, dataset_id: str, hold_out: str) -> None:
+    """Raises LeakError where a model has learnt from images or people of an external set in a version."""
+    if seen := known_to(engine, model_version_id, dataset_id, hold_out):
+        raise LeakError(
+            f"{model_version_id} was trained on pictures or patients of the external set {hold_out}: "
+            f"{len(seen)} image(s), {', '.join(seen[:3])} first. Leave them out with `wrist exclude ID --reason …` and "
+            "freeze again (`wrist split --freeze`), or retrain, which leaves the train side out."
         )
-        trained = every(
-            connection,
-            "SELECT DISTINCT i.id, i.pixel_sha256, i.patient_id FROM model_version m "
-            "JOIN training_run t ON t.id = m.training_run_id JOIN dataset_member d ON d.included = 1 "
-            "AND d.dataset_version_id = t.dataset_version_id AND d.split <> 'test' JOIN image i ON i.id = d.image_id "
-            "WHERE m.id = :model OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :model)",
-            model=row_id(connection, "model_version", "model_version_id", model_version_id),
-        )
-        pairs = every(
-            connection, "SELECT image_a_id AS one, image_b_id AS other FROM near_duplicate WHERE confirmed = 1"
-        )
+
+
+def known_patients(engine: Catalogue, model_version_ids: Iterable[str], dataset_id: str) -> dict[str, frozenset[str]]:
+    """Model → the patients, by key, of a version's internal test split whom it, or a member of it, has learnt from: by
+    the rule of `known_to`, and with each of them every patient of the same person."""
+    found = {}
+    with reading(engine) as connection:
         person = persons(connection)
+        inside = _tested(connection, dataset_id, None)
+        for model in model_version_ids:
+            people = {_person(row, person) for row in _known(connection, model, inside, person)}
+            found[model] = frozenset(row.patient_key for row in inside if _person(row, person) in people)
+    return found
+
+
+def _tested(connection: Connection, dataset_id: str, hold_out: str | None) -> Sequence[Any]:
+    """The included test images of a version that are of a set."""
+    return every(
+        connection,
+        "SELECT i.id, i.image_uid, i.pixel_sha256, i.patient_id, p.patient_key FROM dataset_member m "
+        "JOIN image i ON i.id = m.image_id JOIN patient p ON p.id = i.patient_id WHERE m.dataset_version_id = :version "
+        f"AND m.included = 1 AND m.split = 'test' AND {of_set('m')} ORDER BY i.image_uid",
+        version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
+        hold_out=named(hold_out),
+    )
+
+
+def _known(
+    connection: Connection, model_version_id: str, tested: Sequence[Any], person: Mapping[int, int]
+) -> Sequence[Any]:
+    """Of these images those that a model, or a member of it, has learnt from: the one owner of that rule."""
+    trained = every(
+        connection,
+        "SELECT DISTINCT i.id, i.pixel_sha256, i.patient_id FROM model_version m "
+        "JOIN training_run t ON t.id = m.training_run_id JOIN dataset_member d ON d.included = 1 "
+        "AND d.dataset_version_id = t.dataset_version_id AND d.split <> 'test' JOIN image i ON i.id = d.image_id "
+        "WHERE m.id = :model OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :model)",
+        model=row_id(connection, "model_version", "model_version_id", model_version_id),
+    )
+    pairs = every(connection, "SELECT image_a_id AS one, image_b_id AS other FROM near_duplicate WHERE confirmed = 1")
     images, pixels = {row.id for row in trained}, {row.pixel_sha256 for row in trained}
-    people = {person.get(row.patient_id, row.patient_id) for row in trained}
+    people = {_person(row, person) for row in trained}
     near = {a for pair in pairs for a, b in ((pair.one, pair.other), (pair.other, pair.one)) if b in images}
-    return [
-        row.image_uid
-        for row in outside
-        if row.id in near or row.pixel_sha256 in pixels or person.get(row.patient_id, row.patient_id) in people
-    ]
+    return [row for row in tested if row.id in near or row.pixel_sha256 in pixels or _person(row, person) in people]
+
+
+def _person(row: Any, person: Mapping[int, int]) -> int:
+    return person.get(row.patient_id, row.patient_id)
 
 
 def all_sets(engine: Catalogue) -> str:

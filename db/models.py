@@ -1,4 +1,4 @@
-"""Model versions: networks and ensembles, their operating points, and whose images they were trained on."""
+"""Model versions: networks and ensembles, and their operating points."""
 
 from __future__ import annotations
 
@@ -145,21 +145,6 @@ def models_by_role(engine: Catalogue) -> dict[str, int]:
     with reading(engine) as connection:
         rows = every(connection, "SELECT role, count(*) AS n FROM model_versions GROUP BY role ORDER BY role")
         return {row.role: int(row.n) for row in rows}
-
-
-def trained_patients(engine: Catalogue, model_version_id: str) -> set[str]:
-    """The train and validation patients of a model and of its members: those it must not be tested on."""
-    with reading(engine) as connection:
-        number = row_id(connection, "model_version", "model_version_id", model_version_id)
-        rows = every(
-            connection,
-            "SELECT DISTINCT p.patient_key FROM model_version m JOIN training_run t ON t.id = m.training_run_id "
-            "JOIN dataset_member d ON d.dataset_version_id = t.dataset_version_id AND d.included = 1 "
-            "AND d.split <> 'test' JOIN patient p ON p.id = d.patient_id WHERE m.id = :id "
-            "OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :id)",
-            id=number,
-        )
-    return {row.patient_key for row in rows}
 
 
 def select_models(connection: Connection, where: str, **values: Any) -> tuple[ModelVersion, ...]:

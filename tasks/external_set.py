@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from db import datasets, evaluations, hold_outs, metrics, models, recipes
 from db.catalogue_settings import label_meaning
 from db.engine import open_catalogue
-from wrist_model.errors import DataError, LeakError
+from wrist_model.errors import DataError
 from wrist_model.recipe import Recipe
 from wrist_model.recipe import stored as stored_recipe
 from wrist_model.report.external_sets import BESIDE
@@ -59,13 +59,7 @@ def find_set(hold_out: str, model: str, dataset_id: str | None = None) -> tuple[
         raise DataError(
             f"{found.model_version_id} has no locked operating points: `wrist evaluate` fixes them on validation first."
         )
-    seen = hold_outs.known_to(engine, found.model_version_id, version, hold_out)
-    if seen:
-        raise LeakError(
-            f"{found.model_version_id} was trained on pictures or patients of the external set {hold_out}: "
-            f"{len(seen)} image(s), {', '.join(seen[:3])} first. Leave them out with `wrist exclude ID --reason …` and "
-            "freeze again (`wrist split --freeze`), or retrain, which leaves the train side out."
-        )
+    hold_outs.refuse_known(engine, found.model_version_id, version, hold_out)
     return found.model_version_id, version, own_recipe(engine, found.model_version_id).sha256
 
 

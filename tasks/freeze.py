@@ -34,7 +34,7 @@ def freeze(*, need_both_classes: bool = True, mixed_labels: bool = False) -> str
     for _ in range(SEARCHES):
         searched = link_near_duplicates(engine, provenance())
         with writing(engine) as connection:
-            if searched == frozenset(comparable(datasets.candidates(connection))):
+            if searched == frozenset(comparable(connection)):
                 found = _decided_and_stored(connection, need_both_classes, mixed_labels)
         if found is not None:
             break

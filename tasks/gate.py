@@ -48,7 +48,9 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
             if _standing(connection, challenger) is None and _unchanged(connection, look, challenger):
                 decided, looks = _store(connection, look, recipe, by)
                 break
-        get_run_logger().info("Gate: who serves, or the looks, changed meanwhile: %s is compared again.", challenger)
+        get_run_logger().info(
+            "Gate: who serves, the looks or who is one person changed meanwhile: %s is compared again.", challenger
+        )
     else:
         get_run_logger().info("Gate: %s was decided before: %s.", challenger, known.decision)
         asked_here = known.decision == "undecided" and known.prefect_flow_run_id == by.prefect_flow_run_id is not None
@@ -65,6 +67,7 @@ def _begun(engine: Engine, evaluation_id: str, evaluation_ids: Sequence[str], re
     references = _references(engine, row.model_version_id)
     missing = tuple(one for one in references if not _has_files(engine, one))
     look = Look(evaluation_id, tuple(evaluation_ids), references, missing, ())
+    look = replace(look, learnt=gate_rules.learnt(engine, look))
     if recipe.gate.rule != "score":
         return look
     plan = plans.plan_of(engine, recipe.sha256, row.frozen_dataset_id)
@@ -77,8 +80,8 @@ def _begun(engine: Engine, evaluation_id: str, evaluation_ids: Sequence[str], re
 
 
 def _unchanged(connection: Connection, look: Look, challenger: str) -> bool:
-    """Whether the references and the budget are still those that were compared by."""
-    if _references(connection, challenger) != look.references:
+    """Whether the references, the budget and what was learnt from are still those that were compared by."""
+    if _references(connection, challenger) != look.references or gate_rules.learnt(connection, look) != look.learnt:
         return False
     return look.plan is None or budget_of(connection, look.plan, look.evaluation_ids) == look.budget
 

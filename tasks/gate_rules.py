@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine
 
-from db import datasets, evaluations, models, plans
+from db import datasets, evaluations, hold_outs, plans
 from db.engine import Catalogue
 from db.home import home, work_folders
 from db.predictions import study_predictions
@@ -23,7 +24,7 @@ from wrist_model.records import Comparison, StudyPrediction
 @dataclass(frozen=True)
 class Look:
     """evaluation_id: the challenger's; evaluation_ids: all that this look takes together; missing: references whose
-    files are gone; plan, budget: by the score rule."""
+    files are gone; plan, budget: by the score rule; learnt: model → the test patients whom it has learnt from."""
 
     evaluation_id: str
     evaluation_ids: tuple[str, ...]
@@ -32,6 +33,7 @@ class Look:
     compared: tuple[tuple[str, Compared], ...]  # reference, what was compared with it
     plan: Plan | None = None
     budget: Budget | None = None
+    learnt: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -39,12 +41,11 @@ class Look:
 
 
 def compare(engine: Engine, look: Look, reference: str, recipe: Recipe) -> Compared:
-    """On the test patients of the challenger's version that neither model was trained on; predicts with the reference
+    """On the test patients of the challenger's version whom neither model has learnt from; predicts with the reference
     where that is not done yet."""
     row = evaluations.evaluation(engine, look.evaluation_id)
     theirs = study_predictions(engine, predictions(reference, row.frozen_dataset_id, recipe), "test")
-    seen = models.trained_patients(engine, row.model_version_id) | models.trained_patients(engine, reference)
-    ours = [one for one in hold_out(engine, look) if one.patient_key not in seen]
+    ours = [one for one in hold_out(engine, look) if one.patient_key not in look.learnt[reference]]
     studies = {one.study_uid for one in ours}
     rows = [one for one in theirs if one.study_uid in studies]
     challenger = row.model_version_id
@@ -69,9 +70,18 @@ def compare(engine: Engine, look: Look, reference: str, recipe: Recipe) -> Compa
     return Compared(tuple(none), 0, 0)
 
 
+def learnt(engine: Catalogue, look: Look) -> Mapping[str, frozenset[str]]:
+    """The challenger and each reference → the test patients of the challenger's version whom it has learnt from."""
+    row = evaluations.evaluation(engine, look.evaluation_id)
+    return hold_outs.known_patients(engine, (row.model_version_id, *look.references), row.frozen_dataset_id)
+
+
 def hold_out(engine: Catalogue, look: Look) -> list[StudyPrediction]:
-    """The challenger's scored test studies; under a plan of new patients theirs alone."""
+    """The challenger's scored test studies, without patients whom it has learnt from; under a plan of new patients
+    theirs alone."""
+    challenger = evaluations.evaluation(engine, look.evaluation_id).model_version_id
     rows = study_predictions(engine, look.evaluation_id, "test")
+    rows = [one for one in rows if one.patient_key not in look.learnt[challenger]]
     if look.plan is None or not look.plan.new_patients_only:
         return rows
     seen = plans.looked_at_before(engine, plans.plan(engine, look.plan.budget_plan_id))

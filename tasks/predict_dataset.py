@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect import task
 from sqlalchemy import Engine
 
-from db import evaluations, models
+from db import evaluations, hold_outs, models
 from db.engine import open_catalogue, writing
 from db.image_refs import image_refs
 from db.predictions import add_predictions, image_predictions
@@ -50,6 +50,7 @@ def predictions(
     member_evaluations: for an ensemble, its members' finished evaluations, whose stored rows are averaged.
     hold_out: an external set of the version, which is scored alone, by the points that are locked already.
     An evaluation that is complete is reused, an interrupted one is completed. A failure is stored with its reason.
+    Raises LeakError where the model is known by then to have learnt from the external set; none of it is stored.
     """
     engine, by = open_catalogue(), provenance()
     model = models.model(engine, model_version_id)
@@ -83,6 +84,8 @@ def predictions(
                 study_aggregation.complete(rows, refs)
                 locked = operating_points.lock(rows, recipe.evaluation) if split == "validation" else ()
                 with writing(engine) as connection:
+                    if hold_out:  # patients may have been merged, and pictures linked, since the set was found
+                        hold_outs.refuse_known(connection, model_version_id, dataset_id, hold_out)
                     points = models.operating_points(connection, model_version_id)
                     if locked and not points:
                         points = locked

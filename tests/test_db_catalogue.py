@@ -217,7 +217,6 @@ def test_what_was_stored_reads_back_as_it_was(catalogue: Engine) -> None:
     assert recipes.recipe(catalogue, models.model(catalogue, "resnet50").recipe_sha256 or "").canonical_json == RECIPE
     assert drift_checks.drift_checks(catalogue)[0].checks[0].alert
     assert stage_costs.stage_costs(catalogue, "retrain")[0].wall_seconds == 6.5
-    assert models.trained_patients(catalogue, story.ensemble_id) == {f"pt-000{n}" for n in range(5)}
 
 
 def test_the_last_promoted_serves_and_can_be_rolled_back(catalogue: Engine) -> None:

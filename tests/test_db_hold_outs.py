@@ -11,16 +11,30 @@ from db_story import BY, FACTS, POINTS, STORED, Story, member, plan_and_look, re
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from db import datasets, evaluations, hold_outs, image_refs, ingest_runs, metrics, models, plans, predictions
+from db import (
+    datasets,
+    evaluations,
+    hold_outs,
+    image_refs,
+    ingest_runs,
+    metrics,
+    models,
+    near_duplicates,
+    patient_identity,
+    plans,
+    predictions,
+)
 from db.audit.verify import verify
 from db.drift_features import study_facts
 from db.images import add_images
 from db.maintenance.migrate import downgrade, upgrade
 from db.query.documented_queries import queries
 from db.query.read_only_sql import query
+from tasks import predict_dataset
 from tests.test_db_migrations import shape
 from wrist_model.errors import CatalogueError, DataError, LeakError
-from wrist_model.records import ImagePrediction, ImageRecord, Member, Metric, Provenance, StudyPrediction
+from wrist_model.recipe import Recipe
+from wrist_model.records import ImagePrediction, ImageRecord, ImageRef, Member, Metric, Provenance, StudyPrediction
 
 CLINIC = "clinic"
 
@@ -139,6 +153,44 @@ def test_a_look_at_an_external_set_is_counted_as_one_of_that_set_alone(catalogue
     models.add_operating_points(catalogue, fresh, POINTS, BY)
     scored(catalogue, dataset_id, fresh, by=replace(BY, prefect_flow_run_id="outside-3"))
     assert plans.looks(catalogue, dataset_id, plan) == internal  # a model that never served spends none of it either
+
+
+def test_what_a_model_has_learnt_from_goes_by_person_by_copy_and_by_pixels(catalogue: Engine) -> None:
+    story = tell(catalogue)
+    twin = replace(record(30, "test"), pixel_sha256=record(2).pixel_sha256)
+    further = [twin, record(31, "test"), record(32, "test"), record(33, "test")]
+    add_images(catalogue, ingest_runs.begin_ingest(catalogue, "mura", BY, FACTS), further)
+    version = datasets.add_dataset(catalogue, [member(one) for one in (*further, record(5, "test"))], BY)
+    models_ = (story.model_ids[0], story.ensemble_id)
+    assert set(hold_outs.known_patients(catalogue, models_, version).values()) == {frozenset({"pt-0030"})}
+    pair = near_duplicates.NearDuplicate("im-0000-0", "im-0005-0", 2.0, 0.99, True)
+    near_duplicates.add_near_duplicates(catalogue, [pair], BY)
+    patient_identity.merge_patients(catalogue, "pt-0001", "pt-0031", "the PACS merged them", BY)
+    patient_identity.merge_patients(catalogue, "pt-0005", "pt-0032", "the PACS merged them", BY)
+    known = hold_outs.known_patients(catalogue, models_, version)
+    assert set(known.values()) == {frozenset({"pt-0030", "pt-0005", "pt-0032", "pt-0031"})} and set(known) == {*models_}
+
+
+def test_a_set_that_became_known_while_it_was_scored_is_refused_and_none_of_it_is_stored(
+    catalogue: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge while the network scores: after the set was found, before its predictions are stored."""
+    story, version = with_a_clinic(catalogue)
+    model = story.model_ids[0]
+    hold_outs.refuse_known(catalogue, model, version, CLINIC)
+
+    def scores(_: Engine, __: object, refs: list[ImageRef]) -> list[ImagePrediction]:
+        patient_identity.merge_patients(catalogue, "pt-0000", "pt-0021", "the PACS merged them", BY)
+        return [ImagePrediction(r.image_uid, r.study_uid, r.patient_key, r.split, r.label, 0.25) for r in refs]
+
+    monkeypatch.setattr(predict_dataset, "raw_scores", scores)
+    with pytest.raises(LeakError, match=r"external set clinic: 2 image\(s\), im-0021-0, im-0021-1"):
+        predict_dataset.predictions(model, version, Recipe("r"), hold_out=CLINIC)
+    stored = ("image_predictions", "study_predictions", "holdout_looks")
+    counts = [query(f"SELECT count(*) FROM {view} WHERE hold_out = 'clinic'").rows[0][0] for view in stored]
+    status = query("SELECT status FROM evaluations WHERE hold_out = 'clinic'").rows
+    assert counts == [0, 0, 0] and [row[0] for row in status] == ["failed"]
+    assert verify(catalogue).findings == ()
 
 
 def test_an_external_patient_can_stand_in_no_other_split_and_be_scored_in_no_other_evaluation(

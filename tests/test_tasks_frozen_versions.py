@@ -22,6 +22,7 @@ from db import (
     datasets,
     evaluations,
     exclusions,
+    hold_outs,
     ingest_runs,
     labels,
     leases,
@@ -146,6 +147,37 @@ def test_images_that_come_in_at_every_search_are_compared_in_the_end(
     members = datasets.members(engine, version)
     assert len(members) == 9 and sum(one.excluded_reason == leak_guard.NEAR for one in members) == 3
     assert verify(engine).warnings == ()
+
+
+def left_out_with_a_copy(here: Path, tmp_path: Path, films: list[np.ndarray]) -> str:
+    """A version of six train pictures, which are left out then; a copy of one comes into test. Gives the version."""
+    ingested(here, listed(tmp_path / "first", films, ["train"] * 6))
+    version, engine = frozen(), open_catalogue(here)
+    for one in datasets.candidates(engine):
+        exclusions.exclude(engine, one.image_uid, "doubtful", BY)
+    ingested(here, listed(tmp_path / "second", [np.clip(films[0] * 1.3, 0, 255).astype(np.uint8)], ["test"]))
+    return version
+
+
+def test_a_copy_of_a_picture_that_a_model_learnt_from_is_found_though_the_picture_is_left_out_by_now(
+    here: Path, tmp_path: Path, films: list[np.ndarray]
+) -> None:
+    before = left_out_with_a_copy(here, tmp_path, films)
+    after, engine = frozen(), open_catalogue(here)
+    (copy,) = [one for one in datasets.members(engine, after) if one.included]
+    _, model = db_story.train(engine, before, "resnet50")
+    assert hold_outs.known_patients(engine, [model], after) == {model: frozenset({copy.patient_key})}
+    assert verify(engine).findings == ()
+
+
+def test_a_picture_that_is_left_out_since_its_file_is_gone_keeps_nothing_from_being_frozen(
+    here: Path, tmp_path: Path, films: list[np.ndarray], caplog: pytest.LogCaptureFixture
+) -> None:
+    left_out_with_a_copy(here, tmp_path, films)
+    (tmp_path / "first" / "0.png").unlink()
+    after, engine = frozen(), open_catalogue(here)
+    assert sum(one.included for one in datasets.members(engine, after)) == 1
+    assert near_duplicates.near_duplicates(engine) == [] and "copies of it can't be found" in caplog.text
 
 
 def test_a_relabel_and_an_exclusion_while_a_version_is_frozen_are_in_it_or_after_it(
