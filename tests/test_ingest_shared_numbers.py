@@ -75,7 +75,7 @@ def test_of_two_months_that_are_ingested_at_once_the_later_writer_is_refused(
 ) -> None:
     """February comes in after January was compared with the other sources: before its first picture, or its second
     batch."""
-    january, february = month(tmp_path / "jan", range(200)), month(tmp_path / "feb", range(100, 240))
+    january, february = month(tmp_path / "jan", range(200)), month(tmp_path / "feb", range(170, 240))
     come = []
 
     def meanwhile(seam: Seam) -> None:
