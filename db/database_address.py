@@ -19,19 +19,9 @@ GONE_SECONDS = 60
 """After so long without a sign of the other machine a connection is over, for its user and (`SERVER_SETTINGS`) for the
 server. As TCP is set up by default it takes hours, in which a machine that lost its power inside a transaction holds up
 all writers."""
-_PATIENCE = {
-    "connect_timeout": 10,
-    "keepalives_idle": GONE_SECONDS // 2,
-    "keepalives_interval": GONE_SECONDS // 6,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 1000 * GONE_SECONDS,
-}
-SERVER_SETTINGS = {
-    "tcp_keepalives_idle": GONE_SECONDS // 2,
-    "tcp_keepalives_interval": GONE_SECONDS // 6,
-    "tcp_keepalives_count": 3,
-    "tcp_user_timeout": 1000 * GONE_SECONDS,
-}
+_SIGNS = {"keepalives_idle": GONE_SECONDS // 2, "keepalives_interval": GONE_SECONDS // 6, "keepalives_count": 3}
+_PATIENCE = {"connect_timeout": 10, **_SIGNS, "tcp_user_timeout": 1000 * GONE_SECONDS}
+SERVER_SETTINGS = {f"tcp_{name}": value for name, value in _SIGNS.items()} | {"tcp_user_timeout": 1000 * GONE_SECONDS}
 """A session's settings, which the server passes over where it is reached by a socket file."""
 _ADDRESS = re.compile(  # as SQLAlchemy's make_url reads it, which takes a fifth of a second to import
     r"[\w+]+://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"

@@ -22,7 +22,7 @@ from tasks.disk_space import require_room
 from tasks.ingest_boxes import catalogue_boxes
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
-from tasks.shared_numbers import Listed, others
+from tasks.shared_numbers import Listed
 from wrist_model import regular_file
 from wrist_model.boxes import box_files
 from wrist_model.errors import DataError, OtherDesignation, PlaceRefused, SharedPatients, UsageError
@@ -128,7 +128,7 @@ def catalogue_files(
             max_pixels=decoding.max_pixels,
             max_frames=decoding.max_frames,
             labels=plan.labels,
-            other_sources=others(engine, plan.source),
+            other_sources=patients.names,
             uncertain=plan.uncertain,
         )
         run_id = ingest_runs.begin_ingest(engine, plan.source, provenance)

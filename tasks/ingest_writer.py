@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -70,30 +70,26 @@ class Ledger:
         require_room(self.home)
         images = [image for result in results for image in result.images]
         refused = [result.quarantined for result in results if result.quarantined is not None]
+        patients = dict(result.patient for result in results if result.patient is not None)
         with writing(self.engine) as connection:
             self.before_each_batch(connection)
             outcomes = add_images(connection, self.run_id, images) if images else {}
-        totals: Counter[str] = Counter()
-        for result in results:
-            if result.outcome == IMAGES:
-                found = {outcomes[image.image_uid] for image in result.images}
-                name = next(name for name in (*_REFUSED, "changed", "new", "unchanged") if name in found)
-                if name in _REFUSED:
-                    refused.append(_refused(result, name))
-                totals["quarantined" if name in _REFUSED else name] += 1
-            else:
-                totals[result.outcome] += 1
-            if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images)):
-                self.done.changed.append(result.path)
+            became = [_outcome(result, outcomes) for result in results]
+            refused += [_refused(*one) for one in zip(results, became, strict=True) if one[1] in _REFUSED]
+            if patients:
+                remember_pseudonyms(connection, patients, self.by)
+            if refused:
+                quarantine.add_quarantined(connection, self.run_id, refused)
+        totals = Counter("quarantined" if name in _REFUSED else name for name in became)
+        self.done.changed += [
+            result.path
+            for result in results
+            if CHANGED in (result.outcome, *(outcomes[image.image_uid] for image in result.images))
+        ]
         self.done.suspicious.update(
             image.suspicious for image in images if image.suspicious and outcomes[image.image_uid] == "new"
         )
-        patients = dict(result.patient for result in results if result.patient is not None)
         self.numbered.update((one.number.key, one.number) for one in results if one.number is not None)
-        if patients:
-            remember_pseudonyms(self.engine, patients, self.by)
-        if refused:
-            quarantine.add_quarantined(self.engine, self.run_id, refused)
         self.reasons.update(row.reason_code for row in refused)
         self.count(
             new=totals["new"],
@@ -141,6 +137,14 @@ _REFUSED = {
     ),
 }
 """Outcome in the catalogue → why such a file is refused."""
+
+
+def _outcome(result: Examined, outcomes: Mapping[str, str]) -> str:
+    """What the catalogue made of a file, by the outcome of each of its images: refused before changed before new."""
+    if result.outcome != IMAGES:
+        return result.outcome
+    found = {outcomes[image.image_uid] for image in result.images}
+    return next(name for name in (*_REFUSED, "changed", "new", "unchanged") if name in found)
 
 
 def _refused(result: Examined, outcome: str) -> QuarantinedFile:

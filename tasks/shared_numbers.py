@@ -57,8 +57,10 @@ class Listed:
 
     def look_again(self, connection: Connection) -> None:
         """In each transaction that writes of the list: compare once more, where another ingest has written studies."""
+        if not self.plan.lists_patients:
+            return
         before, self._seen = self._seen, shared_numbers.newest_study(connection)
-        if self.plan.lists_patients and shared_numbers.others_since(connection, self.plan.source, before):
+        if shared_numbers.others_since(connection, self.plan.source, before):
             self.compare(connection, others(connection, self.plan.source), " more")
 
 

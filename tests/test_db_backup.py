@@ -129,14 +129,19 @@ def test_a_restore_is_refused_while_somebody_is_at_work(catalogue: Engine, home:
     assert lease_holder.holders(catalogue) == []
 
 
+def backed_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Engine, Path]:
+    """A told SQLite catalogue in this process's home, and its backup."""
+    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
+    monkeypatch.setenv("WRIST_HOME", str(home))
+    engine = open_catalogue(home)
+    tell(engine)
+    return engine, backup(engine, home / "b" / "backup.sqlite")
+
+
 def test_a_restore_whose_backup_took_long_to_check_is_refused_once_somebody_works_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
-    monkeypatch.setenv("WRIST_HOME", str(tmp_path))
-    engine = open_catalogue(tmp_path)
-    tell(engine)
-    file = backup(engine, tmp_path / "b" / "backup.sqlite")
+    engine, file = backed_up(tmp_path, monkeypatch)
     begun: list[str] = []
 
     def meanwhile(seam: Seam) -> None:
@@ -153,11 +158,7 @@ def test_a_restore_whose_backup_took_long_to_check_is_refused_once_somebody_work
 def test_who_had_the_catalogue_open_writes_into_the_restored_one_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("WRIST_DATABASE_URL", raising=False)
-    monkeypatch.setenv("WRIST_HOME", str(tmp_path))
-    engine = open_catalogue(tmp_path)
-    tell(engine)
-    file = backup(engine, tmp_path / "b" / "backup.sqlite")
+    engine, file = backed_up(tmp_path, monkeypatch)
     run = ingest_runs.begin_ingest(engine, "of a process that hung", BY)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE lease SET renewed = renewed - 1000, pid_namespace = 'another'")

@@ -219,10 +219,7 @@ SEAMS: dict[str, dict[str, str]] = {
     },
 }
 REPEATED: dict[str, dict[str, int]] = {
-    "ingest": {
-        "tasks/ingest.py:catalogue > db/catalogue_settings.py:_fact": 2,
-        "tasks/ingest.py:catalogue > db/shared_numbers.py:sources": 2,
-    },
+    "ingest": {"tasks/ingest.py:catalogue > db/catalogue_settings.py:_fact": 2},
     "train": {"tasks/train.py:fit > db/image_refs.py:image_refs": 2},
     "measure": {
         "tasks/evaluation_metrics.py:score > db/evaluations.py:_rows": 2,
