@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from db_story import plan_and_look, tell
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from db.audit.canonical_json import batch_sha256
 from db.audit.chain import GENESIS, columns_of, link_sha256
@@ -82,10 +83,10 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     home = tmp_path_factory.mktemp("told") / "home"
     url = f"sqlite:///{home / 'catalogue.sqlite'}"
     if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql")
+        server, name = request.getfixturevalue("postgresql"), f"told{uuid.uuid4().hex[:12]}"
         with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.exec_driver_sql("CREATE DATABASE told")
-        url = server.replace("/postgres?", "/told?")
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        url = server.replace("/postgres?", f"/{name}?")
     os.environ["WRIST_DATABASE_URL"] = url
     try:
         engine = open_catalogue(home)
@@ -96,7 +97,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     yield home, url
     if request.param == "postgresql":
         with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.exec_driver_sql("DROP DATABASE told WITH (FORCE)")
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def copied(told: tuple[Path, str], tmp_path: Path, request: pytest.FixtureReques
         name = f"c{abs(hash(str(tmp_path))):x}"
         server = request.getfixturevalue("postgresql")
         with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE told")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}")
         engine = make_engine(server.replace("/postgres?", f"/{name}?"))
     engine = engine.execution_options(wrist_home=str(here))
     yield engine

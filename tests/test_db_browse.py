@@ -46,7 +46,7 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
     server = subprocess.Popen(command, cwd=folder)
     try:
         base = f"http://127.0.0.1:{port}"
-        views = json.loads(fetch(f"{base}/catalogue.json"))
+        views = json.loads(fetch(f"{base}/catalogue.json", server))
         assert {"studies", "audit_trail"} <= {view["name"] for view in views["views"]} and len(views["queries"]) == len(
             queries()
         )
@@ -83,8 +83,10 @@ def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Pat
     assert datasette_plugin.heat_map({"path": "../outside.png"}, tmp_path) is None
 
 
-def fetch(url: str) -> bytes:
-    for _ in range(450):
+def fetch(url: str, server: subprocess.Popen[bytes] | None = None) -> bytes:
+    """What the address gives; a server that is only starting has ten minutes, one that has ended none."""
+    end = time.monotonic() + 600
+    while time.monotonic() < end and (server is None or server.poll() is None):
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
                 return bytes(answer.read())

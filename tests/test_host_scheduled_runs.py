@@ -34,7 +34,7 @@ def test_missed_runs_become_one_and_what_a_person_asked_for_stays(prefect_server
     asked = {"flow_runs": ahead, "sort": "EXPECTED_START_TIME_ASC", "limit": 1}
     (later,) = ask(prefect_server, "/flow_runs/filter", asked)
     (line,) = [line for line in tidy(prefect_server) if line.startswith("missed: ")]
-    assert "one makes up for all" in line and not set(missed) & set(due())
+    assert "one makes up for all" in line and not set(missed[:-1]) & set(due())  # the newest may be the one that stays
     assert ask(prefect_server, f"/flow_runs/{by_hand}")["name"] == "by hand"
     assert ask(prefect_server, f"/flow_runs/{later['id']}")["name"] == "missed"
 
