@@ -78,6 +78,11 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
                         "before, then `wrist db upgrade`."
                     )
                 upgrade(engine, home)
+    if writes:
+        from db import restored_since
+
+        with reading(engine) as connection:
+            restored_since.note(connection)
     return engine
 
 
@@ -249,7 +254,7 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
     What is read in it holds until it ends: writers of audited rows follow one another. So a task decides and writes in
     one such block: it hands the block's connection to the functions that read and write, and they join it.
     chained: rows of audited tables will be added. fenced: raises LeaseLost where what this context works on was taken
-    over (db.leases), CatalogueError where the file was replaced.
+    over (db.leases), CatalogueError where the file was replaced or its rows were restored since this step began.
     """
     if _is_connection(engine):
         if not engine.get_execution_options().get("wrist_writes"):
@@ -258,7 +263,7 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
             )
         yield engine
         return
-    from db import leases
+    from db import leases, restored_since
 
     with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection:
         connection.info.pop("wrist_leases", None)
@@ -271,6 +276,7 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
             refuse_replaced(connection)
             if fenced:
                 leases.check(connection)
+                restored_since.refuse(connection)
             yield connection
             if fenced and time.monotonic() - begun > leases.RENEW_SECONDS:
                 leases.refresh(connection)

@@ -173,6 +173,18 @@ def test_who_had_the_catalogue_open_writes_into_the_restored_one_or_not_at_all(
     assert verify(other).findings == () and verify(engine).findings == ()
 
 
+def test_what_was_read_before_a_restore_is_not_stored_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, file = backed_up(tmp_path, monkeypatch)
+    cost = stage_costs.StageCost("later", "s", 1.0)
+    stage_costs.add_stage_cost(engine, cost, BY)
+    open_catalogue(tmp_path)  # a step begins, and reads
+    contextvars.Context().run(restore, file, tmp_path, database_url())
+    with pytest.raises(CatalogueError, match="restored from a backup since this step began"):
+        stage_costs.add_stage_cost(engine, cost, BY)
+    assert query("SELECT count(*) FROM stage_costs WHERE flow = 'later'").rows == [(0,)]
+    stage_costs.add_stage_cost(open_catalogue(tmp_path), cost, BY)
+
+
 @pytest.mark.parametrize("ends", ["before the rows are replaced", "after it"])
 def test_what_was_verified_during_a_restore_is_not_remembered_as_the_restored_one_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
