@@ -139,6 +139,11 @@ _REFUSED = {
 """Outcome in the catalogue → why such a file is refused."""
 
 
+def why_refused(outcome: str) -> str:
+    """The reason code of an outcome in the catalogue; the outcome itself where it refuses nothing."""
+    return _REFUSED[outcome][0] if outcome in _REFUSED else outcome
+
+
 def _outcome(result: Examined, outcomes: Mapping[str, str]) -> str:
     """What the catalogue made of a file, by the outcome of each of its images: refused before changed before new."""
     if result.outcome != IMAGES:

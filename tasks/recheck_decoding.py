@@ -18,6 +18,7 @@ from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.ingest import places
 from tasks.ingest_files import known_as, placed, settled
+from tasks.ingest_writer import why_refused
 from tasks.runtime.lease import kept
 from tasks.runtime.provenance import provenance
 from wrist_model.intake.examine_file import Context, Examined, Task
@@ -32,7 +33,8 @@ from wrist_model.sources.recognise_source import Plan
 class Difference:
     """A file that would decode otherwise. was, now: pixels, or the reason why it was or is refused.
 
-    image_uid: the catalogued image, None where there was none. taken_as: the new image, where it was taken.
+    image_uid: the catalogued image, None where there was none. taken_as: the new image, where it was taken. refused:
+    why it could not be.
     """
 
     path: str
@@ -40,6 +42,7 @@ class Difference:
     now: str
     image_uid: str | None = None
     taken_as: str | None = None
+    refused: str | None = None
 
 
 def recheck(
@@ -77,30 +80,40 @@ def recheck(
         with ExitStack() as stack:
             for results in decode_pool.examined(tasks, context, decode_pool.cores()):
                 differing = [one for result in results for one in _differences(engine, result, known, context)]
-                fresh = [record for _, record in differing if record is not None]
-                if take and fresh:
+                if take and any(record is not None for _, record in differing):
                     if run is None:
                         run = ingest_runs.begin_ingest(engine, plan.source, by)
                         stack.enter_context(kept(engine, resource("ingest", run)))
-                    new += len(fresh)
-                    _take(engine, run, differing, by)
-                found += [
-                    replace(one, taken_as=record.image_uid) if take and record is not None else one
-                    for one, record in differing
-                ]
+                    taken = _take(engine, run, differing, by)
+                    new += sum(one.taken_as is not None for one in taken)
+                else:
+                    taken = [one for one, _ in differing]
+                found += taken
             if run is not None:
                 ingest_runs.finish_ingest(engine, run, IngestCounts(new=new), time.monotonic() - begun)
     return tuple(found)
 
 
-def _take(engine: Engine, run: str, differing: Sequence[tuple[Difference, ImageRecord | None]], by: Provenance) -> None:
-    """Catalogue what would be read otherwise now, and leave out the rows before it, in one transaction."""
+def _take(
+    engine: Engine, run: str, differing: Sequence[tuple[Difference, ImageRecord | None]], by: Provenance
+) -> list[Difference]:
+    """Catalogue what would be read otherwise now, and leave out the rows before it, in one transaction; what an ingest
+    would refuse keeps its row."""
+    done = []
     with writing(engine) as connection:
-        image_rows.add_images(connection, run, [record for _, record in differing if record is not None], anew=True)
-        for difference, record in differing:
-            if difference.image_uid and record is not None:
-                reason = f"decoded anew by rule {RULE} as {record.image_uid}"
-                exclusions.exclude(connection, difference.image_uid, reason, by)
+        records = [record for _, record in differing if record is not None]
+        outcomes = image_rows.add_images(connection, run, records, anew=True)
+        for one, record in differing:
+            if record is None:
+                done.append(one)
+            elif outcomes[record.image_uid] != "new":
+                done.append(replace(one, refused=why_refused(outcomes[record.image_uid])))
+            else:
+                done.append(replace(one, taken_as=record.image_uid))
+                if one.image_uid:
+                    reason = f"decoded anew by rule {RULE} as {record.image_uid}"
+                    exclusions.exclude(connection, one.image_uid, reason, by)
+    return done
 
 
 def _tasks(plan: Plan, known: dict[str, known_files.KnownFile], context: Context) -> Iterator[Task]:

@@ -90,6 +90,31 @@ def test_an_old_row_stays_readable_and_is_named_and_taken_as_a_new_one(old_catal
     assert recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True) == ()
 
 
+def test_a_picture_that_is_refused_now_keeps_its_row_and_its_place(home, engine, tmp_path, monkeypatch):
+    """Its list holds its patient out now, and patients never move."""
+    for number in range(8):
+        exif_png(tmp_path / f"{number}.png")
+    patients = "\n".join(f"{number}.png,1,p{number}" for number in range(8))
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"path,label,patient\n{patients}\n")
+    with monkeypatch.context() as old:
+        old.setattr("wrist_model.radiograph.decode._turned", lambda grey, *rest: grey)
+        old.setattr("wrist_model.radiograph.decode.RULE", None)
+        where = {"home": home, "engine": engine, "rule": SplitRecipe(), "provenance": BY}
+        catalogue_files([listed], **where, **settings(jobs=1, examiner=in_this_process))
+    rows = "\n".join(f"{row},test" for row in patients.splitlines())
+    listed.write_text(f"path,label,patient,split\n{rows}\n")
+    found = recheck([listed], home, engine, BY, SplitRecipe(), take=True)
+    refused = [one for one in found if one.refused]
+    assert len(found) == 8 and {one.refused for one in refused} == {"conflicting_split"}
+    assert not any(one.taken_as for one in refused)
+    excluded = {one.image_uid: one.excluded_reason for one in datasets.candidates(engine)}
+    assert all(excluded[one.image_uid] is None for one in refused)
+    with engine.connect() as connection:
+        counted = connection.execute(text("SELECT n_new FROM ingest_runs ORDER BY started_at DESC LIMIT 1")).scalar()
+    assert counted == 8 - len(refused)
+
+
 def test_what_decodes_as_before_is_not_named(home, engine, tmp_path):
     dicom_files.write(tmp_path / "dicom", "a", dicom_files.dataset())
     ingested(home, engine, tmp_path / "dicom")

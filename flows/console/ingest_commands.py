@@ -138,6 +138,7 @@ def _recheck(paths: list[str] | None, source: str | None, body_part: str, take: 
             path = in_a_line(str(row["path"]))
             subject = f"{row['image_uid']} ({path})" if row["image_uid"] else path
             taken = f", taken as {row['taken_as']}" if row["taken_as"] else ""
+            taken += f", not taken: {row['refused']}" if row["refused"] else ""
             print(f"{subject}: was {row['was']}, now {'other ' if row['image_uid'] else ''}{row['now']}{taken}")
         print(f"{counted(len(found), 'file')} would decode otherwise now" + ("" if take or not found else "; --take"))
 
