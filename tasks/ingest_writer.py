@@ -11,12 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db import quarantine
+from db import quarantine, shared_numbers
 from db.engine import writing
 from db.images import add_images
 from db.patient_identity import remember_pseudonyms
 from tasks.disk_space import require_room
-from wrist_model.evidence_records import Numbered
 from wrist_model.intake.examine_file import CHANGED, FILTERED, IGNORED, IMAGES, UNCHANGED, Examined
 from wrist_model.records import IngestCounts, Progress, Provenance, QuarantinedFile, Split
 from wrist_model.sources.recognise_source import Labels
@@ -54,7 +53,6 @@ class Ledger:
         self.reasons = done.reasons
         self.stated: Labels = {}
         self.said: dict[str, Split] = {}
-        self.numbered: dict[str, Numbered] = {}  # patient_key → its number as hashes
         self.before_each_batch: Callable[[Connection], None] = lambda _: None  # in its transaction; may refuse the rest
         self._reported, self.begun = 0.0, time.monotonic()
 
@@ -63,13 +61,15 @@ class Ledger:
         self._report_at_times()
 
     def write(self, results: Sequence[Examined]) -> None:
-        """Write a batch's images and refusals; count each file once, by what the catalogue made of it.
+        """Write a batch's images, refusals and what its patients are called elsewhere; count each file once, by what
+        the catalogue made of it.
 
         Raises DiskNearlyFull before it writes.
         """
         require_room(self.home)
         images = [image for result in results for image in result.images]
         refused = [result.quarantined for result in results if result.quarantined is not None]
+        numbers = [result.number for result in results if result.number is not None]
         patients = dict(result.patient for result in results if result.patient is not None)
         with writing(self.engine) as connection:
             self.before_each_batch(connection)
@@ -78,6 +78,8 @@ class Ledger:
             refused += [_refused(*one) for one in zip(results, became, strict=True) if one[1] in _REFUSED]
             if patients:
                 remember_pseudonyms(connection, patients, self.by)
+            if numbers:
+                shared_numbers.remember(connection, numbers, self.by)
             if refused:
                 quarantine.add_quarantined(connection, self.run_id, refused)
         totals = Counter("quarantined" if name in _REFUSED else name for name in became)
@@ -89,7 +91,6 @@ class Ledger:
         self.done.suspicious.update(
             image.suspicious for image in images if image.suspicious and outcomes[image.image_uid] == "new"
         )
-        self.numbered.update((one.number.key, one.number) for one in results if one.number is not None)
         self.reasons.update(row.reason_code for row in refused)
         self.count(
             new=totals["new"],

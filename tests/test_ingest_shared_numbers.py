@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,14 @@ from sqlalchemy import text
 from db import shared_numbers
 from db.audit.verify import verify
 from db.engine import open_catalogue, reading
+from tasks import ingest_files
 from tasks.ingest_files import catalogue_files
 from tasks.split_preview import preview_split
 from tests import dicom_files
 from tests.ingest_settings import settings
 from tests.interleaving import Seam, watched
 from wrist_model.errors import SharedPatients
+from wrist_model.intake import examine_file
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Provenance
 
@@ -183,11 +186,28 @@ def test_dicom_of_two_hospitals_is_catalogued_and_named(home: Path, tmp_path: Pa
     assert verify(open_catalogue(home)).findings == ()
 
 
+def test_what_a_killed_ingest_of_dicom_had_read_is_named_too(home: Path, tmp_path: Path) -> None:
+    def killed_after_one(tasks, context, jobs):
+        yield examine_file.examine_chunk([next(tasks)], context)
+        time.sleep(ingest_files.HOLD_SECONDS * 1.2)
+        yield examine_file.examine_chunk([next(tasks)], context)
+        raise KeyboardInterrupt
+
+    for folder in ("north", "south"):
+        for number in range(3):
+            pixels = np.random.default_rng(next(_seed)).integers(0, 4096, (24, 24)).astype(np.uint16)
+            dicom_files.write(tmp_path / folder, f"{number}", dicom_files.dataset(pixels, PatientID=f"P{number}"))
+    ingest(home, tmp_path / "north", source="north")
+    with pytest.raises(KeyboardInterrupt):
+        ingest(home, tmp_path / "south", source="south", examiner=killed_after_one)
+    assert ingest(home, tmp_path / "south", source="south").counts.unchanged == 2
+    (found,) = shared_numbers.shared_numbers(open_catalogue(home))
+    assert found.patients == 3
+
+
 def test_a_catalogue_that_holds_both_already_goes_on_and_learns_it_at_the_next_ingest(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import ingest_files
-
     january, february = month(tmp_path / "jan", range(40)), month(tmp_path / "feb", range(20, 60))
     with monkeypatch.context() as earlier:  # a Wrist that didn't ask
         asked_nothing = SimpleNamespace(patients=[], names=(), look_again=lambda _: None)
