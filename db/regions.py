@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
@@ -64,19 +64,24 @@ def pictures_named(engine: Catalogue, image_uids: Iterable[str], source: str) ->
 
 
 def add_region_lists(
-    engine: Catalogue, ingest_run_id: str, lists: Sequence[RegionList], by: Provenance | None = None
+    engine: Catalogue,
+    ingest_run_id: str,
+    lists: Sequence[RegionList],
+    by: Provenance | None = None,
+    still: Callable[[RegionList], bool] = lambda _: True,
 ) -> Added:
     """Store what files of boxes say; one transaction for each BATCH of them.
 
     A list that says what the newest of its source, root and name says is not stored again. Else it is, whole, and
     counts in the other's place; where it could not be read at all (`taken` False), the other goes on counting. A list
     of the same name under another root is the same one, moved, where both have boxes on one picture.
+    still: asked in the transaction whether a list is as it was read; what isn't is left out, for whoever reads it anew.
     """
     done = Added()
     for start in range(0, len(lists), BATCH):
         with writing(engine) as connection:
             run, by = ingest_run_row(connection, ingest_run_id, by)
-            _add(connection, run, lists[start : start + BATCH], by, done)
+            _add(connection, run, [one for one in lists[start : start + BATCH] if still(one)], by, done)
     return done
 
 

@@ -42,8 +42,10 @@ def catalogue_boxes(ledger: Ledger, plan: Plan, context: Context, given: str | N
         found = [(file, box_files.read(file)) for file in files[start : start + FILES]]
         boxes = [box for _, contents in found for box in contents.stated if isinstance(box, Drawn)]
         finder = _Finder(ledger.engine, boxes, names, below, context)
-        lists = [_list(file, contents, finder, context) for file, contents in found]
-        added = regions.add_region_lists(ledger.engine, ledger.run_id, lists)
+        lists = {_list(file, contents, finder, context): file for file, contents in found}
+        added = regions.add_region_lists(
+            ledger.engine, ledger.run_id, [*lists], still=lambda one: box_files.says(lists[one], one.file_sha256)
+        )
         ledger.done.regions.update(new=added.new, unchanged=added.unchanged)
         ledger.done.box_reasons.update(added.reasons)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import json
 import os
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tasks.ingest_files import catalogue_files
 from tasks.ingest_writer import Ingested
 from tests import factories
 from tests.ingest_settings import settings
+from tests.interleaving import Seam, watched
 from wrist_model.boxes import box_files, coco, pascal_voc, table, yolo
 from wrist_model.boxes.drawn import Drawn, Stated, placed
 from wrist_model.boxes.pictures import Pictures
@@ -294,6 +296,26 @@ def test_a_changed_file_counts_in_the_place_of_the_one_before_and_a_broken_one_d
     other = table_of(place.parent, "0001.png,fractured,0.5,0.5,0.25,0.25", name="second reader.csv")
     ingest(place, home, catalogue, boxes=str(other))
     assert answers(catalogue, "SELECT count(*), count(DISTINCT list) FROM regions") == [(2, 2)]
+    assert verify(catalogue).ok
+
+
+def test_of_two_ingests_at_once_the_boxes_that_the_file_holds_now_count(
+    place: Path, home: Path, catalogue: Engine
+) -> None:
+    file = table_of(place.parent, "0000.png,fractured,0.5,0.5,0.25,0.5")
+    ingest(place, home, catalogue)
+    done: list[str] = []
+
+    def corrected(seam: Seam) -> None:
+        if "pictures_at" in seam.place and not done:
+            done.append(seam.place)
+            table_of(place.parent, "0001.png,fractured,0.5,0.5,0.5,0.5")
+            contextvars.Context().run(ingest, place, home, catalogue, boxes=str(file))
+
+    with watched(corrected):
+        contextvars.Context().run(ingest, place, home, catalogue, boxes=str(file))
+    now = "SELECT path, y_min FROM regions r JOIN images i ON i.image_uid = r.image_uid"
+    assert done and answers(catalogue, now) == [("0001.png", 32.0)]
     assert verify(catalogue).ok
 
 

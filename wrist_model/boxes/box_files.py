@@ -72,8 +72,7 @@ def _is_beside(name: str) -> bool:
 
 def read(file: BoxFile) -> Contents:
     """What a file says; raises nothing."""
-    kind = KINDS.get(PurePosixPath(file.path).suffix.lower(), "csv")
-    sha256 = None
+    kind, sha256 = _kind(file), None
     try:
         if file.refused is not None:
             raise Refused(*file.refused)
@@ -94,6 +93,20 @@ def read(file: BoxFile) -> Contents:
     except (Exception, MemoryError) as error:  # whatever a file does, it costs itself alone
         said = f"The file can't be read ({type(error).__name__}): its content is damaged."
         return Contents(kind, sha256, refused=("damaged", said))
+
+
+def says(file: BoxFile, sha256: str | None) -> bool:
+    """Whether a file is still what was read (None: nothing could be)."""
+    try:
+        if file.refused is not None:
+            return sha256 is None
+        return hashlib.sha256(regular_file.read(file.path, MOST[_kind(file)][0])).hexdigest() == sha256
+    except (Refused, OSError):
+        return sha256 is None
+
+
+def _kind(file: BoxFile) -> str:
+    return KINDS.get(PurePosixPath(file.path).suffix.lower(), "csv")
 
 
 def _stated(kind: str, data: bytes, file: BoxFile) -> Iterator[Stated]:
