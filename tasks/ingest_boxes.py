@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Engine
@@ -43,11 +44,13 @@ def catalogue_boxes(ledger: Ledger, plan: Plan, context: Context, given: str | N
         boxes = [box for _, contents in found for box in contents.stated if isinstance(box, Drawn)]
         finder = _Finder(ledger.engine, boxes, names, below, context)
         lists = {_list(file, contents, finder, context): file for file, contents in found}
-        added = regions.add_region_lists(
-            ledger.engine, ledger.run_id, [*lists], still=lambda one: box_files.says(lists[one], one.file_sha256)
-        )
+        added = regions.add_region_lists(ledger.engine, ledger.run_id, [*lists], still=partial(_is_as_read, lists))
         ledger.done.regions.update(new=added.new, unchanged=added.unchanged)
         ledger.done.box_reasons.update(added.reasons)
+
+
+def _is_as_read(lists: Mapping[RegionList, BoxFile], one: RegionList) -> bool:
+    return box_files.says(lists[one], one.file_sha256)
 
 
 def _is_beside(relative: str) -> bool:
