@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,9 +76,11 @@ def begin_training(
     facts: LineageFacts,
     by: Provenance,
     replicate: int | None = None,
+    is_same: Callable[[str], bool] | None = None,
 ) -> TrainingStart:
     """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed.
 
+    is_same: whether a recipe, as canonical JSON, trains the same network; none: the very same recipe.
     replicate: its number, from 1, of a training that shows the spread of seeds; its model never serves. Raises
     DataError for one that may serve with a seed that was tried as a replicate: seeds aren't chosen by results.
 
@@ -90,19 +92,21 @@ def begin_training(
         recipe_id = add_recipe(connection, recipe, by)
         if replicate is None:
             _refuse_tried_seed(connection, dataset, architecture, seed)
-        found = one(
+        unended = every(
             connection,
-            f"SELECT t.id, t.training_run_id, e.status FROM training_run t {_LAST_EVENT} "
-            "WHERE t.dataset_version_id = :dataset AND t.recipe_id = :recipe AND t.architecture = :architecture "
+            f"SELECT t.id, t.training_run_id, e.status, r.content FROM training_run t {_LAST_EVENT} "
+            "JOIN recipe r ON r.id = t.recipe_id "
+            "WHERE t.dataset_version_id = :dataset AND t.architecture = :architecture "
             "AND t.seed = :seed AND coalesce(t.replicate, 0) = :replicate "
             "AND (e.status IS NULL OR e.status = 'resumed' OR e.resumable = 1) ORDER BY t.id DESC",
             dataset=dataset,
-            recipe=recipe_id,
             architecture=architecture,
             seed=seed,
             replicate=replicate or 0,
         )
-        if found:
+        for found in unended:
+            if not (is_same(found.content) if is_same else found.content == recipe.canonical_json):
+                continue
             ended = fail_if_abandoned(connection, "training", found.training_run_id, by)
             lease = leases.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
             if ended or found.status == "failed":

@@ -48,6 +48,13 @@ def freeze(*, need_both_classes: bool = True, mixed_labels: bool = False) -> str
     )
     left_out = sum(number for _, number in report.excluded)
     get_run_logger().info("Data set %s: %s; %d images left out.", dataset_id, counts, left_out)
+    if dataset_id != (newest := datasets.dataset(engine).dataset_id):
+        get_run_logger().warning(
+            "%s was frozen before and is what would be frozen now, but %s is newer: `wrist evaluate`, `wrist plan` and "
+            "`wrist report` go by the newest where no --dataset is given.",
+            dataset_id,
+            newest,
+        )
     return dataset_id
 
 

@@ -103,6 +103,7 @@ def _reuse_or_begin(
             facts=code,
             by=by,
             replicate=replicate,
+            is_same=lambda stored: model_json(stored) == recipe.model_json,
         )
 
 

@@ -36,7 +36,9 @@ from db.audit.chain import append
 from db.engine import reading, writing
 from db.schema.all_tables import AUDITED
 from db.unended_runs import end_abandoned
+from tasks.train import _reuse_or_begin
 from wrist_model.errors import CatalogueError, DataError, LeakError, WristError
+from wrist_model.recipe import Recipe, TrainingRecipe
 from wrist_model.records import StoredRecipe
 
 
@@ -184,6 +186,21 @@ def test_a_killed_training_is_gone_on_with_and_a_finished_one_found(catalogue: E
     lease_holder.release(catalogue, third.lease)
     train(catalogue, story.dataset_id, "resnet50", 21)
     assert len(trainings.training_history(catalogue, first.training_run_id)) == 3
+
+
+def test_an_interrupted_training_is_gone_on_with_where_the_margin_alone_is_another(catalogue: Engine) -> None:
+    story = tell(catalogue)
+    base = Recipe("demo", training=TrainingRecipe(seed=33))
+    wider = replace(base, gate=replace(base.gate, margin_roc_auc=0.05))
+    longer = replace(base, training=replace(base.training, epochs=3))
+    begun = []
+    for recipe in (base, wider, longer):
+        start = _reuse_or_begin(catalogue, story.dataset_id, recipe, "efficientnetlite0", None)
+        assert isinstance(start, trainings.TrainingStart)
+        trainings.fail_training(catalogue, start.training_run_id, "the power went", BY, resumable=True)
+        begun.append((start.training_run_id, start.resumed))
+    assert begun[0] == (begun[1][0], False) and begun[1][1]
+    assert begun[2][0] != begun[0][0] and not begun[2][1]
 
 
 def test_test_rows_need_locked_operating_points_and_each_session_is_one_look(catalogue: Engine) -> None:
