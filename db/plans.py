@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.hold_outs import internal, internal_test
 from db.lookups import among, every, new_id, one, row_id
+from db.patient_identity import persons
 from db.schema.views import OF_REPLICATE
 from wrist_model.errors import DataError
 from wrist_model.evidence_records import Plan, PlanLook
@@ -186,35 +188,39 @@ def look_of(engine: Catalogue, model_version_id: str) -> PlanLook | None:
 
 
 def looked_at_before(engine: Catalogue, found: Plan) -> set[str]:
-    """The patients, by key, whose test studies had been scored when a plan was stored."""
+    """The patients, by key, whose test studies had been scored when a plan was stored, and all of the same person."""
     with reading(engine) as connection:
-        rows = every(
-            connection,
-            "SELECT DISTINCT q.patient_key FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
-            f"WHERE {internal_test('q')} AND t.dataset_version_id IN "
-            f"(SELECT h.dataset_version_id FROM {_LOOKED} WHERE h.entry < :entry)",
-            entry=_entry(connection, found),
-        )
-    return {row.patient_key for row in rows}
+        looked = _looked_at(connection, "WHERE h.entry < :entry", entry=_entry(connection, found))
+        rows = every(connection, f"SELECT id, patient_key FROM patient q WHERE {internal_test('q')}")
+    return {row.patient_key for row in rows if row.id in looked}
 
 
 def hold_out_patients(engine: Catalogue, dataset_id: str, *, unseen: bool = False) -> tuple[int, int]:
     """(patients with a positive study, with a negative one) of a version's internal test split; unseen: of those whose
-    test studies nobody has scored yet."""
-    new = (
-        "AND NOT EXISTS (SELECT 1 FROM dataset_patient t WHERE t.patient_id = m.patient_id AND t.dataset_version_id IN "
-        f"(SELECT h.dataset_version_id FROM {_LOOKED})) "
-    )
+    test studies nobody has scored yet, under that row or another of the same person."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT m.label, count(DISTINCT m.patient_id) AS n FROM dataset_member m "
-            f"WHERE m.dataset_version_id = :dataset AND {internal_test('m')} AND m.included = 1 "
-            f"{new if unseen else ''}GROUP BY m.label",
+            "SELECT DISTINCT m.label, m.patient_id FROM dataset_member m "
+            f"WHERE m.dataset_version_id = :dataset AND {internal_test('m')} AND m.included = 1",
             dataset=row_id(connection, "dataset_version", "dataset_id", dataset_id),
         )
-    found = {row.label: int(row.n) for row in rows}
-    return found.get(1, 0), found.get(0, 0)
+        looked = _looked_at(connection) if unseen else set()
+    counts = Counter(row.label for row in rows if row.patient_id not in looked)
+    return counts[1], counts[0]
+
+
+def _looked_at(connection: Connection, where: str = "", **values: Any) -> set[int]:
+    """The patient rows whose test studies were scored, and all rows of the same persons. where: of h (holdout_look)."""
+    rows = every(
+        connection,
+        "SELECT DISTINCT q.id FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
+        f"WHERE {internal_test('q')} AND t.dataset_version_id IN (SELECT h.dataset_version_id FROM {_LOOKED} {where})",
+        **values,
+    )
+    looked, person = {row.id for row in rows}, persons(connection)
+    people = {person[patient] for patient in looked if patient in person}
+    return looked | {patient for patient, lowest in person.items() if lowest in people}
 
 
 def _entry(connection: Connection, found: Plan) -> int:

@@ -53,6 +53,8 @@ def _left_behind(
     if last.decision in ("promoted", "rolled_back", "refused") and last.promotion_id != asked.promotion_id:
         return f"{last.decided_by} decided {last.decision} before that: `wrist promote` or `wrist reject` decides"
     serving = promotions.champion(connection)
+    if approved and serving is not None and serving.model_version_id == model_version_id:
+        return "it serves already"
     if approved and asked.outdated and serving is not None:
         return (
             f"{serving.model_version_id} serves since the question was asked, and they were not compared: "

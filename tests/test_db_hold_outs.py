@@ -282,3 +282,17 @@ def test_a_catalogue_gets_external_sets_and_goes_back_only_without_them(catalogu
     for change in ("UPDATE patient SET hold_out = NULL", "UPDATE evaluation SET hold_out = 'x'"):
         with pytest.raises(DBAPIError, match="append-only"), catalogue.begin() as connection:
             connection.exec_driver_sql(change)
+
+
+def test_another_row_of_a_person_who_was_looked_at_is_not_unseen(catalogue: Engine) -> None:
+    story = tell(catalogue)
+    plan = plan_and_look(catalogue, story)
+    run = ingest_runs.begin_ingest(catalogue, "mura", BY, FACTS)
+    records = [record(number, "test", label=1) for number in (30, 31)]
+    add_images(catalogue, run, records)
+    members = [*datasets.members(catalogue, story.dataset_id), *map(member, records)]
+    later = datasets.add_dataset(catalogue, members, BY)
+    assert plans.hold_out_patients(catalogue, later, unseen=True) == (2, 0)
+    patient_identity.merge_patients(catalogue, "pt-0005", "pt-0030", "the PACS merged them", BY)
+    assert plans.hold_out_patients(catalogue, later, unseen=True) == (1, 0)
+    assert plans.looked_at_before(catalogue, plan) == {"pt-0005", "pt-0006", "pt-0007", "pt-0030"}

@@ -111,6 +111,9 @@ def test_an_answer_after_somebody_decided_by_hand_is_kept_and_changes_nobodys_ro
     assert hall.champion() == model
     last = promotions.last_decision(hall.engine, model)
     assert last is not None and "Dr. Other said refused (too few hands)" in last.reason
+    assert record(model, True, "it does well", "Dr. Third", asked["promotion_id"]) == "undecided"
+    last = promotions.last_decision(hall.engine, model)
+    assert last is not None and last.reason == "Dr. Third said promoted (it does well); it serves already"
 
 
 def test_a_person_rejects_by_hand_and_the_gate_keeps_to_it(hall: Hall) -> None:

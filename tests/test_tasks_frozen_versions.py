@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -178,6 +179,25 @@ def test_a_picture_that_is_left_out_since_its_file_is_gone_keeps_nothing_from_be
     after, engine = frozen(), open_catalogue(here)
     assert sum(one.included for one in datasets.members(engine, after)) == 1
     assert near_duplicates.near_duplicates(engine) == [] and "copies of it can't be found" in caplog.text
+
+
+def test_a_version_that_was_frozen_before_a_newer_one_is_named_as_not_the_newest(
+    here: Path,
+    tmp_path: Path,
+    films: list[np.ndarray],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ingested(here, listed(tmp_path / "first", films, ["train"] * 6))
+    first, engine = frozen(), open_catalogue(here)
+    image = datasets.members(engine, first)[0].image_uid
+    exclusions.exclude(engine, image, "a test", BY)
+    second = frozen()
+    exclusions.exclude(engine, image, "it was right", BY, undo=True)
+    monkeypatch.setattr("tasks.freeze.get_run_logger", logging.getLogger)  # there is no run here
+    with caplog.at_level("WARNING"):
+        assert freeze.fn(need_both_classes=False) == first != second
+    assert f"{first} was frozen before" in caplog.text and f"{second} is newer" in caplog.text
 
 
 def test_a_relabel_and_an_exclusion_while_a_version_is_frozen_are_in_it_or_after_it(
