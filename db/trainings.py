@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,12 @@ from wrist_model.errors import DataError
 from wrist_model.records import Epoch, LineageFacts, Provenance, StoredRecipe, TrainedModel
 
 _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM training_event WHERE training_run_id = t.id)"
+
+_UNENDED = (
+    f"FROM training_run t {_LAST_EVENT} JOIN recipe r ON r.id = t.recipe_id WHERE t.dataset_version_id = :dataset "
+    "AND t.architecture = :architecture AND t.seed = :seed AND coalesce(t.replicate, 0) = :replicate "
+    "AND (e.status IS NULL OR e.status = 'resumed' OR e.resumable = 1)"
+)
 
 
 @dataclass(frozen=True)
@@ -76,11 +82,9 @@ def begin_training(
     facts: LineageFacts,
     by: Provenance,
     replicate: int | None = None,
-    is_same: Callable[[str], bool] | None = None,
 ) -> TrainingStart:
     """Write the start of a training, or go on with an unended one of the same version, recipe, network and seed.
 
-    is_same: whether a recipe, as canonical JSON, trains the same network; none: the very same recipe.
     replicate: its number, from 1, of a training that shows the spread of seeds; its model never serves. Raises
     DataError for one that may serve with a seed that was tried as a replicate: seeds aren't chosen by results.
 
@@ -92,21 +96,16 @@ def begin_training(
         recipe_id = add_recipe(connection, recipe, by)
         if replicate is None:
             _refuse_tried_seed(connection, dataset, architecture, seed)
-        unended = every(
+        found = one(
             connection,
-            f"SELECT t.id, t.training_run_id, e.status, r.content FROM training_run t {_LAST_EVENT} "
-            "JOIN recipe r ON r.id = t.recipe_id "
-            "WHERE t.dataset_version_id = :dataset AND t.architecture = :architecture "
-            "AND t.seed = :seed AND coalesce(t.replicate, 0) = :replicate "
-            "AND (e.status IS NULL OR e.status = 'resumed' OR e.resumable = 1) ORDER BY t.id DESC",
+            f"SELECT t.id, t.training_run_id, e.status {_UNENDED} AND t.recipe_id = :recipe ORDER BY t.id DESC",
             dataset=dataset,
+            recipe=recipe_id,
             architecture=architecture,
             seed=seed,
             replicate=replicate or 0,
         )
-        for found in unended:
-            if not (is_same(found.content) if is_same else found.content == recipe.canonical_json):
-                continue
+        if found:
             ended = fail_if_abandoned(connection, "training", found.training_run_id, by)
             lease = leases.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
             if ended or found.status == "failed":
@@ -125,6 +124,22 @@ def begin_training(
         append(connection, "training_run", [row], by)
         lease = leases.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
     return TrainingStart(str(row["training_run_id"]), False, lease)
+
+
+def unended_recipes(
+    engine: Catalogue, dataset_id: str, architecture: str, seed: int, replicate: int | None = None
+) -> tuple[StoredRecipe, ...]:
+    """The recipes by which trainings of this version, network and seed were begun and not ended, newest first."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            f"SELECT r.recipe_sha256, r.name, r.content {_UNENDED} ORDER BY t.id DESC",
+            dataset=row_id(connection, "dataset_version", "dataset_id", dataset_id),
+            architecture=architecture,
+            seed=seed,
+            replicate=replicate or 0,
+        )
+    return tuple(StoredRecipe(*row) for row in rows)
 
 
 def finished_trainings(engine: Catalogue, dataset_id: str, architecture: str) -> tuple[FinishedTraining, ...]:

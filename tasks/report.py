@@ -11,7 +11,7 @@ from prefect import get_run_logger, runtime, task
 
 from db import home_lock, reports
 from db.engine import open_catalogue, writing
-from db.home import home, latest_report_file, report_file
+from db.home import home, report_file
 from tasks.report_content import report_content
 from tasks.runtime import artifacts
 from tasks.runtime.provenance import provenance
@@ -44,7 +44,7 @@ def write(evaluation_ids: Sequence[str]) -> str:
                     evaluation_ids=tuple(evaluation_ids),
                     by=by,
                 )
-        _link(path)  # after the commit: it only ever leads to a page that is recorded
+        reports.link_newest(engine, home())  # after the commit: it only ever leads to a page that is recorded
     if not runtime.flow_run.get_parent_flow_run_id():  # else the run that this is a part of shows it: `summary`
         artifacts.report(data, path)
     get_run_logger().info("Report: %s", path)
@@ -59,11 +59,3 @@ def _keep(path: Path, content: bytes, sha256: str) -> None:
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     part.write_bytes(content)
     part.replace(path)
-
-
-def _link(path: Path) -> None:
-    """Let reports/latest.html lead to this page."""
-    link = latest_report_file(home())
-    part = link.with_name(f"{link.name}.{uuid.uuid4().hex}.part")
-    part.symlink_to(path.name)
-    part.replace(link)

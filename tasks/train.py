@@ -90,20 +90,23 @@ def _reuse_or_begin(
     engine: Catalogue, dataset_id: str, recipe: Recipe, architecture: str, replicate: int | None
 ) -> str | trainings.TrainingStart:
     """The model version of a finished training, or a training that is begun or gone on with; decided in one
-    transaction, which stores the recipe too."""
-    code, by = facts(), provenance()
+    transaction, which stores the recipe too. One that was begun by a recipe with other margins goes on by that."""
+    code, by, seed = facts(), provenance(), replicates.seed(recipe, replicate)
     with writing(engine) as connection:
         add_recipe(connection, recipe.as_stored, by)
-        return trained_before(connection, dataset_id, recipe, architecture, replicate) or trainings.begin_training(
+        if known := trained_before(connection, dataset_id, recipe, architecture, replicate):
+            return known
+        begun = trainings.unended_recipes(connection, dataset_id, architecture, seed, replicate)
+        same = [one for one in begun if model_json(one.canonical_json) == recipe.model_json]
+        return trainings.begin_training(
             connection,
             dataset_id=dataset_id,
             architecture=architecture,
-            seed=replicates.seed(recipe, replicate),
-            recipe=recipe.as_stored,
+            seed=seed,
+            recipe=same[0] if same else recipe.as_stored,
             facts=code,
             by=by,
             replicate=replicate,
-            is_same=lambda stored: model_json(stored) == recipe.model_json,
         )
 
 

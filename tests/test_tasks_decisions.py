@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from sqlalchemy import Connection, Engine, event
 
 from db import evaluations, models, promotions, recipes, reports
 from db.audit.verify import verify
+from db.engine import open_catalogue
+from db.home import database_url
+from db.maintenance.backup import backup, restore
 from db.query.read_only_sql import query
 from flows.approval import _question
 from tasks.evaluation_choice import models_to_evaluate
@@ -148,6 +152,23 @@ def test_reports_are_kept_beside_each_other_and_verify_finds_nothing(hall: Hall)
     assert newest == [(str(second.relative_to(hall.home)), hashlib.sha256(second.read_bytes()).hexdigest())]
     verdict = verify(hall.engine)
     assert verdict.ok and not verdict.warnings, (verdict.findings, verdict.warnings)
+
+
+def test_after_a_restore_the_link_leads_to_the_newest_report_that_the_catalogue_holds(hall: Hall) -> None:
+    none = backup(hall.engine, hall.home.parent / "none.sqlite")
+    _, evaluation = hall.network(3.0)
+    gate([evaluation], RECIPE)
+    first = Path(write([evaluation]))
+    file = backup(hall.engine, hall.home.parent / "backup.sqlite")
+    by_hand(hall.network(3.0)[0], "better on call")
+    latest = hall.home / "reports" / "latest.html"
+    assert Path(write([evaluation])) == latest.resolve() != first
+    contextvars.Context().run(restore, file, hall.home, database_url(hall.home))
+    assert latest.resolve() == first
+    left = verify(open_catalogue(hall.home)).findings  # the later report's documents, and nothing else
+    assert left and all(one.kind == "file" and one.where.startswith("reports/ds-") for one in left)
+    contextvars.Context().run(restore, none, hall.home, database_url(hall.home))
+    assert not latest.is_symlink()
 
 
 def test_a_report_that_could_not_be_recorded_leaves_the_link_to_the_newest_where_it_was(hall: Hall) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from db import leases, read_only_file
+from db import home_lock, leases, read_only_file
 from db.audit import verified_link
 from db.audit.anchor_file import note_backup
 from db.audit.chain import columns_of, count, many
@@ -25,6 +25,7 @@ from db.engine import make_engine, plain_errors, reading, writing
 from db.home import last_backup_file, restoring_file, sqlite_file, verified_link_file
 from db.leases import CATALOGUE
 from db.maintenance.migrate import upgrade
+from db.reports import link_newest
 from db.schema.all_tables import AUDITED, METADATA
 from db.schema.revisions import HEAD, stored_revision
 from wrist_model.errors import CatalogueError, LeaseHeld
@@ -64,9 +65,19 @@ def restore(source: Path, home: Path, url: str) -> str:
 
     SQLite: the rows of the present file are replaced in one transaction, after a copy beside it; a file that can't be
     read is moved aside. PostgreSQL: only into a database without rows. Takes the catalogue's lease: nobody else writes
-    meanwhile, and who holds something from before it writes nothing after it. Raises LeaseHeld while somebody is at
-    work, CatalogueError for a file that is no backup, is damaged or does not verify; then nothing was changed.
+    meanwhile, and who holds something from before it writes nothing after it. reports/latest.html leads to the newest
+    report that it holds. Raises LeaseHeld while somebody is at work, CatalogueError for a file that is no backup, is
+    damaged or does not verify; then nothing was changed.
     """
+    kept = _restore(source, home, url)
+    engine = make_engine(url)
+    with home_lock.alone(home, "reports"):
+        link_newest(engine, home)
+    engine.dispose()
+    return kept
+
+
+def _restore(source: Path, home: Path, url: str) -> str:
     file = sqlite_file(url)
     with _alone(file, url):
         checked = _checked_copy(source, home)
