@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from db import database_address, read_only_file
+from db import database_address, read_only_file, restored_since
 from db import home as places
 from db.database_errors import BUSY_SECONDS, explain, state
 from db.schema.revisions import HEAD, refuse_newer, stored_revision
@@ -66,7 +66,7 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
         if engine.url.database and _identity(engine.url.database) != _opened.get(engine.url.database):
             engine.dispose()  # its connections are to a file that was deleted or replaced since
         with plain_errors(engine):
-            found = stored_revision(engine)
+            found = stored_revision(engine, restored_since.note if writes else lambda _: None)
             if found != HEAD:
                 from db.maintenance.migrate import upgrade
 
@@ -78,11 +78,6 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
                         "before, then `wrist db upgrade`."
                     )
                 upgrade(engine, home)
-    if writes:
-        from db import restored_since
-
-        with reading(engine) as connection:
-            restored_since.note(connection)
     return engine
 
 
@@ -263,7 +258,7 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
             )
         yield engine
         return
-    from db import leases, restored_since
+    from db import leases
 
     with plain_errors(engine), engine.connect().execution_options(wrist_writes=True) as connection:
         connection.info.pop("wrist_leases", None)

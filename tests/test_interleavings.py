@@ -92,6 +92,7 @@ SEAMS: dict[str, dict[str, str]] = {
     },
     "freeze": {
         "tasks/freeze.py:freeze": "near copies come in",
+        "tasks/freeze.py:freeze > db/datasets.py:_dataset": "a study is left out",
         "tasks/freeze.py:freeze > db/datasets.py:candidates": "a study is relabelled",
         "tasks/freeze.py:freeze > db/datasets.py:frozen_images": "a study is left out",
         "tasks/freeze.py:freeze > db/near_duplicates.py:near_duplicates": "a study is left out",
@@ -168,6 +169,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/explain.py:explain > db/schema/revisions.py:stored_revision": "another model is promoted",
     },
     "report": {
+        "tasks/report.py:write > db/reports.py:link_newest": "another model is promoted",
         "tasks/report.py:write": "another model is promoted",
         "tasks/report.py:write > db/catalogue_settings.py:label_meaning": "a version is frozen",
         "tasks/report.py:write > db/comparisons.py:comparisons": "a study is relabelled",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from wrist_model.errors import CatalogueError
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Callable, Set
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """The revisions of db/migrations, oldest first."""
@@ -28,8 +28,9 @@ TABLES = {
 """A database's tables; on PostgreSQL those of the schema that is first in the search_path, where ours are."""
 
 
-def stored_revision(engine: Engine) -> str | None:
-    """The revision that the database is at, None for an empty one.
+def stored_revision(engine: Engine, at_head: Callable[[Connection], None] = lambda _: None) -> str | None:
+    """The revision that the database is at, None for an empty one. at_head: called where it is this code's, in the same
+    transaction.
 
     Raises CatalogueError for a database (PostgreSQL: a schema of one) that is another application's.
     """
@@ -41,6 +42,8 @@ def stored_revision(engine: Engine) -> str | None:
             _refuse_foreign(tables)
             return None
         found = connection.execute(text(f"SELECT version_num FROM {VERSIONS}")).scalar()
+        if found == HEAD and OURS in tables:
+            at_head(connection)
     if found is not None and OURS not in tables:
         _refuse_foreign(tables, f"its {VERSIONS} says {found}")
     return None if found is None else str(found)
