@@ -189,7 +189,14 @@ def test_a_training_that_a_signal_ends_says_so_and_the_same_command_goes_on(
     recipe = tmp_path / "long.toml"
     recipe.write_text(LONG.format(seed=int(number)))
     command = [sys.executable, "-m", "flows.console.cli", "train", "--dataset", site.dataset, "--recipe", str(recipe)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` lets it be ignored
+    )
     run = f"select status, epochs_run from training_runs where seed = {number:d}"
     until(lambda: query(run).rows not in ([], [("running", 0)]))
     process.send_signal(number)
