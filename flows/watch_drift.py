@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import State, flow
+from prefect import State, flow, runtime
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
+from db.home import home
+from flows.host.server_record import address
 from tasks import named_files
 from tasks.drift import EVENT, check_drift
 from tasks.recipe import chosen_recipe
@@ -29,6 +31,10 @@ def watch_drift(
     emit_event(
         EVENT,
         resource={"prefect.resource.id": f"wrist.drift.{found['drift_id']}", "prefect.resource.name": "drift"},
-        payload={"features": found["alerts"], "studies": found["n_current"]},
+        payload={
+            "features": found["alerts"],
+            "studies": found["n_current"],
+            "page": address(home(), f"/runs/flow-run/{runtime.flow_run.get_id()}?tab=Artifacts"),
+        },
     )
     return Failed(name="Drift", message=f"{found['said']}: look at the newest studies before trusting their scores.")

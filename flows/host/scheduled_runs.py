@@ -57,6 +57,13 @@ def tidy(url: str) -> list[str]:
     return lines
 
 
+def is_due(client: SyncPrefectClient, deployment: UUID, seconds: float = 0.0) -> bool:
+    """Whether a run that the scheduler made is due, or will be within so many seconds, and nobody has begun it."""
+    before = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    found = _made(client, expected_start_time={"before_": before}, deployment_id={"any_": [str(deployment)]})
+    return any(run.state_name != IN_A_QUEUE for run in found)
+
+
 def _made(client: SyncPrefectClient, *, state_name: str | None = None, **where: Any) -> list[FlowRun]:
     """What the scheduler made and nobody has begun, the earliest first."""
     from prefect.client.schemas.objects import FlowRun

@@ -1,0 +1,25 @@
+"""What is changed in this home's copy of Prefect's page: runs that are parts of another are hidden until asked for.
+
+A retrain is one line then, not eight. The switch "Hide subflows" of either page shows the parts.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HIDDEN_PARTS = {
+    "Runs-*.js": (r"(\(`hide-subflows`,\w+,)!1\)", r"\1!0)"),
+    "Dashboard-*.js": (r"(\{range:\{type:`span`,seconds:-\w+\},tags:\[\])\}", r"\1,hideSubflows:!0}"),
+}
+"""Script → what stands there in Prefect 3.8, and what takes its place; of another Prefect it stays as it is."""
+
+
+def hide_parts(copy: Path) -> None:
+    """Change the scripts in a copy of Prefect's page; safe to call again."""
+    for name, (old, new) in HIDDEN_PARTS.items():
+        for script in copy.rglob(f"assets/{name}"):
+            text = script.read_text(encoding="utf-8")
+            changed = re.sub(old, new, text)
+            if changed != text:
+                script.write_text(changed, encoding="utf-8")
