@@ -15,7 +15,7 @@ from tasks.drift import EVENT, check_drift
 from tasks.recipe import chosen_recipe
 
 
-@flow(name="watch_drift", flow_run_name="watch drift - {recipe}", description=__doc__, timeout_seconds=2 * 3600)
+@flow(name="watch_drift", flow_run_name="watch_drift - {recipe}", description=__doc__, timeout_seconds=2 * 3600)
 def watch_drift(
     recipe: str = "report",
 ) -> State[Any]:

@@ -247,7 +247,9 @@ def test_the_model_card_says_what_the_report_says(data: ReportData) -> None:
     for kind in beside:
         page_of = written[f"{kind}-html"].decode()
         assert "<table>" in page_of and "<script" not in page_of and "<a " not in page_of and "<img" not in page_of
+        assert ('<body class="checklist">' in page_of) == (kind != "model-card"), "its answers stand below each other"
     text = written["model-card"].decode()
+    assert "| ROC AUC |" in text and "roc_auc" not in text and "age band = 65+" in text and "age_band" not in text
     area = data.serving_model.metric("roc_auc")
     assert area is not None
     assert f"{area.value:.3f} ({area.ci_low:.3f}–{area.ci_high:.3f})" in text

@@ -82,5 +82,13 @@ def test_prefects_page_hides_the_parts_of_a_run_until_they_are_asked_for(tmp_pat
 
 
 def test_ups_own_copy_of_the_page_is_the_changed_one(wrist_up: Up) -> None:
-    (runs,) = (wrist_up.home / "prefect").glob("ui-*/v1/assets/Runs-*.js")
+    (copy,) = (wrist_up.home / "prefect").glob("ui-*")
+    assert [one.name for one in copy.iterdir()] == ["v1"], "the second page is not offered"
+    (runs,) = copy.glob("v1/assets/Runs-*.js")
     assert re.search(r"\(`hide-subflows`,\w+,!0\)", runs.read_text())
+
+
+@pytest.mark.parametrize("flow", [ingest, retrain, score_incoming, watch_drift])
+def test_a_runs_name_begins_with_its_flows_as_it_was_scheduled(flow: Any) -> None:
+    given = flow.flow_run_name
+    assert str(given() if callable(given) else given).startswith(flow.name)

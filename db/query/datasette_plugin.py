@@ -157,7 +157,7 @@ def thumbnail(row: Any, home: Path, size: int = 96) -> bytes | None:
 
 
 def heat_map(row: Any, home: Path) -> bytes | None:
-    """The stored heat map of an explanation, a picture of the word where it is withheld, None where its file is gone."""
+    """The stored heat map of an explanation, a picture of the word where it is withheld, or None: its file is gone."""
     if row and row["withheld"]:
         return in_words("withheld")
     file = home / row["path"] if row else home

@@ -1,10 +1,13 @@
-"""What is changed in this home's copy of Prefect's page: runs that are parts of another are hidden until asked for.
+"""What is changed in this home's copy of Prefect's page.
 
-A retrain is one line then, not eight. The switch "Hide subflows" of either page shows the parts.
+Runs that are parts of another are hidden until asked for: a retrain is one line then, not eight. The switch "Hide
+subflows" shows them. And Prefect's second page, a preview ("Try the V2 UI"), is neither copied nor offered: nothing of
+Wrist was tried with it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +16,13 @@ HIDDEN_PARTS = {
     "Dashboard-*.js": (r"(\{range:\{type:`span`,seconds:-\w+\},tags:\[\])\}", r"\1,hideSubflows:!0}"),
 }
 """Script → what stands there in Prefect 3.8, and what takes its place; of another Prefect it stays as it is."""
+
+
+def leave_out_the_preview() -> None:
+    """Let Prefect's server, made in this process after this, find no second page."""
+    import prefect
+
+    prefect.__ui_v2_static_path__ = Path(os.devnull) / "none"
 
 
 def hide_parts(copy: Path) -> None:

@@ -34,6 +34,7 @@ def serve(port: int, public: tuple[str, int, str, str] | None = None) -> None:
     assert server.api.auth_string is not None
     base = server.ui.serve_base.rstrip("/")
     origins = frozenset(server.api.cors_allowed_origins.split(","))
+    prefect_page.leave_out_the_preview()
     app = create_app(final=True)
     if server.ui.static_directory is not None:
         for folder, _, _ in os.walk(server.ui.static_directory):  # Prefect's copy has the modes of the environment
