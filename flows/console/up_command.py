@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 2.0
 RECOVERY_SECONDS = 15.0
+MISSED_SECONDS = 60.0  # for the workers to begin what was missed, before it is deployed anew
 
 
 def add_to(app: typer.Typer) -> None:
@@ -88,6 +89,8 @@ def _serve(home: Path, url: str, count: int, address: PublicAddress) -> None:
     for line in _or_why_not("look after missed runs", lambda: scheduled_runs.tidy(url)):
         say(line)
     with up_record.kept(home), workers(home, url, count, say=say) as pool:
+        for line in _or_why_not("wait for the missed runs", lambda: scheduled_runs.begun(url, MISSED_SECONDS)):
+            say(line)
         deploy(home, url)
         for line in _or_why_not("mend the run forms", lambda: run_forms.keep(url, home)):
             say(line)
