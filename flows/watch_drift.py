@@ -28,13 +28,14 @@ def watch_drift(
     found = check_drift(chosen_recipe(recipe))
     if not found["alerts"]:
         return Completed(message=found["said"], data=found)
+    page = f"/runs/flow-run/{runtime.flow_run.get_id()}?tab=Artifacts"
     emit_event(
         EVENT,
         resource={"prefect.resource.id": f"wrist.drift.{found['drift_id']}", "prefect.resource.name": "drift"},
         payload={
             "features": found["alerts"],
             "studies": found["n_current"],
-            "page": address(home(), f"/runs/flow-run/{runtime.flow_run.get_id()}?tab=Artifacts"),
+            "page": address(home(), page) or page,
         },
     )
     return Failed(name="Drift", message=f"{found['said']}: look at the newest studies before trusting their scores.")

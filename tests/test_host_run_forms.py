@@ -13,7 +13,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import validate
 from prefect_fixtures import Up, wait
 
-from flows.host.prefect_page import hide_parts
+from flows.host.prefect_page import change
 from flows.host.run_forms import plain, recipes
 from flows.ingest import ingest
 from flows.retrain import retrain
@@ -68,17 +68,19 @@ def test_up_offers_the_recipes_and_one_that_is_added_later(wrist_up: Up) -> None
     later.unlink()
 
 
-def test_prefects_page_hides_the_parts_of_a_run_until_they_are_asked_for(tmp_path: Path) -> None:
+def test_prefects_page_hides_the_parts_of_a_run_and_leads_to_its_artifacts(tmp_path: Path) -> None:
     """If this fails after an upgrade of Prefect, its page writes that otherwise: see flows/host/prefect_page.py."""
     copy = tmp_path / "ui"
     shutil.copytree(Path(prefect.__file__).parent / "server" / "ui", copy)
-    hide_parts(copy)
-    hide_parts(copy)
+    change(copy)
+    change(copy)
     scripts = {one.name: one.read_text() for one in copy.glob("assets/*.js")}
     (runs,) = [text for name, text in scripts.items() if name.startswith("Runs-")]
     (dashboard,) = [text for name, text in scripts.items() if name.startswith("Dashboard-")]
     assert len(re.findall(r"\(`hide-subflows`,\w+,!0\)", runs)) == 1
     assert dashboard.count(",tags:[],hideSubflows:!0}") == 1
+    (run,) = [text for name, text in scripts.items() if name.startswith("FlowRun-")]
+    assert len(re.findall(r"!!(\w+)\.value\?\.stateType&&\1\.value\.stateName!==`AwaitingRetry`&&", run)) == 1
 
 
 def test_ups_own_copy_of_the_page_is_the_changed_one(wrist_up: Up) -> None:

@@ -39,7 +39,7 @@ def serve(port: int, public: tuple[str, int, str, str] | None = None) -> None:
     if server.ui.static_directory is not None:
         for folder, _, _ in os.walk(server.ui.static_directory):  # Prefect's copy has the modes of the environment
             Path(folder).chmod(0o700)
-        prefect_page.hide_parts(Path(server.ui.static_directory))
+        prefect_page.change(Path(server.ui.static_directory))
     door = FrontDoor(
         app,
         secret=server.api.auth_string.get_secret_value(),

@@ -13,6 +13,7 @@ import psutil
 
 from db import process_identity
 from db.home import prefect_folder
+from flows.host import up_record
 from tasks.runtime import pages
 
 RECORD = "server.json"
@@ -45,8 +46,8 @@ def shown_at(home: Path) -> str:
 
 def address(home: Path, path: str) -> str | None:
     """The whole address of a page of the home's server, such as `/reports/latest.html`: for a mail, or an event. None
-    where another server is used."""
-    return f"{shown_at(home)}{path}" if pages.BASE in os.environ else None
+    where another server is used, or one that lives no longer than a command."""
+    return f"{shown_at(home)}{path}" if pages.BASE in os.environ and up_record.runs(home) else None
 
 
 def living(home: Path) -> tuple[str, int] | None:

@@ -21,7 +21,7 @@ from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.document_page import document_page
 from wrist_model.report.guide import guide
 from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, POINT_NAMES, details, headline, intervals_said
-from wrist_model.report.metric_text import over_seeds
+from wrist_model.report.metric_text import in_words, over_seeds
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
 from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
@@ -69,6 +69,7 @@ def render(data: ReportData) -> str:
         p=p,
         moment=moment,
         is_small=is_small,
+        in_words=in_words,
     )
     return environment.get_template("page.html").render(
         data=data,
