@@ -15,7 +15,7 @@ from flows.predict import predict
 from tasks import named_files, sources_toml
 
 
-@flow(name="score_incoming", flow_run_name="score incoming", description=__doc__, timeout_seconds=6 * 3600)
+@flow(name="score_incoming", flow_run_name="score_incoming", description=__doc__, timeout_seconds=6 * 3600)
 def score_incoming(
     paths: list[str] | None = None,
     body_part: BodyPart = "WRIST",

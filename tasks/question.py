@@ -10,7 +10,7 @@ from db import comparisons, evaluations, metrics, models, promotions
 from tasks.runtime import pages
 from wrist_model.records import Metric
 from wrist_model.report.headline import HEADLINE
-from wrist_model.report.metric_text import with_interval
+from wrist_model.report.metric_text import in_words, with_interval
 from wrist_model.report.model_card import plain, table
 from wrist_model.scoring.serving_point import serving_metrics
 
@@ -20,7 +20,7 @@ SHOWN = ("roc_auc", "sensitivity", "specificity")
 def question(engine: Engine, verdict: dict[str, Any], run: str | None, report: str) -> str:
     """Markdown. verdict: what the gate gives; run: the flow run that asks; report: the page's path."""
     model, champion = verdict["model_version_id"], promotions.champion(engine)
-    lines = [f"## Shall {model} serve?", "", f"It {plain(verdict['reason'])}.", ""]
+    lines = [f"## Shall {model} serve?", "", f"It {plain(in_words(verdict['reason']))}.", ""]
     lines += [*_figures(engine, model, champion.model_version_id if champion else None), ""]
     read = {"report": pages.report(report), "gate, costs and curves": pages.link(f"/runs/flow-run/{run}?tab=Artifacts")}
     links = [f"[{name}]({address})" for name, address in read.items() if address]

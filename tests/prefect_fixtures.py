@@ -61,9 +61,23 @@ class Up:
         assert len(found) == 1
         return dict(found[0])
 
+    def recipe(self, name: str, content: str) -> str:
+        """A recipe where a deployment's run may name it, offered by the run form."""
+        file = self.home / "recipes" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+        wait(lambda: offers(self.deployment("retrain"), file), 60)
+        wait(lambda: offers(self.deployment("ingest"), file), 60)
+        return str(file)
+
     def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
         """The run once it has ended."""
         return wait(lambda: _ended(self.ask(f"/flow_runs/{run}")), seconds)
+
+
+def offers(deployment: dict[str, Any], recipe: Path) -> bool:
+    """Whether the run form of a deployment lists this recipe: what it doesn't list is refused."""
+    return str(recipe) in deployment["parameter_openapi_schema"]["properties"]["recipe"].get("enum", ())
 
 
 def _ended(run: dict[str, Any]) -> dict[str, Any] | None:

@@ -31,6 +31,8 @@ from tasks.runtime.retry_policy import on_transient_errors
 from tasks.runtime.run_names import named, short
 from tasks.runtime.stage_costs import stage
 from wrist_model.errors import DataError, UsageError
+from wrist_model.recipe import GateRecipe
+from wrist_model.records import Comparison
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,6 +105,19 @@ def test_a_summary_shows_metrics_and_pictures_and_stays_small(tmp_path: Path, mo
     assert sum(len(base64.b64decode(one)) for one in pictures) <= artifacts.PICTURES_BYTES
     for one in pictures:
         Image.open(io.BytesIO(base64.b64decode(one))).verify()
+
+
+def test_the_gates_page_is_narrow_and_speaks_the_reports_words() -> None:
+    found = [
+        Comparison("mv-new", reference, metric, 0.01, -0.02, 0.03, "delong_one_sided", 80)
+        for reference in ("mv-old", "mv-older")
+        for metric in ("roc_auc", "sensitivity", "specificity")
+    ]
+    decided = {"model_version_id": "mv-new", "decision": "undecided", "reason": "roc_auc -0.02 at youden"}
+    text = artifacts.gate_page(decided, found, GateRecipe(), 2, None, None)
+    assert max(line.count("|") for line in text.splitlines()) <= 7, "Prefect's page cuts wide tables off"
+    assert "## Against mv-older" in text and "| ROC AUC | +0.010 | −0.020 | +0.030 | −0.0" in text
+    assert "ROC AUC: delong one sided" in text and "roc" not in text and "youden" not in text
 
 
 def test_a_shrunk_chart_keeps_its_shape() -> None:

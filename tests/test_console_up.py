@@ -185,17 +185,10 @@ def test_no_process_writes_into_the_users_own_folder(wrist_up: Up) -> None:
     assert (wrist_up.home / "prefect" / "prefect.db").exists()
 
 
-def of_the_home(up: Up, name: str) -> Path:
-    """A recipe where a deployment's run may name it."""
-    (up.home / "recipes").mkdir(exist_ok=True)
-    return up.home / "recipes" / name
-
-
 def test_enough_new_labels_start_a_retrain_by_the_declared_trigger(wrist_up: Up) -> None:
-    recipe = of_the_home(wrist_up, "few.toml")
-    recipe.write_text("[drift]\nnew_labelled_studies = 5\n")
+    recipe = wrist_up.recipe("few.toml", "[drift]\nnew_labelled_studies = 5\n")
     ingest, retrain = wrist_up.deployment("ingest")["id"], wrist_up.deployment("retrain")["id"]
-    asked = wrist_up.ask(f"/deployments/{ingest}/create_flow_run", {"parameters": {"recipe": str(recipe)}})["id"]
+    asked = wrist_up.ask(f"/deployments/{ingest}/create_flow_run", {"parameters": {"recipe": recipe}})["id"]
     assert wrist_up.ended(asked)["state_type"] == "COMPLETED"
 
     def started() -> str | None:
@@ -279,11 +272,10 @@ gallery = 2
 def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
     wrist_up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest, recipe = radiographs(tmp_path / "many", 90), of_the_home(wrist_up, "asks.toml")
+    manifest, recipe = radiographs(tmp_path / "many", 90), wrist_up.recipe("asks.toml", RECIPE)
     sources_toml.remember(wrist_up.home, sources_toml.Root(str(manifest), body_part="ANY"))
-    recipe.write_text(RECIPE)
     deployment = wrist_up.deployment("retrain")
-    parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe)}
+    parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": recipe}
     run = wrist_up.ask(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})["id"]
 
     def suspended() -> dict[str, object] | None:
@@ -292,7 +284,7 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
         return dict(found) if found["state_name"] == "Suspended" else None
 
     waiting = wait(suspended, 420)
-    recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 7"))  # an edit meanwhile changes nothing
+    Path(recipe).write_text(RECIPE.replace("epochs = 1", "epochs = 7"))  # an edit meanwhile changes nothing
     stored = catalogue(wrist_up.home, "select count(*) from stage_costs")
     assert "retrain - ds-" in str(waiting["name"]) and "efficientnetb0" in str(waiting["name"])
     models = catalogue(wrist_up.home, "select model_version_id, role from model_versions")
@@ -320,10 +312,10 @@ def test_a_retrain_that_asks_a_person_suspends_and_goes_on_with_the_answer(
 
 @pytest.mark.soak
 def test_a_retrain_that_nobody_answers_ends_and_its_model_stays_challenger(wrist_up: Up, tmp_path: Path) -> None:
-    manifest, recipe = radiographs(tmp_path / "again", 90), of_the_home(wrist_up, "asks.toml")
+    manifest = radiographs(tmp_path / "again", 90)
+    recipe = wrist_up.recipe("asks.toml", RECIPE.replace("epochs = 1", "epochs = 1\nseed = 3"))
     sources_toml.remember(wrist_up.home, sources_toml.Root(str(manifest), body_part="ANY"))
-    recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 1\nseed = 3"))
-    parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe), "answer_days": 6 / 86400}
+    parameters = {"paths": [str(manifest)], "body_part": "ANY", "recipe": recipe, "answer_days": 6 / 86400}
     deployment = wrist_up.deployment("retrain")
     run = wrist_up.ask(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})["id"]
     state = wait(lambda: _named(wrist_up.ask(f"/flow_runs/{run}"), "Unanswered"), 500)

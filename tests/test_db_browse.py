@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -57,6 +58,14 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
         [shown_map] = json.loads(fetch(f"{base}/catalogue/explanations.json?_shape=array"))
         assert fetch(f"{base}/-/map/{shown_map['explanation_id']}") == (home / "explanations" / "one").read_bytes()
         assert "/catalogue/images?study_uid=st-0070" in page
+        front, first = fetch(base).decode(), fetch(f"{base}/catalogue").decode()
+        box = html.unescape(re.findall(r'<textarea id="sql-editor"[^>]*>(.*?)</textarea>', first, re.S)[0])
+        assert json.loads(fetch(f"{base}/catalogue.json?" + urlencode({"sql": box, "_shape": "array"})))
+        for link in re.findall(r'href="(/catalogue/[a-z_]+)"', front.split("Begin here")[1].split("</p>")[0]):
+            assert link in first and fetch(f"{base}{link}")
+        with pytest.raises(urllib.error.HTTPError, match="404") as raised:
+            fetch(f"{base}/-/map/ex-none")
+        assert b"no file" in raised.value.read() and raised.value.headers["content-type"] == "image/svg+xml"
         drawn = fetch(f"{base}/-/dashboards/plots").decode()
         for name, chart in datasette_plugin.plots()["charts"].items():
             assert f"chart-{name}" in drawn and chart["title"] in drawn.replace("&#39;", "'")
@@ -72,7 +81,7 @@ def test_datasette_shows_views_queries_thumbnails_and_plots(tmp_path: Path, monk
     assert {one.name for one in tmp_path.iterdir()} == {"Röntgen 50% #1 ?x=1", "pictures"}
 
 
-def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Path) -> None:
+def test_a_thumbnail_shows_bone_bright_and_a_withheld_map_says_so(tmp_path: Path) -> None:
     Image.new("L", (400, 512), 200).save(tmp_path / "dark_bone.png")
     row = {"root": str(tmp_path), "path": "dark_bone.png", "format": "png", "pixel_sha256": "", "inverted": 1}
     made = datasette_plugin.thumbnail(row, tmp_path)
@@ -80,7 +89,8 @@ def test_what_a_radiograph_shows_bright_its_thumbnail_shows_bright(tmp_path: Pat
     with Image.open(io.BytesIO(made)) as picture:
         assert picture.width == 75 and abs(picture.getpixel((10, 10)) - 55) < 3
     assert datasette_plugin.thumbnail({**row, "path": "gone.png"}, tmp_path) is None
-    assert datasette_plugin.heat_map({"path": "../outside.png"}, tmp_path) is None
+    assert datasette_plugin.heat_map({"path": "../outside.png", "withheld": 0}, tmp_path) is None
+    assert b">withheld<" in (datasette_plugin.heat_map({"path": "dark_bone.png", "withheld": 1}, tmp_path) or b"")
 
 
 def fetch(url: str, server: subprocess.Popen[bytes] | None = None) -> bytes:

@@ -135,6 +135,29 @@ def test_the_guide_speaks_of_what_the_label_means(data: ReportData) -> None:
     assert "abnormal or fracture-positive" in said("abnormal", "fracture")
 
 
+def test_a_subgroup_of_few_studies_is_folded_and_shows_no_figure(data: ReportData, html: str) -> None:
+    """Five studies are of the view `odd`; in the second page as few are with hardware."""
+    folded = html.split("of fewer than 10 studies: too small to read</summary>")[1].split("</details>")[0]
+    assert "<table" in folded and re.search(r">view = odd</th><td class=.n.>5</td><td class=.n.>5</td>", folded)
+    assert "view = odd" not in html.replace(folded, "")
+    model = data.serving_model
+    few = [replace(m, n_studies=5, note="too small to read") for m in model.metrics if m.subgroup == "hardware=1"]
+    rest = [m for m in model.metrics if m.subgroup != "hardware=1"]
+    found = page.render(replace(data, models=(*data.models[:-1], replace(model, metrics=(*rest, *few)))))
+    table = found.split('aria-label="Hardware"')[1].split("</table>")[0].split("<tr>")[-1]
+    assert table.count("5 studies: too small to read") == 2
+
+
+def test_the_picture_of_subgroups_holds_those_that_can_be_read(
+    data: ReportData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    real = figures.forest
+    monkeypatch.setattr(figures, "forest", lambda model, names: drawn.extend(names) or real(model, names))
+    page.render(data)
+    assert "view=PA" in drawn and "view=odd" not in drawn
+
+
 def test_unknown_patients_are_said(data: ReportData, html: str) -> None:
     assert "names no patients" not in html
     assert "names no patients" in page.render(replace(data, patients_known=False))
@@ -224,7 +247,9 @@ def test_the_model_card_says_what_the_report_says(data: ReportData) -> None:
     for kind in beside:
         page_of = written[f"{kind}-html"].decode()
         assert "<table>" in page_of and "<script" not in page_of and "<a " not in page_of and "<img" not in page_of
+        assert ('<body class="checklist">' in page_of) == (kind != "model-card"), "its answers stand below each other"
     text = written["model-card"].decode()
+    assert "| ROC AUC |" in text and "roc_auc" not in text and "age band = 65+" in text and "age_band" not in text
     area = data.serving_model.metric("roc_auc")
     assert area is not None
     assert f"{area.value:.3f} ({area.ci_low:.3f}–{area.ci_high:.3f})" in text

@@ -88,4 +88,5 @@ def test_brighter_films_end_the_run_as_drift_with_a_chart_an_event_and_a_line_in
     assert "**drift**" in page["data"] and "data:image/png;base64," in page["data"]
     wanted = {"filter": {"event": {"name": ["wrist.drift"]}}, "limit": 1}
     (event,) = wait(lambda: ask(prefect_server, "/events/filter", wanted)["events"], 20)
+    assert f"/runs/flow-run/{state.state_details.flow_run_id}?" in event["payload"]["page"]
     assert event["payload"]["studies"] == 60 and "intensity, brightest" in event["payload"]["features"]

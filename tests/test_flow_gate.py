@@ -128,5 +128,6 @@ def test_the_question_shows_both_models_figures_and_the_difference(hall: Hall, m
     for name in ("ROC AUC", "Sensitivity", "Specificity"):
         (row,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
         assert "not compared" not in row and (name != "ROC AUC" or "undefined" not in row)
+    assert "roc_auc" not in text
     assert "[report](/wrist/reports/a.html)" in text and "/wrist/runs/flow-run/run-1?tab=Artifacts" in text
     assert "*Cancel*" in text and "decides nothing" in text

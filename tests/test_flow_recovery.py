@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from prefect_fixtures import WRIST, ask, radiographs, wait
+from prefect_fixtures import WRIST, ask, offers, radiographs, wait
 
 from db import ingest_runs
 from db.engine import open_catalogue
@@ -196,6 +196,7 @@ def test_under_up_a_retrain_killed_four_times_does_nothing_twice(tmp_path: Path)
     asked = {"paths": [str(manifest)], "body_part": "ANY", "recipe": str(recipe)}
     found = house.ask("/deployments/filter", {"deployments": {"name": {"any_": ["retrain"]}}})
     path = f"/deployments/{found[0]['id']}/create_flow_run"
+    wait(lambda: offers(house.ask(f"/deployments/{found[0]['id']}"), recipe), 60)
     try:
         for kind in ("flow", "everything", "worker", "flow"):
             run = house.ask(path, {"parameters": asked})["id"]

@@ -152,6 +152,13 @@ def test_the_run_shows_in_the_servers_history_with_its_artifacts(whole: Whole) -
     assert {"freeze the data set", "train resnet50", "train efficientnetb0"} <= {task["name"] for task in tasks}
 
 
+def test_each_report_is_an_event_that_leads_to_it(whole: Whole) -> None:
+    wanted = {"filter": {"event": {"name": ["wrist.report"]}}, "limit": 50}
+    written = {str(row[0]).rpartition("/")[2] for row in whole.rows("select path from reports where kind = 'html'")}
+    sent = {one["payload"]["report"] for one in ask(whole.url, "/events/filter", wanted)["events"]}
+    assert written <= {address.rpartition("/reports/")[2] for address in sent}
+
+
 def test_verify_finds_nothing(whole: Whole) -> None:
     assert "All as it was written" in whole.wrist("verify").stdout
 

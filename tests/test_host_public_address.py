@@ -15,7 +15,7 @@ import uvicorn
 from prefect_fixtures import wait
 
 from db.home import prefect_folder
-from flows.host import server_record
+from flows.host import server_record, up_record
 from flows.host.front_door import FrontDoor
 from flows.host.listeners import Listeners
 from flows.host.public_address import PublicAddress, chosen
@@ -136,7 +136,8 @@ def test_a_host_that_is_not_this_machines_is_named() -> None:
             require_free(free_port(), host)
 
 
-def test_links_and_addresses_follow_what_the_home_noted(tmp_path: Path) -> None:
+def test_links_and_addresses_follow_what_the_home_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WRIST_PAGES", raising=False)
     prefect_folder(tmp_path).mkdir(parents=True)
     assert server_record.base(tmp_path) == "" and server_record.shown_at(tmp_path) == ""
     server_record.record(tmp_path, "http://127.0.0.1:4200/api", 1)
@@ -144,6 +145,11 @@ def test_links_and_addresses_follow_what_the_home_noted(tmp_path: Path) -> None:
     server_record.record(tmp_path, "http://127.0.0.1:4200/api", 1, origin="https://wrist.example.org", base="/some")
     assert server_record.shown_at(tmp_path) == "https://wrist.example.org/some"
     assert server_record.base(tmp_path) == "/some"
+    assert server_record.address(tmp_path, "/reports/a.html") is None, "another server is used"
+    monkeypatch.setenv("WRIST_PAGES", "/some")
+    assert server_record.address(tmp_path, "/reports/a.html") is None, "a server that ends with its command"
+    with up_record.kept(tmp_path):
+        assert server_record.address(tmp_path, "/reports/a.html") == "https://wrist.example.org/some/reports/a.html"
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from prefect_fixtures import Up
 from flows.host.environment import without_unusable_proxies
 from flows.host.server import Deaths
 from flows.host.server_choice import prefect_api
+from flows.host.server_watch import PAUSES, ServerWatch
 from flows.host.workers import LONGEST_FOLDER, workers
 from wrist_model.errors import CatalogueError, UsageError
 
@@ -50,6 +52,23 @@ def test_a_worker_that_dies_again_and_again_ends_up_with_the_last_line_of_its_lo
             pool.restart_ended()
             time.sleep(0.1)
     assert len(said) == Deaths.MOST - 1 and all("no room on the disk" in line for line in said)
+
+
+def test_a_server_that_can_not_be_started_is_tried_again_ever_more_rarely(tmp_path: Path) -> None:
+    """Its port is taken: nothing raises, each restart is counted, says when and why, and the next has to wait."""
+    said: list[str] = []
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "server.log").write_text("no room on the disk\n")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        watch = ServerWatch(tmp_path, f"http://127.0.0.1:{other.getsockname()[1]}/api", said.append)
+        watch.look()
+        watch.look()
+    assert len(said) == 3, said
+    assert "restart 1 …" in said[0] and said[0].endswith("server.log ends with: no room on the disk")
+    assert "not yet" in said[1] and "Port" in said[1]
+    assert "restart 2 in 10 s …" in said[2]
+    assert list(PAUSES) == sorted(PAUSES) and PAUSES[-1] >= 300
 
 
 def test_only_a_proxy_that_no_client_could_use_is_left_out() -> None:

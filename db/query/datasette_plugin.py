@@ -17,6 +17,7 @@ from db.schema.views import VIEWS
 from wrist_model.errors import CatalogueError
 
 PLUGINS = Path(__file__).parent / "plugins"
+TEMPLATES = Path(__file__).parent / "templates"
 PLOTS = Path(__file__).parent / "plots.toml"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito, colour-blind safe
 FACETS = {
@@ -45,19 +46,29 @@ FACETS = {
 }
 
 
+BEGIN = (
+    "The headline table: test metrics of each model with their intervals",
+    "The surest mistakes of the champion on the hold-out",
+    "What was refused, by reason",
+)
+"""Documented queries that the first page leads to; the first of them stands in the box for a query, too."""
+
+
 def metadata(home: Path) -> dict[str, Any]:
     """Datasette's metadata: titles, facets, hidden tables, the queries of docs/sql.md, the plots."""
     tables: dict[str, Any] = {name: {"facets": FACETS.get(name, [])} for name in VIEWS}
     tables |= {name: {"hidden": True} for name in [*METADATA.tables, "alembic_version", "sqlite_stat1"]}
     named = {_slug(heading): {"title": heading, "sql": sql} for heading, sql in queries().items()}
+    links = [f'<a href="/catalogue/{_slug(heading)}">{heading}</a>' for heading in BEGIN]
     about = (
-        'Query the views; docs/sql.md says what their columns mean. <a href="/-/dashboards/plots">Plots</a>. '
-        "Read-only. Not for diagnosis."
+        f'<p><strong>Begin here:</strong> {" · ".join(links)} · <a href="/-/dashboards/plots">Plots</a></p>'
+        "<p>Query the views; docs/sql.md says what their columns mean. Read-only. Not for diagnosis.</p>"
     )
+    database = {"description_html": about, "tables": tables, "queries": named, "first_query": queries()[BEGIN[0]]}
     return {
         "title": "Wrist: the catalogue and its audit trail",
         "description_html": about,
-        "databases": {"catalogue": {"description_html": about, "tables": tables, "queries": named}},
+        "databases": {"catalogue": database},
         "plugins": {"datasette-dashboards": {"plots": plots()}, "wrist_pictures": {"home": str(home)}},
     }
 
@@ -99,7 +110,7 @@ def command(url: str, home: Path, port: int = 8001, host: str = "127.0.0.1") -> 
     about.write_text(json.dumps(metadata(home.absolute()), indent=1), encoding="utf-8")
     return [
         *(sys.executable, "-P", "-m", "datasette", "serve", file.name, "--host", host, "--port", str(port)),
-        *("--metadata", str(about), "--plugins-dir", str(PLUGINS)),
+        *("--metadata", str(about), "--plugins-dir", str(PLUGINS), "--template-dir", str(TEMPLATES)),
         *("--setting", "sql_time_limit_ms", "10000", "--setting", "allow_download", "off"),
         *("--setting", "default_page_size", "50", "--setting", "suggest_facets", "off"),
         *("--setting", "max_returned_rows", "2000"),
@@ -110,8 +121,8 @@ IMAGE_FILE = (
     "SELECT i.format, i.pixel_sha256, i.inverted, l.root, l.path FROM image i "
     "LEFT JOIN image_location l ON l.image_id = i.id WHERE i.image_uid = :uid"
 )
-MAP_FILE = "SELECT path FROM explanation WHERE explanation_id = :uid AND withheld = 0"
-_PICTURE = '{0}<br><img src="/-/thumbnail/{0}" width="96" alt="radiograph {0}" loading="lazy" onerror="this.remove()">'
+MAP_FILE = "SELECT path, withheld FROM explanation WHERE explanation_id = :uid"
+_PICTURE = '{0}<br><img src="/-/thumbnail/{0}" width="96" alt="radiograph {0}" loading="lazy">'
 CELLS = {
     ("image_uid", "im-"): _PICTURE,
     ("image_a", "im-"): _PICTURE,
@@ -146,9 +157,20 @@ def thumbnail(row: Any, home: Path, size: int = 96) -> bytes | None:
 
 
 def heat_map(row: Any, home: Path) -> bytes | None:
-    """The stored heat map of an explanation that was not withheld, or None where its file is gone."""
+    """The stored heat map of an explanation, a picture of the word where it is withheld, or None: its file is gone."""
+    if row and row["withheld"]:
+        return in_words("withheld")
     file = home / row["path"] if row else home
     return file.read_bytes() if file.is_file() and file.resolve().is_relative_to(home.resolve()) else None
+
+
+def in_words(text: str) -> bytes:
+    """An SVG of a word, where there is no picture to show."""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="192" height="48"><rect width="192" height="48" fill="#e9edf0"/>'
+        f'<text x="96" y="29" text-anchor="middle" font-family="sans-serif" font-size="18" fill="#51606c">{text}</text>'
+        "</svg>"
+    ).encode()
 
 
 def _slug(heading: str) -> str:

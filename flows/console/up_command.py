@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 2.0
 RECOVERY_SECONDS = 15.0
+MISSED_SECONDS = 60.0  # for the workers to begin what was missed, before it is deployed anew
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,7 +69,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def _serve(home: Path, url: str, count: int, address: PublicAddress) -> None:
     from uuid import UUID
 
-    from flows.host import scheduled_runs, up_record, work_pool
+    from flows.host import run_forms, scheduled_runs, up_record, work_pool
     from flows.host.crash_recovery import end_crashed_runs
     from flows.host.server_watch import ServerWatch
     from flows.host.workers import workers
@@ -83,12 +84,16 @@ def _serve(home: Path, url: str, count: int, address: PublicAddress) -> None:
     def look_after_runs() -> list[str]:
         before, low[:] = bool(low), disk_space.nearly_full(home)
         told = [] if before else low
-        return [*told, *scheduled_runs.tidy(url), *end_crashed_runs(url, without_process)]
+        return [*told, *scheduled_runs.tidy(url), *end_crashed_runs(url, without_process), *run_forms.keep(url, home)]
 
     for line in _or_why_not("look after missed runs", lambda: scheduled_runs.tidy(url)):
         say(line)
     with up_record.kept(home), workers(home, url, count, say=say) as pool:
+        for line in _or_why_not("wait for the missed runs", lambda: scheduled_runs.begun(url, MISSED_SECONDS)):
+            say(line)
         deploy(home, url)
+        for line in _or_why_not("mend the run forms", lambda: run_forms.keep(url, home)):
+            say(line)
         _tell(home, url)
         checked = 0.0
         try:

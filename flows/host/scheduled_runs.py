@@ -6,6 +6,7 @@ that has come in, so that one is enough.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
-NAMED_AHEAD = timedelta(hours=6)
 MOST = 200  # runs that Prefect tells at once
 
 
@@ -49,12 +49,36 @@ def tidy(url: str) -> list[str]:
                 first, flow = local(earlier[0].expected_start_time), client.read_flow(last.flow_id).name
                 lines.append(f"{flow}: {len(earlier) + 1} runs were due since {first}; one makes up for all.")
         flows = {flow.id: flow.name for flow in client.read_flows()}
-        soon = {"after_": now.isoformat(), "before_": (now + NAMED_AHEAD).isoformat()}
-        for run in _made(client, expected_start_time=soon):
+        for run in _made(client, expected_start_time={"after_": now.isoformat()}):
             if run.name != flows.get(run.flow_id, run.name):
                 with suppress(ObjectNotFound):  # it was taken away meanwhile
                     client.update_flow_run(run.id, name=flows[run.flow_id])
     return lines
+
+
+def begun(url: str, seconds: float) -> list[str]:
+    """Wait, so long at most, until the workers have begun what is due: deploying takes away what nobody has begun.
+
+    Gives a line where they have not. Raises CatalogueError when the server doesn't answer.
+    """
+    end = time.monotonic() + seconds
+    with connected(url) as client:
+        while is_due(client):
+            if time.monotonic() > end:
+                return [f"Missed runs have not begun within {seconds:.0f} s and are left out: is the worker at work?"]
+            time.sleep(0.5)
+    return []
+
+
+def is_due(client: SyncPrefectClient, deployment: UUID | None = None, seconds: float = 0.0) -> bool:
+    """Whether a run that the scheduler made is due, or will be within so many seconds, and nobody has begun it.
+
+    deployment: of this one; None: of any.
+    """
+    where: dict[str, Any] = {"deployment_id": {"any_": [str(deployment)]}} if deployment else {}
+    before = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    found = _made(client, expected_start_time={"before_": before}, **where)
+    return any(run.state_name != IN_A_QUEUE for run in found)
 
 
 def _made(client: SyncPrefectClient, *, state_name: str | None = None, **where: Any) -> list[FlowRun]:

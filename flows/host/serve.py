@@ -25,6 +25,7 @@ def serve(port: int, public: tuple[str, int, str, str] | None = None) -> None:
     from prefect.settings import get_current_settings
 
     from db.home import home
+    from flows.host import prefect_page
     from flows.host.front_door import FrontDoor
     from flows.host.listeners import Listeners
     from flows.host.report_pages import ReportPages
@@ -33,9 +34,12 @@ def serve(port: int, public: tuple[str, int, str, str] | None = None) -> None:
     assert server.api.auth_string is not None
     base = server.ui.serve_base.rstrip("/")
     origins = frozenset(server.api.cors_allowed_origins.split(","))
+    prefect_page.leave_out_the_preview()
     app = create_app(final=True)
-    for folder, _, _ in os.walk(server.ui.static_directory or ""):  # Prefect's copy has the modes of the environment
-        Path(folder).chmod(0o700)
+    if server.ui.static_directory is not None:
+        for folder, _, _ in os.walk(server.ui.static_directory):  # Prefect's copy has the modes of the environment
+            Path(folder).chmod(0o700)
+        prefect_page.change(Path(server.ui.static_directory))
     door = FrontDoor(
         app,
         secret=server.api.auth_string.get_secret_value(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,8 @@ import psutil
 
 from db import process_identity
 from db.home import prefect_folder
+from flows.host import up_record
+from tasks.runtime import pages
 
 RECORD = "server.json"
 
@@ -39,6 +42,12 @@ def shown_at(home: Path) -> str:
     said = _said(home)
     own = str(said.get("url", "")).removesuffix("/api")
     return f"{said.get('origin') or own}{said.get('base', '')}"
+
+
+def address(home: Path, path: str) -> str | None:
+    """The whole address of a page of the home's server, such as `/reports/latest.html`: for a mail, or an event. None
+    where another server is used, or one that lives no longer than a command."""
+    return f"{shown_at(home)}{path}" if pages.BASE in os.environ and up_record.runs(home) else None
 
 
 def living(home: Path) -> tuple[str, int] | None:

@@ -19,6 +19,8 @@ from wrist_model.errors import CatalogueError, WristError
 
 SILENT_SECONDS = 90.0
 """A server that lives and doesn't answer for so long, while nothing runs, is ended and started again."""
+PAUSES = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Before a restart, after so many in a row that were of no use: what ends it may go away, and must not fill the log."""
 
 
 class ServerWatch:
@@ -26,11 +28,13 @@ class ServerWatch:
 
     def __init__(self, home: Path, url: str, say: Say, address: PublicAddress = LOCAL) -> None:
         self.home, self.url, self.address, self._say = home, url, address, say
-        self._deaths = Deaths()
+        self._restarts, self._in_a_row = 0, 0  # in a row: of no use, one after the other
+        self._started = time.monotonic()
+        self._start_at: float | None = None
         self._silent_since: float | None = None
 
     def look(self) -> None:
-        """See to it that the server answers. Raises CatalogueError when it ends again and again as soon as it answers.
+        """See to it that the server answers, or will.
 
         A server that lives is not started again beside itself: a locked database keeps one silent for a minute.
         """
@@ -38,6 +42,8 @@ class ServerWatch:
             if self._silent_since is not None:
                 self._say("… the server answers again.")
             self._silent_since = None
+            if time.monotonic() - self._started > Deaths.SOON_SECONDS:
+                self._in_a_row = 0
             return
         found = living(self.home)
         if found is None:
@@ -61,14 +67,21 @@ class ServerWatch:
             return True
 
     def _start_again(self) -> None:
-        if self._deaths.too_many():
-            raise CatalogueError(f"The Prefect server ends as soon as it answers. {self._last_line()}")
-        self._say("The Prefect server has ended; starting it again …")
+        if self._start_at is None:
+            pause = PAUSES[min(self._in_a_row, len(PAUSES) - 1)]
+            self._start_at = time.monotonic() + pause
+            self._restarts, self._in_a_row = self._restarts + 1, self._in_a_row + 1
+            when = f" in {pause:.0f} s" if pause else ""
+            self._say(f"The Prefect server has ended; restart {self._restarts}{when} … {self._last_line()}")
+        if time.monotonic() < self._start_at:
+            return
+        self._start_at = None
         try:
             with running(self.home, say=lambda _: None, port=port_of(self.url), address=self.address):
                 self._say("… it answers again.")
         except WristError as error:
             self._say(f"… not yet: {error}")
+        self._started = time.monotonic()
 
     def _last_line(self) -> str:
         return last_line(prefect_folder(self.home) / "server.log")

@@ -35,6 +35,12 @@ def died(home: Path) -> bool:
     return found is not None and _ended(found)
 
 
+def runs(home: Path) -> bool:
+    """Whether a `wrist up` of this home is at work, as far as can be seen."""
+    found = _recorded(home)
+    return found is not None and not _ended(found)
+
+
 def _recorded(home: Path) -> process_identity.Process | None:
     with suppress(OSError, ValueError, TypeError):
         return process_identity.Process(**json.loads((prefect_folder(home) / RECORD).read_text()))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from db.stage_costs import StoredCost
+from tasks.local_time import local
 from tasks.runtime import pages
 from tasks.runtime.progress import in_a_run
 from wrist_model.evidence.alpha_spending import Budget
@@ -24,7 +25,7 @@ from wrist_model.records import Comparison
 from wrist_model.report.gallery import KINDS
 from wrist_model.report.guide import guide
 from wrist_model.report.headline import HEADLINE
-from wrist_model.report.metric_text import with_interval
+from wrist_model.report.metric_text import in_words, with_interval
 from wrist_model.report.model_card import plain
 from wrist_model.report.network_style import style
 from wrist_model.report.report_data import ReportData
@@ -59,38 +60,48 @@ def gate(
     plan: Plan | None = None,
     budget: Budget | None = None,
 ) -> None:
-    """Store the gate's comparison as a table in the run at hand. decided: what the gate gives; plan, budget: what the
-    score rule went by."""
-    limit, reason = margins(recipe), str(decided["reason"])
+    """Store the gate's comparison in the run at hand. decided: what the gate gives; plan, budget: what the score rule
+    went by."""
+    page = gate_page(decided, found, recipe, looks, plan, budget)
+    markdown("gate", f"{decided['model_version_id']}: {decided['decision']}", page)
+
+
+def gate_page(
+    decided: Mapping[str, Any],
+    found: Sequence[Comparison],
+    recipe: GateRecipe,
+    looks: int,
+    plan: Plan | None,
+    budget: Budget | None,
+) -> str:
+    """The page's Markdown: a narrow table for each reference, since Prefect's page cuts wide ones off; the plan."""
+    limit, reason = margins(recipe), in_words(str(decided["reason"]))
     lines = [f"# Gate: {decided['model_version_id']}: {decided['decision']}", ""]
     lines += [f"{plain(reason[:1].upper() + reason[1:])}.", ""]
-    if found:
-        lines += ["| against | metric | difference | lower limit | upper limit | margin | patients | method |"]
-        lines += ["|---|---|---|---|---|---|---|---|"]
-        for one in found:
-            numbers = (_signed(value) for value in (one.difference, one.ci_low, one.ci_high))
-            method = one.method.replace("_", " ")
-            lines.append(
-                f"| {one.reference} | {NAMES.get(one.metric, one.metric)} | {' | '.join(numbers)} "
-                f"| −{limit[one.metric]:.3f} | {one.n_patients} | {method} |"
-            )
+    for reference in dict.fromkeys(one.reference for one in found):
+        against = [one for one in found if one.reference == reference]
+        lines += [f"## Against {reference}", ""]
         lines += [
-            "",
-            "Promoted when every lower limit lies above −margin; refused when an upper limit lies below it.",
-            "",
+            "| metric | difference | lower limit | upper limit | margin | patients |",
+            "|---|---|---|---|---|---|",
         ]
+        for one in against:
+            numbers = (_signed(value) for value in (one.difference, one.ci_low, one.ci_high))
+            margin = f"−{limit[one.metric]:.3f}"
+            name = NAMES.get(one.metric, one.metric)
+            lines.append(f"| {name} | {' | '.join(numbers)} | {margin} | {one.n_patients} |")
+        methods = [f"{NAMES.get(one.metric, one.metric)}: {one.method.replace('_', ' ')}" for one in against]
+        lines += ["", f"Methods: {'; '.join(methods)}.", ""]
+    if found:
+        lines += ["Promoted when every lower limit lies above −margin; refused when an upper limit lies below it.", ""]
     if plan is None or budget is None:
         lines += [f"Looks at this hold-out so far: {looks} (a person decides past {recipe.max_looks})."]
     else:
-        lines += [
-            f"## What plan {plan.plan_id} had fixed",
-            "",
-            f"SHA-256 `{plan.content_sha256}`, {plan.created_at}.",
-            "",
-        ]
-        lines += ["| | |", "|---|---|", *(f"| {what} | {said} |" for what, said in lines_of(plan.content))]
+        when = local(plan.created_at)
+        lines += [f"## What plan {plan.plan_id} had fixed", "", f"SHA-256 `{plan.content_sha256}`, {when}.", ""]
+        lines += [f"- **{NAMES.get(what, what)}:** {in_words(said)}" for what, said in lines_of(plan.content)]
         lines += ["", f"This was {budget.in_words}."]
-    markdown("gate", f"{decided['model_version_id']}: {decided['decision']}", "\n".join(lines))
+    return "\n".join(lines)
 
 
 def _signed(value: float | None) -> str:
@@ -128,7 +139,7 @@ def summary(data: ReportData, path: Path) -> str:
         "",
         f"**Report:** {where}",
         "",
-        f"**Gate:** {plain(', '.join(filter(None, (data.decision or 'not asked', data.decision_reason))))}",
+        f"**Gate:** {plain(in_words(', '.join(filter(None, (data.decision or 'not asked', data.decision_reason)))))}",
         "",
         *(f"**{heading}:** {plain(' '.join(sentences))}\n" for heading, sentences in guide(data)),
         f"**Hold-out:** {plain(data.dataset.guard_status)}; looked at "

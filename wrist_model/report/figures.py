@@ -272,7 +272,7 @@ def trials(tried: Sequence[TuningTrial]) -> Figure | None:
 
 
 def forest(model: ModelReport, subgroups: Sequence[str]) -> Figure | None:
-    """ROC AUC with its interval by subgroup; hollow where too small to read. None where nothing is defined."""
+    """ROC AUC with its interval of all studies and of these subgroups. None where nothing is defined."""
     rows = [(name, model.metric("roc_auc", subgroup=name)) for name in ("all", *subgroups)]
     drawn = [(name, metric, metric.value) for name, metric in rows if metric is not None and metric.value is not None]
     if len(drawn) < 2:
@@ -282,11 +282,10 @@ def forest(model: ModelReport, subgroups: Sequence[str]) -> Figure | None:
         axes = figure.add_subplot()
         axes.axvline(drawn[0][2], color=PALE, linewidth=1.2)
         for place, (_, metric, value) in enumerate(drawn):
-            small = metric.note is not None and "too small" in metric.note
             if metric.ci_low is not None and metric.ci_high is not None:
                 axes.plot([metric.ci_low, metric.ci_high], [place, place], color=_colour(model), linewidth=1.6)
-            axes.plot(value, place, "s", ms=6, color="white" if small else _colour(model), mec=_colour(model), mew=1.4)
-        names = [f"{name.replace('=', ' = ')}  (n = {metric.n_studies})" for name, metric, _ in drawn]
+            axes.plot(value, place, "s", ms=6, color=_colour(model), mec=_colour(model), mew=1.4)
+        names = [f"{name.replace('=', ' = ').replace('_', ' ')}  (n = {metric.n_studies})" for name, metric, _ in drawn]
         axes.set_yticks(range(len(drawn)), names)
         axes.invert_yaxis()
         axes.set(xlabel=f"ROC AUC, {model.name}, test studies", xlim=(None, 1.02))

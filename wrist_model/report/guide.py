@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wrist_model.records import Metric
-from wrist_model.report.metric_text import with_interval
+from wrist_model.report.metric_text import in_words, with_interval
 from wrist_model.report.report_data import ReportData
 
 
@@ -43,7 +43,8 @@ def _answer(data: ReportData) -> tuple[str, ...]:
         said.append(f"ROC AUC {with_interval(area)}: 1 is perfect, 0.5 is chance.")
     decision = {"promoted": "It serves now", "refused": "It does not serve", "undecided": "Undecided: nothing changes"}
     if data.decision:
-        said.append(f"{decision.get(data.decision, data.decision.capitalize())}: {data.decision_reason or 'by hand'}.")
+        why = in_words(data.decision_reason or "by hand")
+        said.append(f"{decision.get(data.decision, data.decision.capitalize())}: {why}.")
     return tuple(said) or ("No figure is stored.",)
 
 

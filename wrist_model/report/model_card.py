@@ -37,10 +37,10 @@ def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
 def results(models: tuple[ModelReport, ...]) -> list[str]:
     """The headline as a Markdown table: a row a metric, a column a model."""
     left_to_the_page = ("f1_positive", "f1_negative", "pr_auc", "log_loss")
-    names = [name for name, _ in headline(models[0]) if name not in left_to_the_page]
+    shown = [(name, title) for name, title in headline(models[0]) if name not in left_to_the_page]
     rows: list[tuple[object, ...]] = [
-        (name, *("; ".join(filter(None, (figure(m.metric(name)), over_seeds(m.spread(name))))) for m in models))
-        for name in names
+        (title, *("; ".join(filter(None, (figure(m.metric(name)), over_seeds(m.spread(name))))) for m in models))
+        for name, title in shown
     ]
     return table(("test studies", *(model.name for model in models)), rows)
 
@@ -82,7 +82,7 @@ def _external(data: ReportData) -> list[str]:
         ]
         lines += [f"**{plain(one.mismatch)}**", ""] if one.mismatch else []
         cells: list[tuple[object, ...]] = [
-            (name, figure(inside), figure(outside)) for name, _, inside, outside in external_sets.rows(one)
+            (title, figure(inside), figure(outside)) for _, title, inside, outside in external_sets.rows(one)
         ]
         lines += [*table(("studies", "internal test", plain(one.hold_out)), cells), ""]
     return lines
@@ -170,8 +170,8 @@ def model_card(data: ReportData) -> str:
             metrics = [served.metric(key, subgroup=name) for key in ("roc_auc", "sensitivity", "specificity")]
             n = next((metric.n_studies for metric in metrics if metric), 0)
             figures = ("too small to read", "–", "–") if n < 10 else tuple(figure(metric) for metric in metrics)
-            rows.append((plain(name), n, *figures))
-        lines += table(("subgroup", "studies", "roc_auc", "sensitivity", "specificity"), rows)
+            rows.append((plain(name.replace("=", " = ").replace("_", " ")), n, *figures))
+        lines += table(("subgroup", "studies", "ROC AUC", "sensitivity", "specificity"), rows)
     else:
         lines.append(NOT_REPORTED.capitalize() + ".")
     return "\n".join(lines) + "\n"

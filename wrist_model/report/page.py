@@ -21,7 +21,7 @@ from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.document_page import document_page
 from wrist_model.report.guide import guide
 from wrist_model.report.headline import CALIBRATION, HEADLINE, MEANING, POINT_NAMES, details, headline, intervals_said
-from wrist_model.report.metric_text import over_seeds
+from wrist_model.report.metric_text import in_words, over_seeds
 from wrist_model.report.model_card import model_card
 from wrist_model.report.network_style import every, style
 from wrist_model.report.report_data import GalleryCase, ModelReport, ReportData
@@ -68,6 +68,8 @@ def render(data: ReportData) -> str:
         short=short,
         p=p,
         moment=moment,
+        is_small=is_small,
+        in_words=in_words,
     )
     return environment.get_template("page.html").render(
         data=data,
@@ -121,11 +123,18 @@ def interval(metric: Metric | LocalisationMetric | None) -> str:
     """`0.812–0.934`, or why there is none."""
     if metric is None:
         return "not stored"
+    if isinstance(metric, Metric) and is_small(metric):
+        return f"{metric.n_studies} studies: too small to read"
     if metric.value is None:
         return UNDEFINED.get(metric.metric, "undefined")
     if metric.ci_low is None or metric.ci_high is None:
         return "no interval"
     return f"{metric.ci_low:.3f}–{metric.ci_high:.3f}"
+
+
+def is_small(metric: Metric | None) -> bool:
+    """Whether it is of a subgroup with too few studies to read: no figure of it is shown."""
+    return metric is not None and metric.note is not None and "too small" in metric.note
 
 
 def share(value: float | None) -> str:
@@ -165,7 +174,8 @@ def _figures(data: ReportData) -> dict[str, dict[str, str]]:
             key = SUMMARISED.get(name)
             said = ", ".join(f"{m.name} {number(_value(m, key))}" if key else m.name for m in data.models)
             found[name] = {"title": title, "src": _picture(figure), "alt": ALTS[name].format(said)}
-    forest = figures.forest(data.serving_model, [row["name"] for row in _subgroups(data.serving_model)])
+    readable = [row["name"] for row in _subgroups(data.serving_model) if not row["small"]]
+    forest = figures.forest(data.serving_model, readable)
     if forest is not None:
         alt = "ROC AUC with its interval in each subgroup; the table below holds the same figures."
         found["forest"] = {"title": "ROC AUC by subgroup", "src": _picture(forest), "alt": alt}
@@ -193,8 +203,7 @@ def _subgroups(model: ModelReport) -> list[dict[str, Any]]:
             key: model.metric(key, subgroup=name) for key in ("roc_auc", "sensitivity", "specificity", "accuracy")
         }
         some = next((metric for metric in metrics.values() if metric), None)
-        small = bool(some and some.note and "too small" in some.note)
-        rows.append({"name": name, "metrics": metrics, "n": some, "small": small})
+        rows.append({"name": name, "metrics": metrics, "n": some, "small": is_small(some)})
     return rows
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from wrist_model.evidence.retrain_plan import expected, in_words
 from wrist_model.records import Comparison
 from wrist_model.report.headline import HEADLINE
+from wrist_model.report.metric_text import in_words as spoken
 from wrist_model.report.report_data import ReportData
 
 METRICS = ("roc_auc", "sensitivity", "specificity")
@@ -18,7 +19,8 @@ def rows(data: ReportData) -> list[tuple[str, str, str]]:
     if data.plan is None:
         return []
     happened = dict(_happened(data))
-    return [(what, planned, happened.get(what, "")) for what, planned in in_words(json.loads(data.plan.content))]
+    lines = in_words(json.loads(data.plan.content))
+    return [(what, spoken(planned), spoken(happened.get(what, ""))) for what, planned in lines]
 
 
 def sample_size(data: ReportData) -> str | None:

@@ -28,21 +28,26 @@ def register_routes() -> list[tuple[str, Route]]:
     return [
         (
             r"^/-/thumbnail/(?P<uid>im-[0-9A-Za-z-]+)$",
-            _picture(datasette_plugin.IMAGE_FILE, datasette_plugin.thumbnail, "image/jpeg"),
+            _picture(datasette_plugin.IMAGE_FILE, datasette_plugin.thumbnail),
         ),
         (
             r"^/-/map/(?P<uid>ex-[0-9A-Za-z-]+)$",
-            _picture(datasette_plugin.MAP_FILE, datasette_plugin.heat_map, "image/png"),
+            _picture(datasette_plugin.MAP_FILE, datasette_plugin.heat_map),
         ),
     ]
 
 
-def _picture(sql: str, make: Callable[[Any, Path], bytes | None], kind: str) -> Route:
-    """A page that answers with the picture that `make` gives of the row with this id, or with 404."""
+KINDS = {b"\xff\xd8": "image/jpeg", b"<s": "image/svg+xml"}  # by how they begin; all else is PNG
+
+
+def _picture(sql: str, make: Callable[[Any, Path], bytes | None]) -> Route:
+    """A page that answers with the picture that `make` gives of the row with this id, or with 404 and a picture that
+    says so."""
 
     async def route(datasette: Any, request: Any) -> Response:
         rows = await datasette.get_database().execute(sql, {"uid": request.url_vars["uid"]})
         made = make(rows.first(), Path(datasette.plugin_config("wrist_pictures")["home"]))
-        return Response(made or b"", status=200 if made else 404, content_type=kind)
+        content = made or datasette_plugin.in_words("no file")
+        return Response(content, status=200 if made else 404, content_type=KINDS.get(content[:2], "image/png"))
 
     return route
