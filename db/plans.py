@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from db import hold_outs, promotions
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.hold_outs import internal, internal_test
 from db.lookups import among, every, new_id, one, row_id
+from db.patient_identity import persons
 from db.schema.views import OF_REPLICATE
 from wrist_model.errors import DataError
 from wrist_model.evidence_records import Plan, PlanLook
@@ -185,36 +188,61 @@ def look_of(engine: Catalogue, model_version_id: str) -> PlanLook | None:
     return PlanLook(*row) if row else None
 
 
-def looked_at_before(engine: Catalogue, found: Plan) -> set[str]:
-    """The patients, by key, whose test studies had been scored when a plan was stored."""
+def looked_at_before(engine: Catalogue, found: Plan | None) -> set[str]:
+    """The patients, by key, whose test studies had been scored when a plan was stored (None: by now), or those of
+    another patient of the same person."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT DISTINCT q.patient_key FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
+            "SELECT DISTINCT q.id FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
             f"WHERE {internal_test('q')} AND t.dataset_version_id IN "
             f"(SELECT h.dataset_version_id FROM {_LOOKED} WHERE h.entry < :entry)",
-            entry=_entry(connection, found),
+            entry=_entry(connection, found) if found else 2**62,
         )
-    return {row.patient_key for row in rows}
+        person, seen = persons(connection), {row.id for row in rows}
+        people = {person[patient] for patient in seen if patient in person}
+        seen |= {patient for patient, lowest in person.items() if lowest in people}
+        keys = among(connection, "SELECT patient_key FROM patient WHERE id IN :values", seen)
+    return {row.patient_key for row in keys}
 
 
-def hold_out_patients(engine: Catalogue, dataset_id: str, *, unseen: bool = False) -> tuple[int, int]:
-    """(patients with a positive study, with a negative one) of a version's internal test split; unseen: of those whose
-    test studies nobody has scored yet."""
-    new = (
-        "AND NOT EXISTS (SELECT 1 FROM dataset_patient t WHERE t.patient_id = m.patient_id AND t.dataset_version_id IN "
-        f"(SELECT h.dataset_version_id FROM {_LOOKED})) "
-    )
+@dataclass(frozen=True)
+class Comparable:
+    """Test patients that a look compares on. positives, negatives: with a study of that class; learnt: how many were
+    left out, since a model that is compared has learnt from them."""
+
+    positives: int
+    negatives: int
+    learnt: int
+
+
+def comparable_patients(
+    engine: Catalogue, dataset_id: str, *, budget: Plan | None = None, unseen: bool = False
+) -> Comparable:
+    """The internal test patients of a version on whom a model that is trained on it will be compared with those that
+    serve or served now: by the reference that leaves the fewest, as it has learnt from the most.
+
+    budget: the plan that began the budget; where that is of new patients alone, without those looked at before it.
+    unseen: of those alone whose test studies nobody has scored yet.
+    """
     with reading(engine) as connection:
+        own = hold_outs.known_to_version(connection, dataset_id)
+        models = promotions.references(connection)
+        known = hold_outs.known_patients(connection, models, dataset_id) if models else {"": frozenset()}
+        seen: set[str] = set()
+        if unseen or (budget is not None and budget.new_patients_only):
+            seen = looked_at_before(connection, None if unseen else budget)
         rows = every(
             connection,
-            "SELECT m.label, count(DISTINCT m.patient_id) AS n FROM dataset_member m "
-            f"WHERE m.dataset_version_id = :dataset AND {internal_test('m')} AND m.included = 1 "
-            f"{new if unseen else ''}GROUP BY m.label",
+            "SELECT DISTINCT m.label, p.patient_key FROM dataset_member m JOIN patient p ON p.id = m.patient_id "
+            f"WHERE m.dataset_version_id = :dataset AND {internal_test('m')} AND m.included = 1",
             dataset=row_id(connection, "dataset_version", "dataset_id", dataset_id),
         )
-    found = {row.label: int(row.n) for row in rows}
-    return found.get(1, 0), found.get(0, 0)
+    held = [row for row in rows if row.patient_key not in seen]
+    left = [[row for row in held if row.patient_key not in own | learnt] for learnt in known.values()]
+    counts = {label: min(sum(row.label == label for row in rows) for rows in left) for label in (1, 0)}
+    everybody = len({row.patient_key for row in held})
+    return Comparable(counts[1], counts[0], everybody - min(len({row.patient_key for row in rows}) for rows in left))
 
 
 def _entry(connection: Connection, found: Plan) -> int:
