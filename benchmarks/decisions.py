@@ -36,25 +36,30 @@ SMALL = ((3, 0.30), (5, 0.20), (10, 0.10), (20, 0.10))
 
 def decisions(quick: bool = False) -> list[Result]:
     """Limits: false promotions over the planned looks 5%; power within 5 points of the plan's; coverage 0.93."""
-    sets, pairs = (40, coverage.UNEQUAL[:1]) if quick else (1000, coverage.DIFFERENCES)
-    parts: list[tuple[Callable[..., list[Result]], tuple[Any, ...]]] = [(small_hold_outs, ())]
-    for size in SIZES[2:3] if quick else SIZES:
-        for correlation in CORRELATIONS:
-            parts += [(gate, (size, correlation, *loss, 400 if quick else 4000)) for loss in LOSSES]
-    for size in SIZES[2:3] if quick else SIZES[1:]:
-        parts += [(power, (size, correlation, 80 if quick else 400)) for correlation in CORRELATIONS[1:]]
-    parts += [(coverage.cell, (place, sets)) for place in (coverage.QUICK if quick else coverage.CELLS)]
-    parts += [(coverage.differences, (place, sets)) for place in pairs]
-    parts += [(coverage.groups, (place, sets)) for place in coverage.GROUPS]
-    parts += [(sanity.sanity, (200 if quick else 2000,))]
-    parts += [(run_lengths.run_lengths, (10 if quick else 300, *shift)) for shift in run_lengths.SHIFTS]
-    found: list[Result] = []
+    work, found = parts(quick), []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        begun = [pool.submit(part, *arguments) for part, arguments in parts]
-        for number, (one, (part, arguments)) in enumerate(zip(begun, parts, strict=True), start=1):
+        begun = [pool.submit(part, *arguments) for part, arguments in work]
+        for number, (one, (part, arguments)) in enumerate(zip(begun, work, strict=True), start=1):
             found += one.result()
-            print(f"  {number} of {len(parts)}: {part.__name__}{arguments}", file=sys.stderr, flush=True)
+            print(f"  {number} of {len(work)}: {part.__name__}{arguments}", file=sys.stderr, flush=True)
     return found + coverage.summary(found)
+
+
+def parts(quick: bool) -> list[tuple[Callable[..., list[Result]], tuple[Any, ...]]]:
+    """(function, its arguments), each seeded by itself."""
+    singles, pairs, sizes = (40, 40, SIZES[2:3]) if quick else (600, 300, SIZES)
+    work: list[tuple[Callable[..., list[Result]], tuple[Any, ...]]] = [(small_hold_outs, ())]
+    for size in sizes:
+        for correlation in CORRELATIONS:
+            work += [(gate, (size, correlation, *loss, 400 if quick else 4000)) for loss in LOSSES]
+    for size in sizes if quick else sizes[1:]:
+        work += [(power, (size, correlation, 80 if quick else 400)) for correlation in CORRELATIONS[1:]]
+    work += [(coverage.cell, (place, singles)) for place in (coverage.QUICK if quick else coverage.CELLS)]
+    compared = coverage.UNEQUAL[:1] if quick else coverage.DIFFERENCES
+    work += [(coverage.differences, (place, pairs)) for place in compared]
+    work += [(coverage.groups, (place, singles)) for place in coverage.GROUPS]
+    work += [(sanity.sanity, (200 if quick else 2000,))]
+    return work + [(run_lengths.run_lengths, (10 if quick else 300, *shift)) for shift in run_lengths.SHIFTS]
 
 
 def error(share: float, draws: int) -> str:
