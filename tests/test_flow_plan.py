@@ -25,7 +25,7 @@ from wrist_model.errors import DataError
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import IngestCounts
 from wrist_model.report import plan_beside
-from wrist_model.report.checklists import claim
+from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.model_card import model_card
 
 GATE = GateRecipe(0.03, 0.10, 0.10, rule="score", floor_roc_auc=0.7, floor_sensitivity=0.5, floor_specificity=0.5)
@@ -250,7 +250,12 @@ def test_the_report_prints_the_plan_beside_what_happened(scored: Hall) -> None:
     )
     assert "expected half-width 0." in said["sensitivity"][0] and said["sensitivity"][1].startswith("half-width 0.")
     assert same in said["Serves"][1] and "80 studies of 80 patients" in said["Hold-out"][1]
-    assert "as planned before they were looked at" in claim(data) and plan.plan_id in model_card(data)
+    for checklist in (claim(data), tripod_ai(data)):
+        assert "as planned before they were looked at" in checklist and "expected half-width 0." in checklist
+    assert plan.content_sha256 in tripod_ai(data) and plan.plan_id in model_card(data)
+    late = replace(data, plan=replace(plan, looks_before=3))
+    for checklist in (claim(late), tripod_ai(late)):
+        assert "after 3 look(s) at them" in checklist and "before they were looked at" not in checklist
 
 
 def test_decisions_of_the_bootstrap_rule_stay_what_they_were(hall: Hall, tmp_path: Path) -> None:
