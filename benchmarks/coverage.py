@@ -82,19 +82,21 @@ def truth(prevalence: float, *areas: float) -> tuple[dict[str, float], ...]:
     return tuple(found)
 
 
-def cell(place: tuple[int, float, float], sets: int, first: int = 0) -> list[Result]:
-    """One cell of the grid: a Result a metric, with the share of sets in which an interval is shown. Where one lies
-    under LEAST, by chance or not, the cell is drawn again: AGAIN times as many sets, and none of the first ones."""
+def cell(place: tuple[int, float, float], sets: int, first: int = 0, only: Sequence[str] | None = None) -> list[Result]:
+    """One cell of the grid: a Result a metric (of these alone), with the share of sets in which an interval is shown.
+    What lies under LEAST, by chance or not, is drawn again: AGAIN times as many sets, and none of the first ones."""
     patients, prevalence, area = place
     (true,) = truth(prevalence, area)
-    held = dict.fromkeys(true, 0)
+    held = dict.fromkeys(true if only is None else only, 0)
+    names = [name for name in NAMES if name in held]
     shown: dict[str, int] = {}
     for number in range(first, first + sets):
         rng = np.random.default_rng([patients, round(1000 * prevalence), round(1000 * area), number])
         labels, scores, owners = drawn(patients, prevalence, area, rng=rng)
         table = Table(labels, scores[0], owners, prevalence)
-        spans: dict[str, Interval | Estimate] = {**intervals(table, RESAMPLES, number, NAMES, rules="second")}
-        spans |= headline(labels, scores[0], owners) | at_named_prevalence(table, prevalence)
+        spans: dict[str, Interval | Estimate] = {**intervals(table, RESAMPLES, number, names, rules="second")}
+        if len(names) < len(held):
+            spans |= headline(labels, scores[0], owners) | at_named_prevalence(table, prevalence)
         for name in held:
             low, high = (spans[name].low, spans[name].high) if name in spans else (None, None)
             if low is not None and high is not None:
@@ -106,7 +108,10 @@ def cell(place: tuple[int, float, float], sets: int, first: int = 0) -> list[Res
         for name in held
         if shown.get(name, 0) >= FEWEST_SHOWN * sets
     ]
-    return cell(place, AGAIN * sets, sets) if _low(found, first) else found
+    doubtful = [one.name.removeprefix("coverage_") for one in found if one.ours < LEAST]
+    if not doubtful or first > 0:
+        return found
+    return [one for one in found if one.ours >= LEAST] + cell(place, AGAIN * sets, sets, doubtful)
 
 
 def differences(place: tuple[int, float, float, float], sets: int, first: int = 0) -> list[Result]:
@@ -146,11 +151,11 @@ def differences(place: tuple[int, float, float, float], sets: int, first: int = 
         for name in held
         if shown[name] >= FEWEST_SHOWN * sets
     ]
-    return differences(place, AGAIN * sets, sets) if _low(found, first) else found
-
-
-def _low(found: Sequence[Result], first: int) -> bool:
-    return first == 0 and any(one.ours < LEAST for one in found)
+    doubtful = [one.name for one in found if one.ours < LEAST]
+    if not doubtful or first > 0:
+        return found
+    again = differences(place, AGAIN * sets, sets)
+    return [one for one in found if one.name not in doubtful] + [one for one in again if one.name in doubtful]
 
 
 def groups(place: tuple[int, float, float], sets: int) -> list[Result]:

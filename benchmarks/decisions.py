@@ -47,7 +47,7 @@ def decisions(quick: bool = False) -> list[Result]:
 
 def parts(quick: bool) -> list[tuple[Callable[..., list[Result]], tuple[Any, ...]]]:
     """(function, its arguments), each seeded by itself."""
-    singles, pairs, sizes = (40, 40, SIZES[2:3]) if quick else (300, 200, SIZES)
+    singles, pairs, sizes = (40, 40, SIZES[2:3]) if quick else (600, 300, SIZES)
     work: list[tuple[Callable[..., list[Result]], tuple[Any, ...]]] = [(small_hold_outs, ())]
     for size in sizes:
         for correlation in CORRELATIONS:
