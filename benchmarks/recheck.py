@@ -295,7 +295,7 @@ def interval(where: str, one: sqlite3.Row, y: list[int], p: list[float], keys: l
 
 def gate(con: sqlite3.Connection) -> Found:
     """Plans before looks, margins of their recipes, error that adds up, limits and decisions that follow."""
-    history: dict[str, list[bool]] = defaultdict(list)
+    history: dict[str, dict[int, bool]] = defaultdict(dict)
     for plan in con.execute("SELECT p.*, r.content AS recipe FROM plans p JOIN recipes_used r USING (recipe_sha256)"):
         said, named = json.loads(plan["content"]), json.loads(plan["recipe"]).get("gate", {})
         for kind in ("margin", "floor"):
@@ -305,7 +305,7 @@ def gate(con: sqlite3.Connection) -> Found:
         if said["looks_planned"] != plan["looks_planned"] or said["looks_before"] != plan["looks_before"]:
             yield f"{plan['plan_id']}: its looks are not those of its content"
         if plan["budget_plan_id"] == plan["plan_id"] and plan["rule"] == "score":
-            history[plan["plan_id"]] = [False] * plan["looks_before"]
+            history[plan["plan_id"]] = dict.fromkeys(range(1, plan["looks_before"] + 1), False)
     for look in con.execute(
         "SELECT k.*, p.content, p.budget_plan_id, p.seq AS planned_at, b.looks_planned AS of_budget, "
         "b.seq AS begun_at, b.new_patients_only, o.comparison_ids FROM plan_looks k JOIN plans p USING (plan_id) "
@@ -316,13 +316,12 @@ def gate(con: sqlite3.Connection) -> Found:
             seen = test_scored_at(con, uid)
             if look["look"] == 1 and seen is not None and seen < look["planned_at"]:
                 yield f"{where}: {uid} had scored test before the plan was stored"
-        if look["look"] <= len(done):
-            yield f"{where}: {len(done)} looks were made before it"
-        done += [False] * (look["look"] - 1 - len(done))
-        alpha = next_alpha(done, look["of_budget"])
+        if look["look"] in done:
+            yield f"{where}: another look has its number"
+        alpha = next_alpha([done.get(one, False) for one in range(1, look["look"])], look["of_budget"])
         if not near(alpha, look["alpha"]):
             yield f"{where} spends {look['alpha']}; of the error {alpha} is left for it"
-        done.append(look["decision"] == "promoted")
+        done[look["look"]] = look["decision"] == "promoted"
         yield from decision(con, look, where, alpha or 0.05 / look["of_budget"], past=alpha == 0)
     looked = {row["promotion_id"] for row in con.execute("SELECT promotion_id FROM plan_looks")}
     for row in con.execute("SELECT promotion_id, reason FROM promotions WHERE decision = 'promoted'").fetchall():

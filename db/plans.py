@@ -36,6 +36,7 @@ _RELATED = (
     "ON mine.patient_id = t.patient_id AND mine.dataset_version_id = :dataset "
     f"JOIN patient q ON q.id = t.patient_id WHERE {internal_test('q')})"
 )
+_LAST = 2**62  # after every entry of the chain
 # Sessions that scored a version's internal test split, by rows h (holdout_look) and e (evaluation).
 _LOOKED = f"holdout_look h JOIN evaluation e ON e.id = h.evaluation_id AND {internal('e')}"
 
@@ -112,10 +113,11 @@ def budget_plan(engine: Catalogue, dataset_id: str) -> Plan | None:
 def looks(
     engine: Catalogue, dataset_id: str, budget: Plan | None, evaluation_ids: Sequence[str] = ()
 ) -> tuple[bool, ...]:
-    """Of each look at a version's test patients, oldest first, whether it promoted.
+    """Of each look at a version's test patients, in the order in which they scored them, whether it promoted.
 
     budget: the plan that began the budget; where that is of new patients alone, only looks since then count.
-    evaluation_ids: those of the look that is being made: their sessions are not yet one.
+    evaluation_ids: those of the look that is being made: only what came before it counts, so that two that were scored
+    before either was decided have two numbers. What was decided before and is compared again comes last.
     """
     with reading(engine) as connection:
         values = {"dataset": row_id(connection, "dataset_version", "dataset_id", dataset_id), "after": 0}
@@ -138,17 +140,26 @@ def looks(
             **values,
         )
         taken = [*evaluation_ids, *(one_ for row in decided for one_ in json.loads(row.evaluation_ids))]
-        told = {
-            row.session
-            for row in among(
-                connection,
-                f"SELECT DISTINCT h.session FROM {_LOOKED} WHERE e.evaluation_id IN :values",
-                taken,
-            )
-        }
-    found = [(row.entry, row.decision == "promoted") for row in decided]
+        scored = among(
+            connection,
+            f"SELECT h.session, e.evaluation_id, h.entry FROM {_LOOKED} WHERE e.evaluation_id IN :values",
+            taken,
+        )
+    told, before = {row.session for row in scored}, set[str]()
+    first: dict[str, int] = {}
+    for row in scored:
+        first[row.evaluation_id] = min(row.entry, first.get(row.evaluation_id, row.entry))
+
+    def place(ids: Sequence[str], otherwise: int) -> int:
+        """Where a look stands: when it scored, or, where it was decided before, at the decision."""
+        new = before.isdisjoint(ids) and any(one_ in first for one_ in ids)
+        before.update(ids)
+        return min(first[one_] for one_ in ids if one_ in first) if new else otherwise
+
+    found = [(place(json.loads(row.evaluation_ids), row.entry), row.decision == "promoted") for row in decided]
     found += [(row.entry, False) for row in sessions if row.session not in told]
-    return tuple(promoted for _, promoted in sorted(found))
+    now = place(evaluation_ids, _LAST)
+    return tuple(promoted for entry, promoted in sorted(found) if entry < now)
 
 
 def add_look(
@@ -197,7 +208,7 @@ def looked_at_before(engine: Catalogue, found: Plan | None) -> set[str]:
             "SELECT DISTINCT q.id FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
             f"WHERE {internal_test('q')} AND t.dataset_version_id IN "
             f"(SELECT h.dataset_version_id FROM {_LOOKED} WHERE h.entry < :entry)",
-            entry=_entry(connection, found) if found else 2**62,
+            entry=_entry(connection, found) if found else _LAST,
         )
         person, seen = persons(connection), {row.id for row in rows}
         people = {person[patient] for patient in seen if patient in person}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from db_tamper import past_the_guards, rewrite_chain
 from gate_hall import BY, RECIPE, Hall
 
+from benchmarks import recheck
 from db import images, ingest_runs, models, plans, promotions
 from db.audit.verify import verify
 from db.query.read_only_sql import query
@@ -203,6 +205,22 @@ def test_new_test_patients_begin_a_new_budget_once_the_looks_are_spent(scored: H
     assert patients == [(60,)], "those that were looked at before take no part"
     again = replace(SCORE, gate=replace(GATE, floor_roc_auc=0.6))
     assert draft(scored.engine, dataset, again).content["hold_out"]["positive_patients"] == 30
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_that_were_scored_before_either_was_decided_are_two_looks(
+    scored: Hall, order: tuple[int, int], tmp_path: Path
+) -> None:
+    gate([scored.network(3.5)[1]], SCORE)
+    waiting = [scored.network(0.0, same=2)[1], scored.network(0.0, same=3)[1]]
+    for one in order:
+        gate([waiting[one]], SCORE)
+    assert [look[:2] for look in looks()] == [(1, 0.0125), *([(2, 0.025), (3, 0.0125)][one] for one in order)]
+    with sqlite3.connect(scored.home / "catalogue.sqlite") as connection:
+        assert [one for one in recheck.problems(connection) if "look" in one.split(":")[0]] == []
+    connection.close()
+    plan = plans.budget_plan(scored.engine, scored.dataset)
+    assert plans.looks(scored.engine, scored.dataset, plan) == (True, False, False)
 
 
 def test_a_session_that_scored_the_champion_alone_is_no_look(scored: Hall) -> None:
