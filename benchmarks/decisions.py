@@ -7,8 +7,10 @@ with its Monte Carlo standard error as `spread`. docs/evidence.md holds the tabl
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,24 +28,38 @@ SIZES = ((20, 40), (50, 75), (97, 140), (225, 325))
 CORRELATIONS = (0.5, 0.85, 0.95)
 AUC = 0.92
 MARGINS = {"roc_auc": 0.03, "sensitivity": 0.10, "specificity": 0.10}
+LOSSES = (("roc_auc", 0.0), *((metric, loss) for metric in MARGINS for loss in (0.5, 1.0, 2.0)))
+"""What a challenger truly loses, in margins of a metric; nothing at all once."""
 SMALL = ((3, 0.30), (5, 0.20), (10, 0.10), (20, 0.10))
 """Positives and true loss of sensitivity with which the bootstrap promoted in 26%, 33%, 38% and 11%."""
 
 
 def decisions(quick: bool = False) -> list[Result]:
     """Limits: false promotions over the planned looks 5%; power within 5 points of the plan's; coverage 0.93."""
-    found = small_hold_outs()
-    found += false_promotions(400 if quick else 4000, SIZES[1:3] if quick else SIZES)
-    found += power(80 if quick else 400, SIZES[2:3] if quick else SIZES[1:])
+    work, found = parts(quick), []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        sets = 40 if quick else 1000
-        cells = coverage.QUICK if quick else coverage.CELLS
-        pairs = coverage.DIFFERENCES[1:2] if quick else coverage.DIFFERENCES
-        parts = [pool.submit(coverage.cell, place, sets) for place in cells]
-        parts += [pool.submit(coverage.differences, place, sets) for place in pairs]
-        found += [one for part in parts for one in part.result()]
-    found += sanity.sanity(200 if quick else 2000)
-    return found + run_lengths.run_lengths(10 if quick else 300)
+        begun = [pool.submit(part, *arguments) for part, arguments in work]
+        for number, (one, (part, arguments)) in enumerate(zip(begun, work, strict=True), start=1):
+            found += one.result()
+            print(f"  {number} of {len(work)}: {part.__name__}{arguments}", file=sys.stderr, flush=True)
+    return found + coverage.summary(found)
+
+
+def parts(quick: bool) -> list[tuple[Callable[..., list[Result]], tuple[Any, ...]]]:
+    """(function, its arguments), each seeded by itself."""
+    singles, pairs, sizes = (40, 40, SIZES[2:3]) if quick else (600, 300, SIZES)
+    work: list[tuple[Callable[..., list[Result]], tuple[Any, ...]]] = [(small_hold_outs, ())]
+    for size in sizes:
+        for correlation in CORRELATIONS:
+            work += [(gate, (size, correlation, *loss, 400 if quick else 4000)) for loss in LOSSES]
+    for size in sizes if quick else sizes[1:]:
+        work += [(power, (size, correlation, 80 if quick else 400)) for correlation in CORRELATIONS[1:]]
+    work += [(coverage.cell, (place, singles)) for place in (coverage.QUICK if quick else coverage.CELLS)]
+    compared = coverage.UNEQUAL[:1] if quick else coverage.DIFFERENCES
+    work += [(coverage.differences, (place, pairs)) for place in compared]
+    work += [(coverage.groups, (place, singles)) for place in coverage.GROUPS]
+    work += [(sanity.sanity, (200 if quick else 2000,))]
+    return work + [(run_lengths.run_lengths, (10 if quick else 300, *shift)) for shift in run_lengths.SHIFTS]
 
 
 def error(share: float, draws: int) -> str:
@@ -71,47 +87,44 @@ def small_hold_outs() -> list[Result]:
     return found
 
 
-def false_promotions(draws: int, sizes: Sequence[tuple[int, int]]) -> list[Result]:
-    """Any promotion in the planned looks, where each challenger truly loses one metric's margin and nothing else."""
-    found = []
-    for positives, negatives in sizes:
-        for correlation in CORRELATIONS:
-            for metric in MARGINS:
-                hold_out = HoldOut(positives, negatives, AUC, correlation)
-                passed = {looks: np.zeros(draws, dtype=bool) for looks in (1, alpha_spending.LOOKS)}
-                alone = np.zeros(draws, dtype=bool)
-                for look, scores in enumerate(challengers(hold_out, metric, draws), start=1):
-                    low = {
-                        name: hold_out_plan.limits(name, scores, hold_out, alpha_spending.budget([]).alpha)[1]
-                        for name in MARGINS
-                    }
-                    ok = np.all([low[name] > -MARGINS[name] for name in MARGINS], axis=0)
-                    alone |= low[metric] > -MARGINS[metric]
-                    for looks in passed:
-                        passed[looks] |= ok & (look <= looks)
-                share = float(passed[alpha_spending.LOOKS].mean())
-                setup = (
-                    f"{metric} truly lower by its margin {MARGINS[metric]}, {positives}+{negatives} patients, score "
-                    f"correlation {correlation}, {alpha_spending.LOOKS} looks: its own limit passes in "
-                    f"{alone.mean():.3f}; one look {passed[1].mean():.4f}"
-                )
-                found.append(rate("gate_false_promotions", share, alpha_spending.TOTAL, draws, setup))
-    return found
+def gate(size: tuple[int, int], correlation: float, metric: str, loss: float, draws: int) -> list[Result]:
+    """Promotions in the planned looks, where each challenger truly loses one metric's margin `loss` times over and
+    nothing else, and refusals at the first look. From a loss of the margin on, the promotions are false."""
+    hold_out = HoldOut(*size, AUC, correlation)
+    alpha = alpha_spending.budget([]).alpha
+    promoted = np.zeros((alpha_spending.LOOKS, draws), dtype=bool)
+    alone, refused = promoted.copy(), promoted.copy()
+    for look, scores in enumerate(challengers(hold_out, metric, loss, draws)):
+        limits = {name: hold_out_plan.limits(name, scores, hold_out, alpha)[1:] for name in MARGINS}
+        promoted[look] = np.all([low > -MARGINS[name] for name, (low, _) in limits.items()], axis=0)
+        refused[look] = np.any([high < -MARGINS[name] for name, (_, high) in limits.items()], axis=0)
+        alone[look] = limits[metric][0] > -MARGINS[metric]
+    share = float(promoted.any(axis=0).mean())
+    setup = (
+        f"{metric} truly lower by {loss * MARGINS[metric]:g}, {loss:g} times its margin, {size[0]}+{size[1]} patients, "
+        f"score correlation {correlation}, {len(promoted)} looks; at one look promoted {promoted[0].mean():.4f}, "
+        f"refused {refused[0].mean():.4f}; its own limit passes at one of the looks in {alone.any(axis=0).mean():.3f}"
+    )
+    if loss >= 1:
+        return [rate("gate_false_promotions", share, alpha_spending.TOTAL, draws, setup)]
+    return [Result("gate_promotions", share, 1.0, share, error(share, draws), "share", setup)]
 
 
-def challengers(hold_out: HoldOut, metric: str, draws: int, seed: int = 1) -> Sequence[tuple[Floats, Floats]]:
+def challengers(
+    hold_out: HoldOut, metric: str, loss: float, draws: int, seed: int = 1
+) -> Sequence[tuple[Floats, Floats]]:
     """(positives, negatives), each (2, draws, patients), for each planned look: new challengers, one reference.
 
     Scores of any two models correlate alike within a class. For roc_auc both classes move together, for sensitivity
     (specificity) all scores fall (rise), which is a threshold moved and leaves the area as it is.
     """
-    rng, r = np.random.default_rng(seed), hold_out.correlation
+    rng, r, lost = np.random.default_rng(seed), hold_out.correlation, loss * MARGINS[metric]
     half = float(np.sqrt(0.5) * stats.norm.ppf(hold_out.auc))
-    moved = float(stats.norm.ppf(stats.norm.cdf(half) - MARGINS.get(metric, 0.0))) - half
+    moved = float(stats.norm.ppf(stats.norm.cdf(half) - lost)) - half
     shift = {"sensitivity": (moved, moved), "specificity": (-moved, -moved)}.get(metric, (0.0, 0.0))
     if metric == "roc_auc":
-        lost = float(np.sqrt(0.5) * stats.norm.ppf(hold_out.auc - MARGINS["roc_auc"])) - half
-        shift = (lost, -lost)
+        nearer = float(np.sqrt(0.5) * stats.norm.ppf(hold_out.auc - lost)) - half
+        shift = (nearer, -nearer)
     looks: list[list[Floats]] = [[] for _ in range(alpha_spending.LOOKS)]
     for size, sign, moved_by in ((hold_out.positives, 1, shift[0]), (hold_out.negatives, -1, shift[1])):
         shared = np.sqrt(r) * rng.standard_normal((draws, size)) + sign * half
@@ -122,24 +135,19 @@ def challengers(hold_out: HoldOut, metric: str, draws: int, seed: int = 1) -> Se
     return [(pos, neg) for pos, neg in looks]
 
 
-def power(draws: int, sizes: Sequence[tuple[int, int]]) -> list[Result]:
+def power(size: tuple[int, int], correlation: float, draws: int) -> list[Result]:
     """Promotions of equally good challengers by the gate itself, from stored rows, beside what the plan foretold."""
-    found = []
-    for positives, negatives in sizes:
-        for correlation in CORRELATIONS[1:]:
-            hold_out = HoldOut(positives, negatives, AUC, correlation)
-            budget = alpha_spending.budget([])
-            foretold = hold_out_plan.plan(hold_out, MARGINS, budget.alpha).power
-            pos, neg = hold_out_plan.drawn(hold_out, draws, np.random.default_rng(7))
-            promoted = sum(_gate(pos[:, one], neg[:, one], budget) == "promoted" for one in range(draws)) / draws
-            setup = (
-                f"equal challenger, area {AUC}, {positives}+{negatives} patients, correlation {correlation}, look 1 of "
-                f"{budget.planned}, margins {', '.join(f'{name} {value}' for name, value in MARGINS.items())}; "
-                "limit: what the plan foretold"
-            )
-            ratio = promoted / max(foretold, 1e-9)
-            found.append(Result("gate_power", promoted, foretold, ratio, error(promoted, draws), "share", setup))
-    return found
+    hold_out, budget = HoldOut(*size, AUC, correlation), alpha_spending.budget([])
+    foretold = hold_out_plan.plan(hold_out, MARGINS, budget.alpha).power
+    pos, neg = hold_out_plan.drawn(hold_out, draws, np.random.default_rng(7))
+    promoted = sum(_gate(pos[:, one], neg[:, one], budget) == "promoted" for one in range(draws)) / draws
+    setup = (
+        f"equal challenger, area {AUC}, {size[0]}+{size[1]} patients, correlation {correlation}, look 1 of "
+        f"{budget.planned}, margins {', '.join(f'{name} {value}' for name, value in MARGINS.items())}; "
+        "limit: what the plan foretold"
+    )
+    ratio = promoted / max(foretold, 1e-9)
+    return [Result("gate_power", promoted, foretold, ratio, error(promoted, draws), "share", setup)]
 
 
 def _gate(pos: Floats, neg: Floats, budget: alpha_spending.Budget) -> str:

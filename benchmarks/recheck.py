@@ -20,6 +20,7 @@ import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -200,11 +201,7 @@ def thresholds(name: str, rows: dict[str, list[sqlite3.Row]], points: dict[Any, 
 
 def before_test(con: sqlite3.Connection, run: sqlite3.Row) -> Found:
     """Points before test predictions, and a look for them."""
-    first = con.execute(
-        "SELECT min(p.entry) AS seq FROM study_prediction p JOIN evaluation e ON e.id = p.evaluation_id "
-        "WHERE e.evaluation_id = ? AND p.split = 'test'",
-        (run["evaluation_id"],),
-    ).fetchone()["seq"]
+    first = test_scored_at(con, run["evaluation_id"])
     late = con.execute(
         "SELECT max(o.entry) AS seq FROM operating_point o JOIN model_version m ON m.id = o.model_version_id "
         "WHERE m.model_version_id = ?",
@@ -215,6 +212,15 @@ def before_test(con: sqlite3.Connection, run: sqlite3.Row) -> Found:
     looks = con.execute("SELECT count(*) AS n FROM holdout_looks WHERE evaluation_id = ?", (run["evaluation_id"],))
     if first is not None and not looks.fetchone()["n"]:
         yield f"{run['evaluation_id']}: test was scored, and no look is written"
+
+
+def test_scored_at(con: sqlite3.Connection, evaluation: str) -> int | None:
+    """The first entry of the chain that holds a test prediction of an evaluation."""
+    sql = (
+        "SELECT min(p.entry) AS seq FROM study_prediction p JOIN evaluation e ON e.id = p.evaluation_id "
+        "WHERE e.evaluation_id = ? AND p.split = 'test'"
+    )
+    return con.execute(sql, (evaluation,)).fetchone()["seq"]
 
 
 def metrics(
@@ -289,37 +295,33 @@ def interval(where: str, one: sqlite3.Row, y: list[int], p: list[float], keys: l
 
 def gate(con: sqlite3.Connection) -> Found:
     """Plans before looks, margins of their recipes, error that adds up, limits and decisions that follow."""
-    history: dict[str, list[bool]] = defaultdict(list)
+    history: dict[str, dict[int, bool]] = defaultdict(dict)
     for plan in con.execute("SELECT p.*, r.content AS recipe FROM plans p JOIN recipes_used r USING (recipe_sha256)"):
         said, named = json.loads(plan["content"]), json.loads(plan["recipe"]).get("gate", {})
-        for metric, margin in said["margins"].items():
-            if f"margin_{metric}" in named and named[f"margin_{metric}"] != margin:
-                yield f"{plan['plan_id']}: margin of {metric} {margin}; its recipe says {named[f'margin_{metric}']}"
+        for kind in ("margin", "floor"):
+            for one, value in said[f"{kind}s"].items():
+                if (wanted := named.get(f"{kind}_{one}", value)) != value:
+                    yield f"{plan['plan_id']}: {kind} of {one} {value}; its recipe says {wanted}"
         if said["looks_planned"] != plan["looks_planned"] or said["looks_before"] != plan["looks_before"]:
             yield f"{plan['plan_id']}: its looks are not those of its content"
         if plan["budget_plan_id"] == plan["plan_id"] and plan["rule"] == "score":
-            history[plan["plan_id"]] = [False] * plan["looks_before"]
+            history[plan["plan_id"]] = dict.fromkeys(range(1, plan["looks_before"] + 1), False)
     for look in con.execute(
-        "SELECT k.*, p.content, p.looks_planned, p.budget_plan_id, p.seq AS planned_at, b.looks_planned AS of_budget, "
-        "o.comparison_ids, o.reason, o.decided_by FROM plan_looks k JOIN plans p USING (plan_id) "
+        "SELECT k.*, p.content, p.budget_plan_id, p.seq AS planned_at, b.looks_planned AS of_budget, "
+        "b.seq AS begun_at, b.new_patients_only, o.comparison_ids FROM plan_looks k JOIN plans p USING (plan_id) "
         "JOIN plans b ON b.plan_id = p.budget_plan_id JOIN promotions o USING (promotion_id) ORDER BY k.seq"
     ).fetchall():
         where, done = f"look {look['look']} of {look['plan_id']}", history[look["budget_plan_id"]]
         for uid in json.loads(look["evaluation_ids"]):
-            seen = con.execute(
-                "SELECT min(p.entry) AS seq FROM study_prediction p JOIN evaluation e ON e.id = p.evaluation_id "
-                "WHERE e.evaluation_id = ? AND p.split = 'test'",
-                (uid,),
-            ).fetchone()["seq"]
+            seen = test_scored_at(con, uid)
             if look["look"] == 1 and seen is not None and seen < look["planned_at"]:
                 yield f"{where}: {uid} had scored test before the plan was stored"
-        if look["look"] <= len(done):
-            yield f"{where}: {len(done)} looks were made before it"
-        done += [False] * (look["look"] - 1 - len(done))
-        alpha = next_alpha(done, look["of_budget"])
+        if look["look"] in done:
+            yield f"{where}: another look has its number"
+        alpha = next_alpha([done.get(one, False) for one in range(1, look["look"])], look["of_budget"])
         if not near(alpha, look["alpha"]):
             yield f"{where} spends {look['alpha']}; of the error {alpha} is left for it"
-        done.append(look["decision"] == "promoted")
+        done[look["look"]] = look["decision"] == "promoted"
         yield from decision(con, look, where, alpha or 0.05 / look["of_budget"], past=alpha == 0)
     looked = {row["promotion_id"] for row in con.execute("SELECT promotion_id FROM plan_looks")}
     for row in con.execute("SELECT promotion_id, reason FROM promotions WHERE decision = 'promoted'").fetchall():
@@ -329,46 +331,116 @@ def gate(con: sqlite3.Connection) -> Found:
 
 def decision(con: sqlite3.Connection, look: sqlite3.Row, where: str, alpha: float, past: bool) -> Found:
     said, passed, refused = json.loads(look["content"]), True, False
-    served = {row["architecture"] for row in con.execute(
-        "SELECT architecture FROM model_versions WHERE model_version_id = ?", (look["model_version_id"],)
-    )}  # fmt: skip
+    dataset, model, seq = said["hold_out"]["dataset_id"], look["model_version_id"], look["seq"]
+    ours = test_rows(con, model, dataset)
+    served = {row["architecture"] for row in ours.values()}
     if said["serves"] not in served and len(json.loads(look["evaluation_ids"])) > 1:
         yield f"{where}: it decided about {served}; the plan names {said['serves']}"
-    ours = test_rows(con, look["model_version_id"], said["hold_out"]["dataset_id"])
+    left_out = learnt(con, model, dataset, seq) | seen_before(con, look)
     ids = (look["comparison_ids"] or "").split(",") if look["comparison_ids"] else []
     for uid in ids:
         one = con.execute("SELECT * FROM comparisons WHERE comparison_id = ?", (uid,)).fetchone()
-        theirs = test_rows(con, one["reference"], said["hold_out"]["dataset_id"])
-        shared = sorted(ours.keys() & theirs.keys())
+        theirs, out = test_rows(con, one["reference"], dataset), left_out | learnt(con, one["reference"], dataset, seq)
+        shared = sorted(s for s in ours.keys() & theirs.keys() if ours[s]["patient_key"] not in out)
         a, b = [ours[s] for s in shared], [theirs[s] for s in shared]
-        singles = len({row["patient_key"] for row in a}) == len(a) == one["n_patients"]
-        if singles and one["metric"] != "roc_auc":
-            label = int(one["metric"] == "sensitivity")
-            pairs = [(x["predicted_label"] == label, z["predicted_label"] == label) for x, z in zip(a, b, strict=True)
-                     if x["label"] == label]  # fmt: skip
-            only = [sum(x and not z for x, z in pairs), sum(z and not x for x, z in pairs)]
-            low, high = tango(only[0], only[1], len(pairs), alpha)
-            if not (near(low, one["ci_low"]) and near(high, one["ci_high"])):
-                yield f"{where}: {one['metric']} {one['ci_low']} to {one['ci_high']}; Tango's limits are {low}, {high}"
-        elif singles:
+        people = [len({row["patient_key"] for row in a if label in (None, row["label"])}) for label in (None, 1, 0)]
+        told = f"{where}: {one['metric']} against {one['reference']}"
+        if people[0] != one["n_patients"]:
+            yield f"{told} rests on {one['n_patients']} patients; neither model has learnt from {people[0]}"
+        label = int(one["metric"] == "sensitivity")
+        calls = [[row["predicted_label"] == label for row in rows if row["label"] == label] for rows in (a, b)]
+        if one["metric"] == "roc_auc":
             gap = auc([r["label"] for r in a], [r["probability"] for r in a])
             other = auc([r["label"] for r in b], [r["probability"] for r in b])
             if gap is not None and other is not None and not near(gap - other, one["difference"]):
-                yield f"{where}: AUC differs by {one['difference']}; the predictions give {gap - other}"
+                yield f"{told} differs by {one['difference']}; the predictions give {gap - other}"
             if one["ci_low"] is not None and not one["ci_low"] <= one["difference"] <= one["ci_high"]:
-                yield f"{where}: AUC's limits {one['ci_low']}, {one['ci_high']} don't hold {one['difference']}"
+                yield f"{told}: its limits {one['ci_low']}, {one['ci_high']} don't hold {one['difference']}"
+        elif calls[0] and people[0] == len(a):
+            only = [sum(x > z for x, z in zip(*pair, strict=True)) for pair in (calls, calls[::-1])]
+            low, high = tango(only[0], only[1], len(calls[0]), alpha)
+            if not (near(low, one["ci_low"]) and near(high, one["ci_high"])):
+                yield f"{told}: {one['ci_low']} to {one['ci_high']}; Tango's limits are {low}, {high}"
         margin = said["margins"][one["metric"]]
-        passed &= one["ci_low"] is not None and one["ci_low"] > -margin
-        refused |= one["ci_high"] is not None and one["ci_high"] < -margin
+        few = min(people[1:]) < (said["fewest_of_a_class"] or 0)
+        passed &= one["ci_low"] is not None and one["ci_low"] > -margin and not few
+        refused |= one["ci_high"] is not None and one["ci_high"] < -margin and not few
     wanted = "refused" if refused else "promoted" if passed and not past and not said["asks_a_person"] else "undecided"
     if ids and wanted != look["decision"] and not (look["decision"] == "undecided" and wanted == "promoted"):
         yield f"{where}: it is stored as {look['decision']}; its limits and margins say {wanted}"
+    if not ids and look["decision"] == "promoted":
+        yield from floors(where, [row for row in ours.values() if row["patient_key"] not in left_out], said, alpha)
+
+
+def floors(where: str, rows: list[sqlite3.Row], said: Any, alpha: float) -> Found:
+    """A first model that was promoted: its values, and for patients with one study Wilson's lower limits."""
+    y, p = [row["label"] for row in rows], [row["probability"] for row in rows]
+    people = {label: len({row["patient_key"] for row in rows if row["label"] == label}) for label in (1, 0)}
+    found, z = {"roc_auc": auc(y, p) or 0.0}, NormalDist().inv_cdf(1 - alpha)
+    for name, label in (("sensitivity", 1), ("specificity", 0)):
+        n, right = sum(b == label for b in y), sum(r["predicted_label"] == label == r["label"] for r in rows)
+        share = right / n if n else 0.0
+        if n and n == people[label]:
+            spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+            share = (share + z * z / (2 * n) - spread) / (1 + z * z / n)
+        found[name] = share
+    few = min(people.values()) < (said["fewest_of_a_class"] or 0)
+    if few or any(found[name] < floor - NEAR for name, floor in said["floors"].items()):
+        yield f"{where}: a first model was promoted; {people} patients, {found}, floors {said['floors']}"
+
+
+@lru_cache
+def persons(con: sqlite3.Connection, before: int) -> dict[int, int]:
+    """Patient row → one row for all of the same person, as was known at an entry of the chain; without the others."""
+    same: dict[int, int] = {}
+    for a, b in con.execute(
+        "SELECT patient_a_id, patient_b_id FROM patient_merge WHERE entry < ?1 UNION ALL SELECT p.id, x.patient_id "
+        "FROM patient p JOIN patient_pseudonym x ON x.pseudonym = p.patient_key WHERE x.entry < ?1", (before,),
+    ).fetchall():  # fmt: skip
+        one, other = same.setdefault(a, a), same.setdefault(b, b)
+        same = {patient: one if person == other else person for patient, person in same.items()}
+    return same
+
+
+@lru_cache
+def learnt(con: sqlite3.Connection, model: str, dataset: str, before: int) -> set[str]:
+    """A version's internal test patients whom a model or a member of it has learnt from, as was known at an entry: the
+    same person, equal pixels, a confirmed copy; and every patient of theirs."""
+    row = con.execute("SELECT * FROM model_versions WHERE model_version_id = ?", (model,)).fetchone()
+    sql = "SELECT v.model_version_id, t.dataset_id FROM model_versions v JOIN training_runs t USING (training_run_id)"
+    versions = {version for one, version in con.execute(sql) if one in (row["members"] or model).split(",")}
+    held = con.execute(
+        f"SELECT i.*, m.dataset_id, m.patient_key, m.split, {external(con, 'm')} FROM dataset_members m "
+        "JOIN image i USING (image_uid) WHERE m.included = 1"
+    ).fetchall()
+    seen = [one for one in held if one["dataset_id"] in versions and one["split"] != "test"]
+    tested = [one for one in held if one["dataset_id"] == dataset and one["split"] == "test" and of_set(one) is None]
+    pairs = con.execute(
+        "SELECT image_a_id, image_b_id FROM near_duplicate WHERE confirmed = 1 AND entry < ?", (before,)
+    )
+    images, pixels, same = {one["id"] for one in seen}, {one["pixel_sha256"] for one in seen}, persons(con, before)
+    copies = {a for pair in pairs.fetchall() for a, b in (tuple(pair), tuple(pair)[::-1]) if b in images}
+    known = [*seen, *(one for one in tested if one["id"] in copies or one["pixel_sha256"] in pixels)]
+    people = {same.get(one["patient_id"], one["patient_id"]) for one in known}
+    return {one["patient_key"] for one in tested if same.get(one["patient_id"], one["patient_id"]) in people}
+
+
+def seen_before(con: sqlite3.Connection, look: sqlite3.Row) -> set[str]:
+    """Under a budget of new patients alone: those, and theirs, whose test studies had been scored before it began."""
+    rows = con.execute(
+        f"SELECT DISTINCT t.patient_id, {external(con, 'e')} FROM dataset_patient t JOIN holdout_look h "
+        "ON h.dataset_version_id = t.dataset_version_id JOIN evaluation e ON e.id = h.evaluation_id "
+        "WHERE t.split = 'test' AND h.entry < ?", (look["begun_at"] if look["new_patients_only"] else 0,),
+    ).fetchall()  # fmt: skip
+    same = persons(con, look["seq"])
+    people = {same.get(one["patient_id"], one["patient_id"]) for one in rows if of_set(one) is None}
+    every = con.execute("SELECT id, patient_key FROM patient").fetchall()
+    return {one["patient_key"] for one in every if same.get(one["id"], one["id"]) in people}
 
 
 def test_rows(con: sqlite3.Connection, model: str, dataset: str) -> dict[str, sqlite3.Row]:
     sql = "SELECT * FROM study_predictions WHERE model_version_id = ? AND dataset_id = ? AND split = 'test'"
-    rows = con.execute(sql, (model, dataset)).fetchall()
-    return {row["study_uid"]: row for row in rows if of_set(row) is None}
+    return {row["study_uid"]: row for row in con.execute(sql, (model, dataset)).fetchall() if of_set(row) is None}
 
 
 def next_alpha(done: list[bool], planned: int) -> float:
@@ -388,9 +460,8 @@ def tango(b: float, c: float, n: float, alpha: float) -> tuple[float, float]:
         last = -c * delta * (1 - delta)
         q = (math.sqrt(max(0.0, mid * mid - 4 * two * last)) - mid) / (2 * two)
         spread, gap = n * (2 * q + delta * (1 - delta)), b - c - n * delta
-        return (
-            0.0 if abs(gap) <= 1e-12 * n else math.copysign(math.inf, gap) if spread <= 0 else gap / math.sqrt(spread)
-        )
+        far = math.copysign(math.inf, gap) if spread <= 0 else gap / math.sqrt(spread)
+        return 0.0 if abs(gap) <= 1e-12 * n else far
 
     ends = []
     for end, sign in ((-1.0, 1), (1.0, -1)):
@@ -518,12 +589,9 @@ def main() -> int:
     for problem in problems(con):
         print(problem)
         return 1
-    counts = [
-        con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("evaluation_metrics", "plan_looks")
-    ]
-    print(
-        f"no difference: {counts[0]} metrics and {counts[1]} decisions of the gate follow from the stored predictions"
-    )
+    tables = "evaluation_metrics", "plan_looks"
+    n = [con.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables]
+    print(f"no difference: {n[0]} metrics and {n[1]} decisions of the gate follow from the stored predictions")
     return 0
 
 

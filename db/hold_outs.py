@@ -58,7 +58,8 @@ def known_to(engine: Catalogue, model_version_id: str, dataset_id: str, hold_out
     """The images of an external set in a version that a model, or a member of it, has seen in train or validation, by
     image_uid: equal pixels, confirmed near-duplicates, or images of the same person."""
     with reading(engine) as connection:
-        known = _known(connection, model_version_id, _tested(connection, dataset_id, hold_out), persons(connection))
+        tested = _tested(connection, dataset_id, hold_out)
+        known = _known(connection, _learnt(connection, model_version_id), tested, persons(connection))
     return [row.image_uid for row in known]
 
 
@@ -80,9 +81,18 @@ def known_patients(engine: Catalogue, model_version_ids: Iterable[str], dataset_
         person = persons(connection)
         inside = _tested(connection, dataset_id, None)
         for model in model_version_ids:
-            people = {_person(row, person) for row in _known(connection, model, inside, person)}
-            found[model] = frozenset(row.patient_key for row in inside if _person(row, person) in people)
+            found[model] = _patients(connection, _learnt(connection, model), inside, person)
     return found
+
+
+def known_to_version(engine: Catalogue, dataset_id: str) -> frozenset[str]:
+    """`known_patients` of a model that is trained on this version itself: nobody, unless a merge or a copy came to
+    light after it was frozen."""
+    with reading(engine) as connection:
+        version = row_id(connection, "dataset_version", "dataset_id", dataset_id)
+        inside = _tested(connection, dataset_id, None)
+        learnt = every(connection, _LEARNT.format("d.dataset_version_id = :version"), version=version)
+        return _patients(connection, learnt, inside, persons(connection))
 
 
 def _tested(connection: Connection, dataset_id: str, hold_out: str | None) -> Sequence[Any]:
@@ -97,23 +107,40 @@ def _tested(connection: Connection, dataset_id: str, hold_out: str | None) -> Se
     )
 
 
-def _known(
-    connection: Connection, model_version_id: str, tested: Sequence[Any], person: Mapping[int, int]
-) -> Sequence[Any]:
-    """Of these images those that a model, or a member of it, has learnt from: the one owner of that rule."""
-    trained = every(
-        connection,
-        "SELECT DISTINCT i.id, i.pixel_sha256, i.patient_id FROM model_version m "
-        "JOIN training_run t ON t.id = m.training_run_id JOIN dataset_member d ON d.included = 1 "
-        "AND d.dataset_version_id = t.dataset_version_id AND d.split <> 'test' JOIN image i ON i.id = d.image_id "
-        "WHERE m.id = :model OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :model)",
-        model=row_id(connection, "model_version", "model_version_id", model_version_id),
+_LEARNT = (
+    "SELECT DISTINCT i.id, i.pixel_sha256, i.patient_id FROM dataset_member d JOIN image i ON i.id = d.image_id "
+    "WHERE d.included = 1 AND d.split <> 'test' AND {}"
+)
+
+
+def _learnt(connection: Connection, model_version_id: str) -> Sequence[Any]:
+    """The images that a model, or a member of it, was trained and calibrated on."""
+    versions = (
+        "d.dataset_version_id IN (SELECT t.dataset_version_id FROM model_version m "
+        "JOIN training_run t ON t.id = m.training_run_id WHERE m.id = :model "
+        "OR m.id IN (SELECT member_id FROM model_member WHERE model_version_id = :model))"
     )
+    model = row_id(connection, "model_version", "model_version_id", model_version_id)
+    return every(connection, _LEARNT.format(versions), model=model)
+
+
+def _known(
+    connection: Connection, learnt: Sequence[Any], tested: Sequence[Any], person: Mapping[int, int]
+) -> Sequence[Any]:
+    """Of the tested images those that say something about one that was learnt from: the one owner of that rule."""
     pairs = every(connection, "SELECT image_a_id AS one, image_b_id AS other FROM near_duplicate WHERE confirmed = 1")
-    images, pixels = {row.id for row in trained}, {row.pixel_sha256 for row in trained}
-    people = {_person(row, person) for row in trained}
+    images, pixels = {row.id for row in learnt}, {row.pixel_sha256 for row in learnt}
+    people = {_person(row, person) for row in learnt}
     near = {a for pair in pairs for a, b in ((pair.one, pair.other), (pair.other, pair.one)) if b in images}
     return [row for row in tested if row.id in near or row.pixel_sha256 in pixels or _person(row, person) in people]
+
+
+def _patients(
+    connection: Connection, learnt: Sequence[Any], tested: Sequence[Any], person: Mapping[int, int]
+) -> frozenset[str]:
+    """The patients of known images, by key, and with each of them every tested patient of the same person."""
+    people = {_person(row, person) for row in _known(connection, learnt, tested, person)}
+    return frozenset(row.patient_key for row in tested if _person(row, person) in people)
 
 
 def _person(row: Any, person: Mapping[int, int]) -> int:

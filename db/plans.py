@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from db import hold_outs, promotions
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.hold_outs import internal, internal_test
@@ -35,6 +36,7 @@ _RELATED = (
     "ON mine.patient_id = t.patient_id AND mine.dataset_version_id = :dataset "
     f"JOIN patient q ON q.id = t.patient_id WHERE {internal_test('q')})"
 )
+_LAST = 2**62  # after every entry of the chain
 # Sessions that scored a version's internal test split, by rows h (holdout_look) and e (evaluation).
 _LOOKED = f"holdout_look h JOIN evaluation e ON e.id = h.evaluation_id AND {internal('e')}"
 
@@ -111,10 +113,11 @@ def budget_plan(engine: Catalogue, dataset_id: str) -> Plan | None:
 def looks(
     engine: Catalogue, dataset_id: str, budget: Plan | None, evaluation_ids: Sequence[str] = ()
 ) -> tuple[bool, ...]:
-    """Of each look at a version's test patients, oldest first, whether it promoted.
+    """Of each look at a version's test patients, in the order in which they scored them, whether it promoted.
 
     budget: the plan that began the budget; where that is of new patients alone, only looks since then count.
-    evaluation_ids: those of the look that is being made: their sessions are not yet one.
+    evaluation_ids: those of the look that is being made: only what came before it counts, so that two that were scored
+    before either was decided have two numbers. What was decided before and is compared again comes last.
     """
     with reading(engine) as connection:
         values = {"dataset": row_id(connection, "dataset_version", "dataset_id", dataset_id), "after": 0}
@@ -137,17 +140,26 @@ def looks(
             **values,
         )
         taken = [*evaluation_ids, *(one_ for row in decided for one_ in json.loads(row.evaluation_ids))]
-        told = {
-            row.session
-            for row in among(
-                connection,
-                f"SELECT DISTINCT h.session FROM {_LOOKED} WHERE e.evaluation_id IN :values",
-                taken,
-            )
-        }
-    found = [(row.entry, row.decision == "promoted") for row in decided]
+        scored = among(
+            connection,
+            f"SELECT h.session, e.evaluation_id, h.entry FROM {_LOOKED} WHERE e.evaluation_id IN :values",
+            taken,
+        )
+    told, before = {row.session for row in scored}, set[str]()
+    first: dict[str, int] = {}
+    for row in scored:
+        first[row.evaluation_id] = min(row.entry, first.get(row.evaluation_id, row.entry))
+
+    def place(ids: Sequence[str], otherwise: int) -> int:
+        """Where a look stands: when it scored, or, where it was decided before, at the decision."""
+        new = before.isdisjoint(ids) and any(one_ in first for one_ in ids)
+        before.update(ids)
+        return min(first[one_] for one_ in ids if one_ in first) if new else otherwise
+
+    found = [(place(json.loads(row.evaluation_ids), row.entry), row.decision == "promoted") for row in decided]
     found += [(row.entry, False) for row in sessions if row.session not in told]
-    return tuple(promoted for _, promoted in sorted(found))
+    now = place(evaluation_ids, _LAST)
+    return tuple(promoted for entry, promoted in sorted(found) if entry < now)
 
 
 def add_look(
@@ -187,40 +199,61 @@ def look_of(engine: Catalogue, model_version_id: str) -> PlanLook | None:
     return PlanLook(*row) if row else None
 
 
-def looked_at_before(engine: Catalogue, found: Plan) -> set[str]:
-    """The patients, by key, whose test studies had been scored when a plan was stored, and all of the same person."""
-    with reading(engine) as connection:
-        looked = _looked_at(connection, "WHERE h.entry < :entry", entry=_entry(connection, found))
-        rows = every(connection, f"SELECT id, patient_key FROM patient q WHERE {internal_test('q')}")
-    return {row.patient_key for row in rows if row.id in looked}
-
-
-def hold_out_patients(engine: Catalogue, dataset_id: str, *, unseen: bool = False) -> tuple[int, int]:
-    """(patients with a positive study, with a negative one) of a version's internal test split; unseen: of those whose
-    test studies nobody has scored yet, under that row or another of the same person."""
+def looked_at_before(engine: Catalogue, found: Plan | None) -> set[str]:
+    """The patients, by key, whose test studies had been scored when a plan was stored (None: by now), or those of
+    another patient of the same person."""
     with reading(engine) as connection:
         rows = every(
             connection,
-            "SELECT DISTINCT m.label, m.patient_id FROM dataset_member m "
+            "SELECT DISTINCT q.id FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
+            f"WHERE {internal_test('q')} AND t.dataset_version_id IN "
+            f"(SELECT h.dataset_version_id FROM {_LOOKED} WHERE h.entry < :entry)",
+            entry=_entry(connection, found) if found else _LAST,
+        )
+        person, seen = persons(connection), {row.id for row in rows}
+        people = {person[patient] for patient in seen if patient in person}
+        seen |= {patient for patient, lowest in person.items() if lowest in people}
+        keys = among(connection, "SELECT patient_key FROM patient WHERE id IN :values", seen)
+    return {row.patient_key for row in keys}
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Test patients that a look compares on. positives, negatives: with a study of that class; learnt: how many were
+    left out, since a model that is compared has learnt from them."""
+
+    positives: int
+    negatives: int
+    learnt: int
+
+
+def comparable_patients(
+    engine: Catalogue, dataset_id: str, *, budget: Plan | None = None, unseen: bool = False
+) -> Comparable:
+    """The internal test patients of a version on whom a model that is trained on it will be compared with those that
+    serve or served now: by the reference that leaves the fewest, as it has learnt from the most.
+
+    budget: the plan that began the budget; where that is of new patients alone, without those looked at before it.
+    unseen: of those alone whose test studies nobody has scored yet.
+    """
+    with reading(engine) as connection:
+        own = hold_outs.known_to_version(connection, dataset_id)
+        models = promotions.references(connection)
+        known = hold_outs.known_patients(connection, models, dataset_id) if models else {"": frozenset()}
+        seen: set[str] = set()
+        if unseen or (budget is not None and budget.new_patients_only):
+            seen = looked_at_before(connection, None if unseen else budget)
+        rows = every(
+            connection,
+            "SELECT DISTINCT m.label, p.patient_key FROM dataset_member m JOIN patient p ON p.id = m.patient_id "
             f"WHERE m.dataset_version_id = :dataset AND {internal_test('m')} AND m.included = 1",
             dataset=row_id(connection, "dataset_version", "dataset_id", dataset_id),
         )
-        looked = _looked_at(connection) if unseen else set()
-    counts = Counter(row.label for row in rows if row.patient_id not in looked)
-    return counts[1], counts[0]
-
-
-def _looked_at(connection: Connection, where: str = "", **values: Any) -> set[int]:
-    """The patient rows whose test studies were scored, and all rows of the same persons. where: of h (holdout_look)."""
-    rows = every(
-        connection,
-        "SELECT DISTINCT q.id FROM dataset_patient t JOIN patient q ON q.id = t.patient_id "
-        f"WHERE {internal_test('q')} AND t.dataset_version_id IN (SELECT h.dataset_version_id FROM {_LOOKED} {where})",
-        **values,
-    )
-    looked, person = {row.id for row in rows}, persons(connection)
-    people = {person[patient] for patient in looked if patient in person}
-    return looked | {patient for patient, lowest in person.items() if lowest in people}
+    held = [row for row in rows if row.patient_key not in seen]
+    left = [[row for row in held if row.patient_key not in own | learnt] for learnt in known.values()]
+    counts = {label: min(sum(row.label == label for row in rows) for rows in left) for label in (1, 0)}
+    everybody = len({row.patient_key for row in held})
+    return Comparable(counts[1], counts[0], everybody - min(len({row.patient_key for row in rows}) for rows in left))
 
 
 def _entry(connection: Connection, found: Plan) -> int:

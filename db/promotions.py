@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
 from db.lookups import every, new_id, one, row_id
+from db.metrics import first_test_auc
 from db.models import LAST_PROMOTION, SERVES, ModelVersion, refuse_replicate, select_models
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
@@ -42,6 +43,20 @@ def earlier_champions(engine: Catalogue) -> tuple[ModelVersion, ...]:
     """Those that served before, oldest first."""
     with reading(engine) as connection:
         return select_models(connection, "v.role = 'retired'")
+
+
+def references(engine: Catalogue, challenger: str | None = None) -> tuple[str, ...]:
+    """Whom the gate compares with: the champion and, of those that served before, the one with the highest first test
+    AUC (undefined is the lowest); without the challenger itself."""
+    with reading(engine) as connection:
+        serving = champion(connection)
+        earlier = [
+            (one_.model_version_id, first_test_auc(connection, one_.model_version_id))
+            for one_ in earlier_champions(connection)
+        ]
+    found = [serving.model_version_id] if serving else []
+    found += [max(earlier, key=lambda pair: -1.0 if pair[1] is None else pair[1])[0]] if earlier else []
+    return tuple(dict.fromkeys(name for name in found if name != challenger))
 
 
 def add_promotion(

@@ -9,7 +9,7 @@ from typing import Any
 from prefect import get_run_logger, task
 from sqlalchemy import Connection, Engine
 
-from db import comparisons, evaluations, metrics, models, plans, promotions
+from db import comparisons, evaluations, models, plans, promotions
 from db.engine import Catalogue, open_catalogue, writing
 from db.home import home, model_file
 from tasks import gate_rules
@@ -64,7 +64,7 @@ def gate(evaluation_ids: Sequence[str], recipe: Recipe) -> dict[str, Any]:
 def _begun(engine: Engine, evaluation_id: str, evaluation_ids: Sequence[str], recipe: Recipe) -> Look:
     """A look that has compared nothing yet. Raises DataError where the score rule has no plan to go by."""
     row = evaluations.evaluation(engine, evaluation_id)
-    references = _references(engine, row.model_version_id)
+    references = promotions.references(engine, row.model_version_id)
     missing = tuple(one for one in references if not _has_files(engine, one))
     look = Look(evaluation_id, tuple(evaluation_ids), references, missing, ())
     look = replace(look, learnt=gate_rules.learnt(engine, look))
@@ -81,7 +81,10 @@ def _begun(engine: Engine, evaluation_id: str, evaluation_ids: Sequence[str], re
 
 def _unchanged(connection: Connection, look: Look, challenger: str) -> bool:
     """Whether the references, the budget and what was learnt from are still those that were compared by."""
-    if _references(connection, challenger) != look.references or gate_rules.learnt(connection, look) != look.learnt:
+    if (
+        promotions.references(connection, challenger) != look.references
+        or gate_rules.learnt(connection, look) != look.learnt
+    ):
         return False
     return look.plan is None or budget_of(connection, look.plan, look.evaluation_ids) == look.budget
 
@@ -143,17 +146,3 @@ def _has_files(engine: Engine, model_version_id: str) -> bool:
     if model.members:
         return all(_has_files(engine, member) for member in model.members)
     return model_file(home(), model.artifact_sha256).exists()
-
-
-def _references(engine: Catalogue, challenger: str) -> tuple[str, ...]:
-    """The champion and the best earlier champion, without the challenger itself."""
-    champion = promotions.champion(engine)
-    earlier = sorted(promotions.earlier_champions(engine), key=lambda one: _test_auc(engine, one), reverse=True)
-    found = (*((champion,) if champion else ()), *earlier[:1])
-    return tuple(dict.fromkeys(one.model_version_id for one in found if one.model_version_id != challenger))
-
-
-def _test_auc(engine: Catalogue, model: models.ModelVersion) -> float:
-    """A model's first stored study-level test AUC; −1 where it is undefined."""
-    value = metrics.first_test_auc(engine, model.model_version_id)
-    return -1.0 if value is None else value

@@ -11,7 +11,7 @@ from prefect import get_run_logger, task
 
 from db import datasets, evaluations, plans, promotions, recipes
 from db.engine import Catalogue, open_catalogue, writing
-from db.hold_outs import internal_members
+from db.plans import Comparable
 from db.predictions import study_predictions
 from tasks.runtime.provenance import provenance
 from tasks.runtime.retry_policy import BUSY
@@ -29,11 +29,13 @@ LEAST_FOR_ASSUMPTIONS = 20  # validation patients of each class
 @dataclass(frozen=True)
 class Standing:
     """budget: what the next look may cost; budget_plan: the plan that began it, None: a plan stored now begins one;
-    new_patients_only: whether it is of test patients whom nobody had looked at when it began."""
+    new_patients_only: whether it is of test patients whom nobody had looked at when it began; patients: on whom it
+    compares."""
 
     budget: Budget
     budget_plan: Plan | None
     new_patients_only: bool
+    patients: Comparable
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def fix_plan(dataset_id: str, recipe: Recipe) -> str:
 
 def frozen_plan(dataset_id: str, recipe: Recipe) -> Plan:
     """`fix_plan`, beside a flow. The simulations run outside the transaction, which looks again whether looks were
-    made meanwhile."""
+    made meanwhile, or other people are compared on."""
     engine, by = open_catalogue(), provenance()
     while True:
         if (known := plans.plan_of(engine, recipe.sha256, dataset_id)) is not None:
@@ -91,10 +93,9 @@ def draft(engine: Catalogue, dataset_id: str, recipe: Recipe) -> Draft:
     """
     version = datasets.dataset(engine, dataset_id)
     standing = _standing(engine, dataset_id, recipe)
-    budget, fresh = standing.budget, standing.new_patients_only
-    patients = _patients(engine, dataset_id, standing)
+    budget, fresh, patients = standing.budget, standing.new_patients_only, standing.patients
     auc, correlation, where = assumptions(engine, dataset_id)
-    hold_out = HoldOut(*patients, auc, correlation)
+    hold_out = HoldOut(patients.positives, patients.negatives, auc, correlation)
     score = recipe.gate.rule == "score"
     found = retrain_plan.content(
         recipe,
@@ -103,6 +104,7 @@ def draft(engine: Catalogue, dataset_id: str, recipe: Recipe) -> Draft:
         hold_out,
         assumed_from=where,
         new_patients_only=fresh,
+        learnt=patients.learnt,
         looks_planned=budget.planned if score else recipe.gate.max_looks,
         looks_before=budget.look - 1,
         foretold=retrain_plan.outlook(hold_out, recipe.gate, budget.alpha) if score else None,
@@ -120,28 +122,18 @@ def budget_of(engine: Catalogue, plan: Plan, evaluation_ids: Sequence[str] = ())
 def _standing(engine: Catalogue, dataset_id: str, recipe: Recipe) -> Standing:
     """A budget keeps the number of looks that it was begun with: another number in a recipe begins with the next."""
     if recipe.gate.rule != "score":
-        made = plans.looks(engine, dataset_id, None)
-        return Standing(alpha_spending.budget(made, recipe.gate.max_looks), None, False)
+        budget = alpha_spending.budget(plans.looks(engine, dataset_id, None), recipe.gate.max_looks)
+        return Standing(budget, None, False, plans.comparable_patients(engine, dataset_id))
     begun = plans.budget_plan(engine, dataset_id)
     planned = begun.looks_planned if begun else recipe.gate.planned_looks
     made = plans.looks(engine, dataset_id, begun)
-    if len(made) >= planned and _enough(plans.hold_out_patients(engine, dataset_id, unseen=True)):
-        return Standing(alpha_spending.budget((), recipe.gate.planned_looks), None, True)
-    return Standing(alpha_spending.budget(made, planned), begun, begun is not None and begun.new_patients_only)
-
-
-def _enough(patients: tuple[int, int]) -> bool:
-    return min(patients) >= score_gate.FEWEST_OF_A_CLASS
-
-
-def _patients(engine: Catalogue, dataset_id: str, standing: Standing) -> tuple[int, int]:
-    """Patients of each class that a look is of."""
-    if standing.budget_plan is None or not standing.new_patients_only:
-        return plans.hold_out_patients(engine, dataset_id, unseen=standing.new_patients_only)
-    seen = plans.looked_at_before(engine, standing.budget_plan)
-    held = internal_members(datasets.members(engine, dataset_id), "test")
-    of_class = [{one.patient_key for one in held if one.label == label} - seen for label in (1, 0)]
-    return len(of_class[0]), len(of_class[1])
+    if len(made) >= planned:
+        new = plans.comparable_patients(engine, dataset_id, unseen=True)
+        if min(new.positives, new.negatives) >= score_gate.FEWEST_OF_A_CLASS:
+            return Standing(alpha_spending.budget((), recipe.gate.planned_looks), None, True, new)
+    patients = plans.comparable_patients(engine, dataset_id, budget=begun)
+    new_alone = begun is not None and begun.new_patients_only
+    return Standing(alpha_spending.budget(made, planned), begun, new_alone, patients)
 
 
 def assumptions(engine: Catalogue, dataset_id: str) -> tuple[float, float, str]:

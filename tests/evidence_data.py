@@ -59,8 +59,8 @@ def subgroups(images: tuple[ImagePrediction, ...]) -> dict[str, tuple[tuple[str,
     return found
 
 
-def report_data(home: Path, **changes: object) -> ReportData:
-    """A whole report's data, with two networks and their ensemble."""
+def report_data(home: Path, recipe: EvaluationRecipe = QUICK, **changes: object) -> ReportData:
+    """A whole report's data, with two networks and their ensemble, measured by this recipe."""
     members = {"resnet50": 1.2, "efficientnetb0": 0.8}
     rows: dict[str, dict[Split, tuple[ImagePrediction, ...]]] = {
         name: {"validation": scored("validation", 80, 1, skill), "test": scored("test", 140, 2, skill)}
@@ -70,7 +70,7 @@ def report_data(home: Path, **changes: object) -> ReportData:
     rows["ensemble"] = {split: ensemble.ensemble([rows[name][split] for name in members]) for split in splits}
     models = []
     for name, of_split in rows.items():
-        points = operating_points.lock(of_split["validation"], QUICK)
+        points = operating_points.lock(of_split["validation"], recipe)
         metrics = []
         for split, images in of_split.items():
             applied = (
@@ -78,7 +78,7 @@ def report_data(home: Path, **changes: object) -> ReportData:
                 operating_points.apply(points, study_aggregation.by_study(images)),
             )
             metrics += evaluation_metrics.measure(
-                *applied, points, QUICK, split, subgroups(images) if split == "test" else {}
+                *applied, points, recipe, split, subgroups(images) if split == "test" else {}
             )
         history = tuple(
             Epoch(n, 0.8 / n**0.5, 0.6 + 0.03 * n, 0.85 / n**0.4, 0.58 + 0.028 * n, 1e-4, 9.5) for n in range(1, 10)
@@ -105,7 +105,12 @@ def report_data(home: Path, **changes: object) -> ReportData:
             )
         )
     compared = paired_tests.paired(
-        models[0].studies, models[1].studies, challenger="resnet50", reference="efficientnetb0", resamples=200
+        models[0].studies,
+        models[1].studies,
+        challenger="resnet50",
+        reference="efficientnetb0",
+        resamples=200,
+        rules=recipe.rules,
     )
     facts = (SplitFacts("train", 231, 280, 560, 140), SplitFacts("validation", 80, 80, 190, 38))
     dataset = DatasetFacts(

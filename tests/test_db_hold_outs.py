@@ -120,7 +120,7 @@ def test_what_is_read_of_a_version_is_internal_unless_a_set_is_named(catalogue: 
     assert len(image_refs.image_refs(catalogue, dataset_id, "test", CLINIC)) == 6
     assert datasets.sources(catalogue, dataset_id) == ("mura",)
     assert datasets.sources(catalogue, dataset_id, hold_out=CLINIC) == ("elsewhere",)
-    assert plans.hold_out_patients(catalogue, dataset_id) == plans.hold_out_patients(catalogue, story.dataset_id)
+    assert plans.comparable_patients(catalogue, dataset_id) == plans.comparable_patients(catalogue, story.dataset_id)
     scored(catalogue, dataset_id, story.ensemble_id)
     assert evaluations.newest_finished(catalogue, dataset_id) == []
     inside = evaluations.finished_inside(catalogue, story.ensemble_id)
@@ -135,7 +135,7 @@ def test_a_look_at_an_external_set_is_counted_as_one_of_that_set_alone(catalogue
     story, dataset_id = with_a_clinic(catalogue)
     plan = plan_and_look(catalogue, story)
     internal = plans.looks(catalogue, story.dataset_id, plan)
-    before = evaluations.holdout_looks(catalogue, story.dataset_id), plans.hold_out_patients(
+    before = evaluations.holdout_looks(catalogue, story.dataset_id), plans.comparable_patients(
         catalogue, dataset_id, unseen=True
     )  # fmt: skip
     for number, model in enumerate(story.model_ids, start=1):
@@ -144,7 +144,7 @@ def test_a_look_at_an_external_set_is_counted_as_one_of_that_set_alone(catalogue
     assert plans.looks(catalogue, story.dataset_id, plan) == internal == plans.looks(catalogue, dataset_id, plan)
     assert (
         evaluations.holdout_looks(catalogue, story.dataset_id),
-        plans.hold_out_patients(catalogue, dataset_id, unseen=True),
+        plans.comparable_patients(catalogue, dataset_id, unseen=True),
     ) == before
     assert plans.looked_at_before(catalogue, plan) == {"pt-0005", "pt-0006", "pt-0007"}
     assert evaluations.holdout_looks(catalogue, dataset_id, "another") == 0
@@ -292,7 +292,7 @@ def test_another_row_of_a_person_who_was_looked_at_is_not_unseen(catalogue: Engi
     add_images(catalogue, run, records)
     members = [*datasets.members(catalogue, story.dataset_id), *map(member, records)]
     later = datasets.add_dataset(catalogue, members, BY)
-    assert plans.hold_out_patients(catalogue, later, unseen=True) == (2, 0)
+    assert plans.comparable_patients(catalogue, later, unseen=True).positives == 2
     patient_identity.merge_patients(catalogue, "pt-0005", "pt-0030", "the PACS merged them", BY)
-    assert plans.hold_out_patients(catalogue, later, unseen=True) == (1, 0)
+    assert plans.comparable_patients(catalogue, later, unseen=True).positives == 1
     assert plans.looked_at_before(catalogue, plan) == {"pt-0005", "pt-0006", "pt-0007", "pt-0030"}

@@ -123,10 +123,20 @@ def test_the_gate_promotes_what_the_plan_foretold_and_rarely_what_is_worse() -> 
     """A few of the simulations of `python -m benchmarks decisions`."""
     for one in decisions.small_hold_outs():
         assert one.ours <= 0.05, one
-    for one in decisions.false_promotions(200, [(97, 140)]):
-        assert one.ours <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200), one
-    for one in decisions.power(60, [(97, 140)]):
+    for correlation in decisions.CORRELATIONS:
+        for metric in MARGINS:
+            (one,) = decisions.gate((97, 140), correlation, metric, 1.0, 200)
+            assert one.ours <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200), one
+    for correlation in decisions.CORRELATIONS[1:]:
+        (one,) = decisions.power((97, 140), correlation, 60)
         assert abs(one.ours - one.peer) <= 0.05 + 2.5 * np.sqrt(0.25 / 60), one
+
+
+def test_the_more_a_challenger_loses_the_less_often_it_is_promoted_and_the_more_often_refused() -> None:
+    found = [decisions.gate((225, 325), 0.95, "sensitivity", loss, 200)[0] for loss in (0.0, 0.5, 1.0, 2.0)]
+    refused = [float(one.setup.split("refused ")[1].split(";")[0]) for one in found]
+    assert [one.ours for one in found] == sorted((one.ours for one in found), reverse=True) and found[0].ours > 0.9
+    assert refused == sorted(refused) and refused[0] < 0.05 and refused[-1] > 0.5
 
 
 def test_a_cell_of_the_coverage_grid_holds() -> None:
@@ -135,7 +145,7 @@ def test_a_cell_of_the_coverage_grid_holds() -> None:
 
 
 def test_differences_of_unequal_models_are_covered() -> None:
-    for one in coverage.differences((50, 0.95, 0.75), 60):
+    for one in [*coverage.differences((50, 0.4, 0.95, 0.75), 60), *coverage.groups((237, 0.92, 0.85), 60)]:
         assert one.ours >= coverage.LEAST - 3 * np.sqrt(0.07 * 0.93 / 60), one
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evidence_data import report_data
+from evidence_data import QUICK, report_data
 from PIL import Image
 
 from wrist_model.errors import DataError
@@ -108,6 +108,20 @@ def test_the_headline_shows_the_stored_values(html: str, data: ReportData) -> No
             assert metric is not None
             assert f"{metric.value:.3f}" in html
             assert page.interval(metric) in html
+
+
+def test_by_the_second_rules_calibration_is_a_headline_and_ece_and_small_groups_are_folded_away(tmp_path: Path) -> None:
+    second = replace(QUICK, rules="second", prevalence=0.15, sensitivity_target=0.8)
+    html = page.render(report_data(tmp_path, second, prevalence=0.15))
+    folded = "".join(re.findall(r"<details.*?</details>", html, re.S))
+    open_ = re.sub(r"<details.*?</details>", "", html, flags=re.S)
+    for title in ("Calibration slope", "Calibration in the large", "Observed to expected", "PPV at 15% abnormal"):
+        assert title in open_, title
+    assert "ECE (15 bins)" in folded and "ECE (15 bins)" not in open_
+    assert "a calibrated model of this size would show" in folded
+    assert "too small to read" in folded and "view = odd" in folded and "view = odd" not in open_
+    assert "0.000–1.000" not in html
+    assert "largest sensitivity + specificity on validation" in html  # which point is meant
 
 
 def test_what_the_figures_are_not_is_said_loudly(html: str, data: ReportData) -> None:

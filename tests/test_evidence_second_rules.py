@@ -53,6 +53,22 @@ def test_comparisons_by_the_second_rules_name_their_methods() -> None:
     assert area.ci_low < area.difference < area.ci_high and 0 <= area.p_value <= 1  # type: ignore[operator]
 
 
+def test_kappas_of_models_that_agree_wholly_have_limits_with_a_width() -> None:
+    """Every resample shows a difference of 0: limits of 0 held the truth in 58% of sets (50 patients, area 0.999)."""
+    same = [
+        replace(row, probability=row.probability * 0.999 + 0.0001) for row in STUDIES if row.probability is not None
+    ]
+    found = {one.metric: one for one in paired_tests.paired(same, STUDIES, challenger="a", reference="b", resamples=200,
+                                                            seed=1, rules="second")}  # fmt: skip
+    kappa, accuracy = found["cohen_kappa"], found["accuracy"]
+    assert kappa.difference == 0.0 and kappa.ci_low is not None and accuracy.ci_low is not None
+    assert kappa.ci_low < accuracy.ci_low < 0 and kappa.method == "tango_clustered, over 1 - chance"
+    other = [replace(row, predicted_label=1 - (row.predicted_label or 0)) if n % 4 == 0 else row
+             for n, row in enumerate(STUDIES)]  # fmt: skip
+    apart = paired_tests.paired(other, STUDIES, challenger="a", reference="b", resamples=200, rules="second")
+    assert next(one.method for one in apart if one.metric == "cohen_kappa") == "patient_bootstrap_t"
+
+
 def test_the_difference_of_average_precisions_is_limited_as_its_skewed_spread_allows() -> None:
     rng = np.random.default_rng(3)
     drawn = special.expit(rng.multivariate_normal([2.5, 1.2], [[0.25, 0.1], [0.1, 0.2]], 2000).T)

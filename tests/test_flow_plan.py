@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from db_tamper import past_the_guards, rewrite_chain
 from gate_hall import BY, RECIPE, Hall
 
+from benchmarks import recheck
 from db import images, ingest_runs, models, plans, promotions
 from db.audit.verify import verify
 from db.query.read_only_sql import query
@@ -25,7 +27,7 @@ from wrist_model.errors import DataError
 from wrist_model.recipe import GateRecipe
 from wrist_model.records import IngestCounts
 from wrist_model.report import plan_beside
-from wrist_model.report.checklists import claim
+from wrist_model.report.checklists import claim, tripod_ai
 from wrist_model.report.model_card import model_card
 
 GATE = GateRecipe(0.03, 0.10, 0.10, rule="score", floor_roc_auc=0.7, floor_sensitivity=0.5, floor_specificity=0.5)
@@ -205,6 +207,22 @@ def test_new_test_patients_begin_a_new_budget_once_the_looks_are_spent(scored: H
     assert draft(scored.engine, dataset, again).content["hold_out"]["positive_patients"] == 30
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_that_were_scored_before_either_was_decided_are_two_looks(
+    scored: Hall, order: tuple[int, int], tmp_path: Path
+) -> None:
+    gate([scored.network(3.5)[1]], SCORE)
+    waiting = [scored.network(0.0, same=2)[1], scored.network(0.0, same=3)[1]]
+    for one in order:
+        gate([waiting[one]], SCORE)
+    assert [look[:2] for look in looks()] == [(1, 0.0125), *([(2, 0.025), (3, 0.0125)][one] for one in order)]
+    with sqlite3.connect(scored.home / "catalogue.sqlite") as connection:
+        assert [one for one in recheck.problems(connection) if "look" in one.split(":")[0]] == []
+    connection.close()
+    plan = plans.budget_plan(scored.engine, scored.dataset)
+    assert plans.looks(scored.engine, scored.dataset, plan) == (True, False, False)
+
+
 def test_a_session_that_scored_the_champion_alone_is_no_look(scored: Hall) -> None:
     first, evaluation = scored.network(3.5)
     gate([evaluation], SCORE)
@@ -250,7 +268,12 @@ def test_the_report_prints_the_plan_beside_what_happened(scored: Hall) -> None:
     )
     assert "expected half-width 0." in said["sensitivity"][0] and said["sensitivity"][1].startswith("half-width 0.")
     assert same in said["Serves"][1] and "80 studies of 80 patients" in said["Hold-out"][1]
-    assert "as planned before they were looked at" in claim(data) and plan.plan_id in model_card(data)
+    for checklist in (claim(data), tripod_ai(data)):
+        assert "as planned before they were looked at" in checklist and "expected half-width 0." in checklist
+    assert plan.content_sha256 in tripod_ai(data) and plan.plan_id in model_card(data)
+    late = replace(data, plan=replace(plan, looks_before=3))
+    for checklist in (claim(late), tripod_ai(late)):
+        assert "after 3 look(s) at them" in checklist and "before they were looked at" not in checklist
 
 
 def test_decisions_of_the_bootstrap_rule_stay_what_they_were(hall: Hall, tmp_path: Path) -> None:

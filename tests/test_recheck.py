@@ -24,15 +24,15 @@ from gate_hall import BY, RECIPE, Hall
 from prefect.logging import disable_run_logger
 
 from benchmarks import recheck
-from db import datasets, evaluations, image_refs, ingest_runs, metrics, models
+from db import datasets, evaluations, image_refs, ingest_runs, metrics, models, near_duplicates
 from db.images import add_images
 from db.maintenance.backup import backup
 from db.predictions import add_predictions
 from tasks.gate import gate
 from tasks.plan import frozen_plan
-from wrist_model.evidence import evaluation_metrics, replicates
+from wrist_model.evidence import evaluation_metrics, replicates, score_gate
 from wrist_model.recipe import GateRecipe
-from wrist_model.records import ImagePrediction
+from wrist_model.records import ImagePrediction, StudyPrediction
 from wrist_model.scoring import operating_points, study_aggregation
 
 GATE = GateRecipe(0.03, 0.10, 0.10, rule="score", floor_roc_auc=0.7, floor_sensitivity=0.5, floor_specificity=0.5)
@@ -96,13 +96,16 @@ def evaluated(hall: Hall, model: str, dataset: str, separation: float, luck: int
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A backup of a catalogue with a champion, its replicate and two challengers, decided under a plan."""
+    """A backup of a catalogue with a champion, its replicate and two challengers, decided under a plan. A picture of
+    one test patient is a copy of one that all of them learnt from."""
     base = tmp_path_factory.mktemp("honest")
     with pytest.MonkeyPatch.context() as patch, disable_run_logger():
         patch.setenv("WRIST_HOME", str(base / "home"))
         patch.delenv("WRIST_DATABASE_URL", raising=False)
         patch.setattr(gate_hall, "SPLITS", ("train",) * 6 + ("validation",) * 60 + ("test",) * 120)
         hall = Hall(base / "home")
+        pair = near_duplicates.NearDuplicate("im-0000-0", "im-0070-0", 2.0, 0.99, True)
+        near_duplicates.add_near_duplicates(hall.engine, [pair], BY)
         frozen_plan(hall.dataset, SCORE)
         decisions = []
         for seed, separation, luck in ((1, 3.0, 1), (2, 0.3, 2), (3, 3.0, 3)):
@@ -222,6 +225,17 @@ FRAUDS: dict[str, tuple[str, ...]] = {
     "scoring of an external set that no look tells of": (
         "DELETE FROM holdout_look WHERE evaluation_id = (SELECT id FROM evaluation WHERE hold_out = 'clinic')",
     ),
+    "a copy of a picture that was learnt from, called none": ("UPDATE near_duplicate SET confirmed = 0",),
+    "a floor of the plan, with its hash made to fit": (
+        "UPDATE plan SET content = replace(content, '\"roc_auc\":0.7', '\"roc_auc\":0.1')",
+        HASHED,
+    ),
+    "a first model that serves under its floors": (
+        "UPDATE plan SET content = replace(content, '\"roc_auc\":0.7', '\"roc_auc\":0.9999')",
+        HASHED,
+        "UPDATE recipe SET content = replace(content, '\"floor_roc_auc\":0.7', '\"floor_roc_auc\":0.9999')",
+        "UPDATE recipe SET recipe_sha256 = sha256(content)",
+    ),
     "a recipe rewritten": ("UPDATE recipe SET content = replace(content, '\"youden\"', '\"sensitivity\"')",),
 }
 
@@ -260,6 +274,41 @@ def test_an_honest_catalogue_is_derived_again(honest: Path) -> None:
 @pytest.mark.parametrize("fraud", FRAUDS)
 def test_a_fraud_is_found(honest: Path, tmp_path: Path, fraud: str) -> None:
     assert told(planted(honest, tmp_path / "planted.sqlite", FRAUDS[fraud])) != [""]
+
+
+def test_a_gate_that_compared_on_people_whom_a_model_learnt_from_is_found(honest: Path, tmp_path: Path) -> None:
+    """All that such a gate would have stored: its differences, limits and number of patients."""
+    connection = sqlite3.connect(honest)
+    looked = "SELECT challenger, reference FROM comparisons GROUP BY challenger, reference"
+    found: list[score_gate.Compared] = []
+    for pair in connection.execute(looked).fetchall():
+        rows = [
+            [
+                StudyPrediction(*row)
+                for row in connection.execute(
+                    "SELECT study_uid, patient_key, split, label, n_images, raw_probability, probability, "
+                    "operating_point, threshold, predicted_label FROM study_predictions WHERE model_version_id = ? "
+                    "AND split = 'test' AND hold_out IS NULL",
+                    (model,),
+                )
+            ]
+            for model in pair
+        ]
+        (method,) = connection.execute(
+            "SELECT method FROM comparisons WHERE challenger = ? LIMIT 1", pair[:1]
+        ).fetchone()
+        alpha = float(method.rsplit("_", 1)[1])
+        found.append(score_gate.compare(*rows, challenger=pair[0], reference=pair[1], alpha=alpha))
+    connection.close()
+    changes = tuple(
+        f"UPDATE comparison SET difference = {one.difference!r}, ci_low = {one.ci_low!r}, ci_high = {one.ci_high!r}, "
+        f"n_patients = {one.n_patients} WHERE metric = '{one.metric}' AND challenger_id = "
+        f"(SELECT id FROM model_version WHERE model_version_id = '{one.challenger}')"
+        for compared in found
+        for one in compared.comparisons
+    )
+    (said,) = told(planted(honest, tmp_path / "planted.sqlite", changes))
+    assert "rests on 120 patients; neither model has learnt from 119" in said
 
 
 def test_it_is_one_file_of_the_standard_library() -> None:

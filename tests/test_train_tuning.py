@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from db.home import work_folders
@@ -12,6 +13,8 @@ from tests import small_network, train_data
 from wrist_model import recipe as recipes
 from wrist_model.errors import DataError, LeakError
 from wrist_model.records import ImageRef, TuningTrial
+from wrist_model.scoring import inference
+from wrist_model.training import fit
 from wrist_model.tuning import search
 
 
@@ -56,6 +59,29 @@ def test_a_tuning_goes_on_where_it_was_and_writes_a_recipe_that_reads_back(
     read = recipes.read(path)
     assert read == second.best and read.sha256 == second.best.sha256
     assert read.training.learning_rate == second.best_trial.learning_rate
+
+
+def test_a_trials_figures_are_those_of_the_epoch_that_its_training_keeps(
+    ground: tuple[Path, list[ImageRef]], tmp_path: Path
+) -> None:
+    """The lowest validation loss decides in both; the best AUC of any epoch would be another network's."""
+    found, _ = run(ground, tmp_path, 1, epochs=6, patience=6)
+    _, refs = ground
+    trained = fit.train(
+        refs[:12],
+        refs[12:],
+        found.best,
+        small_network.NAME,
+        folders=work_folders(tmp_path),
+        run_id="r",
+        on_epoch=lambda epoch: None,
+    )
+    raw = inference.predict(tmp_path / "models" / f"{trained.artifact_sha256}.keras", refs[12:])
+    labels = np.array([ref.label for ref in refs[12:]])
+    own = np.clip(np.where(labels == 1, raw, 1 - raw), 1e-7, 1)
+    assert found.best_trial.parameter("log_loss") == pytest.approx(float(-np.log(own).mean()), rel=1e-3)
+    losses = [epoch.val_loss for epoch in trained.history]
+    assert trained.best_epoch == 1 + losses.index(min(losses))
 
 
 def test_a_tuning_that_would_see_the_test_split_is_refused(ground: tuple[Path, list[ImageRef]], tmp_path: Path) -> None:

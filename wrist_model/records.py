@@ -313,7 +313,9 @@ class Comparison:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
-    method: str  # delong_score, tango_clustered, mover_logit, patient_bootstrap_t; by the first rules delong, mcnemar
+    # delong_score, tango_clustered, "tango_clustered, over 1 - chance", mover_logit, patient_bootstrap_t; by the first
+    # rules delong, mcnemar, patient_bootstrap
+    method: str
     n_patients: int
     p_value: float | None = None
 

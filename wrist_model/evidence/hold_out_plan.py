@@ -183,7 +183,7 @@ def lower_limits(
     for start in range(0, draws, step):
         scores = drawn(hold_out, min(step, draws - start), rng, loss)
         for name in metrics:
-            one_gap, one_low = limits(name, scores, hold_out, alpha)
+            one_gap, one_low, _ = limits(name, scores, hold_out, alpha)
             gap[name].append(one_gap)
             low[name].append(one_low)
     return (
@@ -205,8 +205,11 @@ def drawn(hold_out: HoldOut, draws: int, rng: np.random.Generator, loss: float =
     return found[0], found[1]
 
 
-def limits(metric: str, scores: tuple[Floats, Floats], hold_out: HoldOut, alpha: float) -> tuple[Floats, Floats]:
-    """(differences, lower limits), each float64 (draws,), of the gate's rule with each patient bringing one study.
+def limits(
+    metric: str, scores: tuple[Floats, Floats], hold_out: HoldOut, alpha: float
+) -> tuple[Floats, Floats, Floats]:
+    """(differences, lower limits, upper limits), each float64 (draws,), of the gate's rule with each patient bringing
+    one study.
 
     scores: as `drawn` gives them; positive from 0 on.
     """
@@ -219,12 +222,13 @@ def limits(metric: str, scores: tuple[Floats, Floats], hold_out: HoldOut, alpha:
         r = np.divide(covariance[2], product, out=np.zeros_like(product), where=product > 1e-15)
         r = np.clip(r, -1, 1 - 1 / min(hold_out.positives, hold_out.negatives))
         t = roc_area.quantile(alpha, hold_out.positives, hold_out.negatives)
-        return area[0] - area[1], roc_area.score_limits(area, n, r, t)[0]
+        return (area[0] - area[1], *roc_area.score_limits(area, n, r, t))
     right = pos >= 0 if metric == "sensitivity" else neg < 0
     b, c = (right[0] & ~right[1]).sum(axis=1), (right[1] & ~right[0]).sum(axis=1)
     size = right.shape[2]
     table, place = np.unique(np.stack([b, c], axis=1), axis=0, return_inverse=True)
-    return (b - c) / size, paired_proportions.score_interval(table[:, 0], table[:, 1], size, alpha)[0][place.ravel()]
+    low, high = paired_proportions.score_interval(table[:, 0], table[:, 1], size, alpha)
+    return (b - c) / size, low[place.ravel()], high[place.ravel()]
 
 
 def _areas(pos: Floats, neg: Floats) -> tuple[Floats, Floats]:

@@ -47,12 +47,14 @@ def content(
     *,
     assumed_from: str,
     new_patients_only: bool,
+    learnt: int,
     looks_planned: int,
     looks_before: int,
     foretold: HoldOutPlan | None,
 ) -> dict[str, Any]:
     """What is stored and hashed. hold_out: patients of each class, and the area and correlation that `foretold`
-    assumes, `assumed_from` in words; looks_before: looks at these patients that earlier plans, or none, have made."""
+    assumes, `assumed_from` in words; learnt: test patients beside these, from whom a model that is compared has learnt;
+    looks_before: looks at these patients that earlier plans, or none, have made."""
     gate, score = recipe.gate, recipe.gate.rule == "score"
     return {
         "rule": gate.rule,
@@ -72,6 +74,7 @@ def content(
             "positive_patients": hold_out.positives,
             "negative_patients": hold_out.negatives,
             "new_patients_only": new_patients_only,
+            "learnt_patients": learnt,
         },
         "serves": recipe.evaluation.serve,
         "operating_point": {
@@ -119,8 +122,11 @@ def in_words(said: Mapping[str, Any], budget: Budget | None = None) -> list[tupl
     """(what, planned) a line, of a plan's content. budget: what is left now, by the score rule."""
     hold = said["hold_out"]
     who = f"{hold['positive_patients']} patients with a positive and {hold['negative_patients']} with a negative study"
+    who += ", new ones alone" if hold["new_patients_only"] else ""
+    if learnt := hold.get("learnt_patients"):  # older plans counted them in, unsaid
+        who += f"; {learnt} more are left out, since a model that is compared has learnt from them"
     lines = [
-        ("Hold-out", f"{hold['dataset_id']}: {who}" + (", new ones alone" if hold["new_patients_only"] else "")),
+        ("Hold-out", f"{hold['dataset_id']}: {who}"),
         ("Serves", f"{said['serves']} at {said['operating_point']['name']}, fixed on validation"),
         ("Rule", _rule(said)),
         ("Margins", ", ".join(f"{name} {value:.3f}" for name, value in said["margins"].items())),

@@ -194,6 +194,16 @@ PREPROCESSING = _fixed(
 PSEUDONYMS = _fixed("Keyed pseudonyms (HMAC-SHA-256) for patients, studies and images from the first row on.")
 INTERNAL = _fixed("A test split by patient from the same sources, scored after everything was fixed on validation.")
 
+
+def _protocol(data: ReportData) -> str:
+    if data.plan is None:
+        return "The recipe, hashed before training; see the report."
+    return (
+        f"The recipe, and the plan {data.plan.plan_id} of how the test patients decide (SHA-256 "
+        f"{data.plan.content_sha256}), stored {plan_beside.when(data)}; see the report."
+    )
+
+
 CLAIM: tuple[Item, ...] = (
     ("1", "Title or abstract", "Identified as a study of AI, with the category of technology", _kind),
     ("2", "Title or abstract", "Summary of design, methods, results and conclusions", _summary),
@@ -260,7 +270,7 @@ TRIPOD_AI: tuple[Item, ...] = (
     ("9a", "Predictors", "Choice", _fixed("The radiograph's pixels alone.")),
     ("9b", "Predictors", "Definition", PREPROCESSING),
     ("9c", "Predictors", "Qualification of assessors", _fixed("Does not apply: pixels.")),
-    ("10", "Sample size", "How arrived at", _nothing),
+    ("10", "Sample size", "How arrived at", plan_beside.sample_size),
     ("11", "Missing data", "How handled", _fixed("Undecodable files are quarantined with a reason; none is imputed.")),
     ("12a", "Analysis", "How data were used", _splits),
     ("12b", "Analysis", "Handling of predictors", PREPROCESSING),
@@ -276,7 +286,7 @@ TRIPOD_AI: tuple[Item, ...] = (
     ("17", "Ethics", "Approval or waiver", _nothing),
     ("18a", "Open science", "Funding", _nothing),
     ("18b", "Open science", "Conflicts of interest", _nothing),
-    ("18c", "Open science", "Protocol", _fixed("The recipe, hashed before training; see the report.")),
+    ("18c", "Open science", "Protocol", _protocol),
     ("18d", "Open science", "Registration", _nothing),
     ("18e", "Open science", "Data sharing", _nothing),
     ("18f", "Open science", "Code sharing", _nothing),

@@ -30,7 +30,13 @@ def sample_size(data: ReportData) -> str | None:
     said = json.loads(data.plan.content)
     hold = said["hold_out"]
     size = f"{hold['positive_patients']} patients with a positive and {hold['negative_patients']} with a negative study"
-    return f"{size}, as planned before they were looked at. {'; '.join(words for _, words in expected(said))}."
+    return f"{size}, as planned {when(data)}. {'; '.join(words for _, words in expected(said))}."
+
+
+def when(data: ReportData) -> str:
+    """When the plan was stored, as a half sentence; data has one."""
+    looks = data.plan.looks_before if data.plan else 0
+    return f"after {looks} look(s) at them" if looks else "before they were looked at"
 
 
 def of_the_gate(data: ReportData) -> list[Comparison]:

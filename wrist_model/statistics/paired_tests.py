@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ def paired(
     `roc_area.FEWEST_OF_A_CLASS`; shares by Tango's limits, their p value by sign-flips of patients, so that difference
     and p value weigh studies alike; PR AUC as `pr_auc_difference` says; the others by Student's t with the bootstrap's
     standard deviation over patients, whose coverage is nearer to what it says than percentiles' or BCa's
-    (docs/evidence.md).
+    (docs/evidence.md), kappa's no narrower than accuracy's where the models hardly disagree.
     Raises DataError unless both hold the same rows with the same labels.
     """
     a, b = aligned(a_rows, b_rows)
@@ -100,7 +101,33 @@ def _second(
         found.append(Comparison(challenger, reference, name, *limits, "tango_clustered", n, p))
     tables = [Table(y, score, patients, rows[0].threshold) for score, rows in zip(scores, (a, b), strict=True)]
     names = ("pr_auc", "cohen_kappa", "brier") if both else ("brier",)
-    return (*found, *_resampled(tables, names, challenger, reference, resamples, seed))
+    more = _resampled(tables, names, challenger, reference, resamples, seed)
+    if len(np.unique(patients[right[0] != right[1]])) < paired_proportions.FEWEST_DISCORDANT_PATIENTS:
+        accuracy = next(one for one in found if one.metric == "accuracy")
+        more = tuple(_as_wide(one, accuracy, tables) if one.metric == "cohen_kappa" else one for one in more)
+    return (*found, *more)
+
+
+def _as_wide(kappa: Comparison, accuracy: Comparison, tables: Sequence[Table]) -> Comparison:
+    """The difference of kappas with limits that are no nearer than those of accuracy give them, and no smaller p value.
+
+    Where the models hardly disagree the resamples show too little of what may be, and nothing where they agree wholly.
+    Kappa is (accuracy − chance) / (1 − chance), and such models agree in what chance alone would give, so that kappas
+    differ by the difference of accuracy over 1 − chance.
+    """
+    ends = (kappa.ci_low, kappa.ci_high, kappa.p_value, accuracy.ci_low, accuracy.ci_high, accuracy.p_value)
+    low, high, p, low_share, high_share, p_share = ends
+    if low is None or high is None or p is None or low_share is None or high_share is None or p_share is None:
+        return kappa
+    share = []
+    for table in tables:
+        c = table.confusion()
+        n = c.tp + c.fp + c.tn + c.fn
+        share.append(((c.tp + c.fp) * (c.tp + c.fn) + (c.tn + c.fn) * (c.tn + c.fp)) / n**2)
+    apart = 1 - float(np.mean(share))
+    low, high = min(low, low_share / apart), max(high, high_share / apart)
+    said = "tango_clustered, over 1 - chance"
+    return replace(kappa, ci_low=low, ci_high=high, p_value=max(p, p_share), method=said)
 
 
 def _resampled(

@@ -9,6 +9,7 @@ difference itself covers 0.87 to 0.95 at 60 patients, these 0.93 to 0.97 (docs/e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +33,24 @@ class Pair:
     positives: float
     fewest: int
 
+    @cached_property
+    def correlation(self) -> float:
+        """Of both models' average precisions over the resamples; 0 where one doesn't vary."""
+        vary = bool((np.ptp(self.drawn, axis=1) > 0).all())
+        return float(stats.pearsonr(*self.drawn).statistic) if vary else 0.0
+
+    @cached_property
+    def spreads(self) -> tuple[float, float]:
+        """Each model's standard deviation over the resamples, on the logit scale."""
+        one, other = special.logit(np.clip(self.drawn, EDGE, 1 - EDGE)).std(axis=1, ddof=1).tolist()
+        return one, other
+
 
 def limits(pair: Pair, alpha: float) -> tuple[float, float]:
     """Limits of values[0] − values[1], each with one-sided error alpha in (0, 0.5)."""
     (low_a, high_a), (low_b, high_b) = (_single(pair, one, alpha) for one in (0, 1))
     a, b = pair.values.tolist()
-    vary = bool((np.ptp(pair.drawn, axis=1) > 0).all())
-    r = float(stats.pearsonr(*pair.drawn).statistic) if vary else 0.0
+    r = pair.correlation
 
     def far(x: float, y: float) -> float:
         return float(np.sqrt(max(0.0, x * x + y * y - 2 * r * x * y)))
@@ -63,7 +75,6 @@ def _single(pair: Pair, one: int, alpha: float) -> tuple[float, float]:
     value = float(pair.values[one])
     if not EDGE < value < 1 - EDGE:  # no resample shows what a sample without an error could have missed
         return pr_auc_interval(value, pair.positives, alpha)
-    spread = float(special.logit(np.clip(pair.drawn[one], EDGE, 1 - EDGE)).std(ddof=1))
-    half = float(stats.t.isf(alpha, max(1, pair.fewest - 1))) * spread
+    half = float(stats.t.isf(alpha, max(1, pair.fewest - 1))) * pair.spreads[one]
     centre = float(special.logit(value))
     return float(special.expit(centre - half)), float(special.expit(centre + half))
