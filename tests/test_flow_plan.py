@@ -262,7 +262,7 @@ def test_the_report_prints_the_plan_beside_what_happened(scored: Hall) -> None:
     assert plan is not None and plan.content_sha256 in page and "What was planned, and what happened" in page
     data = report_content(scored.engine, [evaluation])
     said = {what: (planned, happened) for what, planned, happened in plan_beside.rows(data)}
-    assert said["Margins"][0].startswith("roc_auc 0.030") and "lower limits: ROC AUC -0.0" in said["Margins"][1]
+    assert said["Margins"][0].startswith("ROC AUC 0.030") and "lower limits: ROC AUC -0.0" in said["Margins"][1]
     assert (
         "stored before any look" in said["Looks"][0] and said["Looks"][1] == "look 2, one-sided error 0.0250: undecided"
     )
