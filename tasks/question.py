@@ -1,4 +1,4 @@
-"""What the form behind Resume tells whoever decides: both models' figures, where to read more, what Cancel does."""
+"""What the form behind Resume tells whoever decides: both models' figures, where to read more, what Close and Cancel do."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def question(engine: Engine, verdict: dict[str, Any], run: str | None, report: s
     return "\n".join(
         [
             *lines,
-            "*Cancel* closes this form and decides nothing: the run goes on waiting. Reject says that the model never "
-            f"serves. Unanswered, it stays challenger, and `wrist promote {model}` works at any time.",
+            "*Close* decides nothing, and the run goes on waiting. The red *Cancel* of the run's page ends the run without "
+            "an answer. Reject says that the model never serves. Unanswered, it stays challenger, and "
+            f"`wrist promote {model}` works at any time.",
         ]
     )
 

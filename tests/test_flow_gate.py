@@ -130,4 +130,4 @@ def test_the_question_shows_both_models_figures_and_the_difference(hall: Hall, m
         assert "not compared" not in row and (name != "ROC AUC" or "undefined" not in row)
     assert "roc_auc" not in text
     assert "[report](/wrist/reports/a.html)" in text and "/wrist/runs/flow-run/run-1?tab=Artifacts" in text
-    assert "*Cancel*" in text and "decides nothing" in text
+    assert "*Close* decides nothing" in text and "*Cancel* of the run's page ends the run" in text
