@@ -62,6 +62,14 @@ def test_a_certificate_makes_a_listener_of_its_own(pair: tuple[Path, Path]) -> N
     assert choice(ANY, 443, url="https://wrist.example.org", pair=pair).origin == "https://wrist.example.org"
 
 
+def test_a_certificate_may_be_named_as_it_lies_in_the_folder(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pair[0].parent)
+    found = choice(pair=(Path(pair[0].name), Path(pair[1].name)))
+    assert (found.certificate, found.key) == pair, "the server reads it from a folder of its own"
+
+
 @pytest.mark.parametrize("name", ["PREFECT_SERVER_UI_API_URL", "PREFECT_UI_API_URL"])
 def test_prefects_own_settings_for_its_page_are_obeyed(name: str) -> None:
     whole: dict[str, str] = {name: "https://wrist.example.org/some/path/api"}

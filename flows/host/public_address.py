@@ -73,6 +73,7 @@ def chosen(
         raise UsageError("--tls-cert and --tls-key go together: the certificate and its key, both as PEM files.")
     if certificate is not None and key is not None:
         _require_pair(certificate, key)
+        certificate, key = certificate.absolute(), key.absolute()  # the server works in a folder of its own
     api_url = next((around[name] for name in API if around.get(name)), "")
     base = next((_path(around[name], name) for name in BASE if around.get(name)), None)
     public = _address(url, "--public-url") if url else None
