@@ -134,7 +134,7 @@ def _server() -> _Server:
     except CatalogueError as error:
         found.silent = str(error)
     if found.silent:
-        found.needs.append(f"{found.silent}; its log: {prefect_folder(place) / 'server.log'}")
+        found.needs.append(f"{found.silent.rstrip('.')}; its log: {prefect_folder(place) / 'server.log'}")
     return found
 
 
