@@ -27,6 +27,9 @@ Floats = NDArray[np.float64]
 SIZES = ((20, 40), (50, 75), (97, 140), (225, 325))
 CORRELATIONS = (0.5, 0.85, 0.95)
 AUC = 0.92
+FLOORS = {"roc_auc": 0.70, "sensitivity": 0.50, "specificity": 0.50}
+FIRST = (((97, 140), 0.5), ((97, 140), 0.7), ((97, 140), 0.85), ((45, 50), 0.85), ((45, 50), 0.9))
+"""(patients, area) of first models; 45+50 are about the demo's."""
 MARGINS = {"roc_auc": 0.03, "sensitivity": 0.10, "specificity": 0.10}
 LOSSES = (("roc_auc", 0.0), *((metric, loss) for metric in MARGINS for loss in (0.5, 1.0, 2.0)))
 """What a challenger truly loses, in margins of a metric; nothing at all once."""
@@ -54,6 +57,7 @@ def parts(quick: bool) -> list[tuple[Callable[..., list[Result]], tuple[Any, ...
             work += [(gate, (size, correlation, *loss, 400 if quick else 4000)) for loss in LOSSES]
     for size in sizes if quick else sizes[1:]:
         work += [(power, (size, correlation, 80 if quick else 400)) for correlation in CORRELATIONS[1:]]
+    work += [(first_models, (*one, 80 if quick else 400)) for one in FIRST]
     work += [(coverage.cell, (place, singles)) for place in (coverage.QUICK if quick else coverage.CELLS)]
     compared = coverage.UNEQUAL[:1] if quick else coverage.DIFFERENCES
     work += [(coverage.differences, (place, pairs)) for place in compared]
@@ -150,9 +154,28 @@ def power(size: tuple[int, int], correlation: float, draws: int) -> list[Result]
     return [Result("gate_power", promoted, foretold, ratio, error(promoted, draws), "share", setup)]
 
 
+def first_models(size: tuple[int, int], area: float, draws: int) -> list[Result]:
+    """How often a first model of this area serves: from an area at its floor or below, as good as never."""
+    hold_out, budget = HoldOut(*size, area), alpha_spending.budget([])
+    pos, neg = hold_out_plan.drawn(hold_out, draws, np.random.default_rng(8))
+    found = [score_gate.decide_first(_rows(pos[:, one], neg[:, one])[0], FLOORS, budget) for one in range(draws)]
+    share = sum(one.decision == "promoted" for one in found) / draws
+    setup = f"area {area}, {size[0]}+{size[1]} patients, look 1 of {budget.planned}, floors {FLOORS}"
+    if area <= FLOORS["roc_auc"]:
+        return [rate("gate_first_model_at_or_below_the_floor", share, budget.alpha, draws, setup)]
+    return [Result("gate_first_model", share, 1.0, share, error(share, draws), "share", setup)]
+
+
 def _gate(pos: Floats, neg: Floats, budget: alpha_spending.Budget) -> str:
+    rows = _rows(pos, neg)
+    compared = score_gate.compare(rows[0], rows[1], challenger="a", reference="b", alpha=budget.alpha)
+    return score_gate.decide([compared], MARGINS, budget).decision
+
+
+def _rows(pos: Floats, neg: Floats) -> list[list[StudyPrediction]]:
+    """Each model's studies, from scores (2, patients) of each class."""
     scores, labels = np.concatenate([pos, neg], axis=1), [1] * pos.shape[1] + [0] * neg.shape[1]
-    rows = [
+    return [
         [
             StudyPrediction(
                 f"st-{n}", f"pt-{n}", "test", y, 1, p, p, "youden", 0.5, int(z >= 0)
@@ -161,5 +184,3 @@ def _gate(pos: Floats, neg: Floats, budget: alpha_spending.Budget) -> str:
         ]
         for each in scores
     ]  # fmt: skip
-    compared = score_gate.compare(rows[0], rows[1], challenger="a", reference="b", alpha=budget.alpha)
-    return score_gate.decide([compared], MARGINS, budget).decision

@@ -411,7 +411,8 @@ def learnt(con: sqlite3.Connection, model: str, dataset: str, before: int) -> se
     versions = {version for one, version in con.execute(sql) if one in (row["members"] or model).split(",")}
     held = con.execute(
         f"SELECT i.*, m.dataset_id, m.patient_key, m.split, {external(con, 'm')} FROM dataset_members m "
-        "JOIN image i USING (image_uid) WHERE m.included = 1"
+        f"JOIN image i USING (image_uid) WHERE m.included = 1 AND m.dataset_id IN (?{', ?' * len(versions)})",
+        (dataset, *versions),
     ).fetchall()
     seen = [one for one in held if one["dataset_id"] in versions and one["split"] != "test"]
     tested = [one for one in held if one["dataset_id"] == dataset and one["split"] == "test" and of_set(one) is None]

@@ -132,6 +132,11 @@ def test_the_gate_promotes_what_the_plan_foretold_and_rarely_what_is_worse() -> 
         assert abs(one.ours - one.peer) <= 0.05 + 2.5 * np.sqrt(0.25 / 60), one
 
 
+def test_a_first_model_at_the_floor_hardly_ever_serves_and_a_good_one_does() -> None:
+    (floor,), (good,) = (decisions.first_models((97, 140), area, 60) for area in (0.7, 0.9))
+    assert floor.ours <= 0.0125 + 3 * np.sqrt(0.0125 * 0.9875 / 60) and good.ours > 0.9
+
+
 def test_the_more_a_challenger_loses_the_less_often_it_is_promoted_and_the_more_often_refused() -> None:
     found = [decisions.gate((225, 325), 0.95, "sensitivity", loss, 200)[0] for loss in (0.0, 0.5, 1.0, 2.0)]
     refused = [float(one.setup.split("refused ")[1].split(";")[0]) for one in found]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from benchmarks import coverage
 from wrist_model.errors import DataError
 from wrist_model.statistics import clustered_proportion, paired_proportions, patient_permutation, predictive_values
 from wrist_model.statistics.confidence_intervals import bias_corrected, wilson
@@ -120,5 +121,25 @@ def test_predictive_values_at_a_prevalence_are_bayes_rule() -> None:
     assert found["npv"].value == pytest.approx(0.8 * 0.9 / (0.8 * 0.9 + 0.1 * 0.1))
     for one in found.values():
         assert one.low < one.value < one.high  # type: ignore[operator]
+    many = [
+        clustered_proportion.proportion(np.arange(100_000) < n, np.arange(100_000), 0.025) for n in (90_000, 80_000)
+    ]
+    ppv = predictive_values.at_prevalence(many[0], many[1], 0.1)["ppv"]
+    spread = 1.959964 * np.sqrt(
+        0.1 / 0.9 / 1e5 + 0.8 / 0.2 / 1e5
+    )  # of log((1 - specificity) / sensitivity), delta method
+    ends = [1 / (1 + 9 * 0.2 / 0.9 * np.exp(sign * spread)) for sign in (1, -1)]
+    assert (ppv.low, ppv.high) == pytest.approx(ends, abs=1e-5)
     with pytest.raises(DataError, match="between 0 and 1"):
         predictive_values.at_prevalence(sensitivity, specificity, 1.0)
+
+
+def test_predictive_values_without_a_false_call_keep_a_width_and_hold_the_truth() -> None:
+    every = clustered_proportion.proportion(np.ones(40), np.arange(40), 0.025)
+    for one in predictive_values.at_prevalence(every, every, 0.1).values():
+        assert one.value == 1.0 and one.high == 1.0 and 0.4 < one.low < 0.995  # type: ignore[operator]
+    none = clustered_proportion.proportion(np.zeros(40), np.arange(40), 0.025)
+    found = predictive_values.at_prevalence(none, every, 0.1)
+    assert found["ppv"].value is None and found["npv"].value == pytest.approx(0.9)
+    for one in coverage.cell((50, 0.3, 0.97), 100, 1, ("ppv_at_prevalence", "npv_at_prevalence")):
+        assert one.ours >= coverage.LEAST - 3 * np.sqrt(0.07 * 0.93 / 100), one  # 0.80 and 0.72 by logit limits
