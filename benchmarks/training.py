@@ -1,4 +1,4 @@
-"""Training, tuning and prediction against plain Keras: the report's recipe, 224 × 224 pixels, from 512-pixel PNG files.
+"""Training and tuning against plain Keras: the report's recipe, 224 × 224 pixels, from 512-pixel PNG files.
 
 Both sides run on the same files and random backbone weights (speed does not depend on them). A whole run of 9,752
 training and 2,090 validation images would take hours for the peer: fixed and per-image costs are fitted from runs of
@@ -7,12 +7,10 @@ three sizes and put together, and the setup line names both.
 
 from __future__ import annotations
 
-import os
 import resource
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,11 +25,11 @@ from wrist_model.recipe import Recipe, from_mapping
 from wrist_model.records import ImageRef
 
 MURA_TRAIN, MURA_VALIDATION, EPOCHS, SIZE, BATCH = 9752, 2090, 10, 224, 64
-MEMORY = 4.0  # GiB
+MEMORY = 3.0  # GiB
 
 
 @contextmanager
-def _ground(n: int) -> Iterator[tuple[Path, list[ImageRef]]]:
+def ground(n: int) -> Iterator[tuple[Path, list[ImageRef]]]:
     """n PNG files of 512 × 400 pixels, and backbones of random weights, in a folder that goes afterwards."""
     from wrist_model.radiograph import decode
 
@@ -50,7 +48,7 @@ def _ground(n: int) -> Iterator[tuple[Path, list[ImageRef]]]:
         yield folder, refs
 
 
-def _backbone(folder: Path, architecture: str) -> str:
+def backbone_file(folder: Path, architecture: str) -> str:
     import keras
 
     path = folder / f"{architecture}.keras"
@@ -60,11 +58,11 @@ def _backbone(folder: Path, architecture: str) -> str:
     return str(path)
 
 
-def _recipe(weights: str, **training: object) -> Recipe:
+def recipe_of(weights: str, **training: object) -> Recipe:
     return from_mapping({"name": "bench", "network": {"weights": weights}, "training": dict(training)}, "bench")
 
 
-def _timed(run: Callable[[], object]) -> float:
+def timed(run: Callable[[], object]) -> float:
     begun = time.perf_counter()
     run()
     return time.perf_counter() - begun
@@ -78,7 +76,7 @@ def arithmetic(policy: str) -> float:
     a = tf.cast(tf.random.normal((2048, 2048)), dtype)
     product = tf.function(lambda x: tf.matmul(x, a))
     product(a)
-    best = min(_timed(lambda: [product(a) for _ in range(4)]) for _ in range(5))
+    best = min(timed(lambda: [product(a) for _ in range(4)]) for _ in range(5))
     return 4 * 2048**3 / best / 1e9
 
 
@@ -95,44 +93,6 @@ def multiply_adds(model: object) -> float:
         elif isinstance(layer, keras.layers.Dense):
             total += np.prod(layer.kernel.shape)
     return float(total) / 1e9
-
-
-def frozen_part(*, quick: bool) -> list[Result]:
-    """Images a second through the frozen part as features are made, against what the arithmetic allows."""
-    import keras
-
-    from wrist_model.network import pretrained_weights
-    from wrist_model.training import fit, frozen_features, image_batches
-
-    results, runs = [], 2 if quick else 5
-    pictures = np.random.default_rng(0).integers(0, 256, (96, SIZE, SIZE, 1)).astype(np.uint8)
-    with tempfile.TemporaryDirectory() as name:
-        for architecture in backbone.by_default():
-            keras.backend.clear_session()
-            recipe = _recipe(_backbone(Path(name), architecture))
-            policy = frozen_features.policy(recipe, architecture)
-            found = pretrained_weights.resolve(recipe.network.weights, architecture)
-            part = fit.prepared(recipe, architecture, found, policy).frozen
-            forward = frozen_features.function(part, fold=True)
-            parts = [pictures[i : i + frozen_features.BATCH] for i in range(0, len(pictures), frozen_features.BATCH)]
-            jobs = [partial(forward, part) for part in parts]
-
-            def every(jobs: Sequence[Callable[[], object]] = jobs) -> None:
-                deque(image_batches.ahead(jobs), 0)
-
-            every()
-            rates = [len(pictures) / _timed(every) for _ in range(2 * runs)]
-            cost, speed = multiply_adds(part), arithmetic(policy)
-            limit = speed / cost
-            setup = (
-                f"{policy}, folded, batch {frozen_features.BATCH}; {cost:.2f} G multiply-adds an image, "
-                f"{speed:.0f} G/s in a matrix product"
-            )
-            ours = float(np.median(rates))
-            results.append(
-                Result(f"frozen_part {architecture}", ours, limit, ours / limit, spread(rates), "images/s", setup)
-            )
-    return results
 
 
 def _ours(refs: list[ImageRef], recipe: Recipe, architecture: str, folder: Path) -> float:
@@ -154,7 +114,7 @@ def _ours(refs: list[ImageRef], recipe: Recipe, architecture: str, folder: Path)
             on_epoch=lambda _: None,
         )
 
-    return _timed(run)
+    return timed(run)
 
 
 def _plain(refs: list[ImageRef], architecture: str, epochs: int, batch: int) -> float:
@@ -197,7 +157,7 @@ def _plain(refs: list[ImageRef], architecture: str, epochs: int, batch: int) -> 
         with tempfile.TemporaryDirectory() as name:
             model.save(Path(name) / "model.keras")
 
-    return _timed(run)
+    return timed(run)
 
 
 def _fit(sizes: list[int], seconds: list[float]) -> tuple[float, float]:
@@ -222,14 +182,14 @@ def _trained(architecture: str, quick: bool) -> list[Result]:
     sizes = [64, 128, 192] if quick else [128, 256, 512]
     every = MURA_TRAIN + MURA_VALIDATION
     results = []
-    with _ground(sizes[-1]) as (folder, refs):
-        weights = _backbone(folder, architecture)
+    with ground(sizes[-1]) as (folder, refs):
+        weights = backbone_file(folder, architecture)
         peer_sizes = sizes[:2] if quick else sizes
         seconds = in_a_fresh_process(_plain_by_size, refs, peer_sizes, architecture)
         peer_fixed, peer_each = _fit(peer_sizes, seconds)
         peer = peer_fixed + peer_each * every * EPOCHS  # one epoch of n images costs what n/10 of ten epochs do
         for views in (3, 1):
-            recipe = _recipe(weights, views_per_image=views, epochs=EPOCHS, patience=EPOCHS)
+            recipe = recipe_of(weights, views_per_image=views, epochs=EPOCHS, patience=EPOCHS)
             ours_seconds = in_a_fresh_process(_ours_by_size, refs, sizes, recipe, architecture, folder)
             fixed, each = _fit(sizes, ours_seconds)
             ours = fixed + each * every
@@ -256,7 +216,7 @@ def train_memory(*, quick: bool) -> list[Result]:
     n = 400 if quick else MURA_TRAIN + MURA_VALIDATION
     results = []
     for architecture in backbone.by_default()[1:] if quick else backbone.by_default():
-        with _ground(n) as (folder, refs):
+        with ground(n) as (folder, refs):
             peak, seconds = in_a_fresh_process(_peak, folder, refs, architecture)
         setup = f"{n} images, three views, two epochs, {seconds:.0f} s"
         results.append(
@@ -266,7 +226,7 @@ def train_memory(*, quick: bool) -> list[Result]:
 
 
 def _peak(folder: Path, refs: list[ImageRef], architecture: str) -> tuple[float, float]:
-    recipe = _recipe(_backbone(folder, architecture), epochs=2, patience=2)
+    recipe = recipe_of(backbone_file(folder, architecture), epochs=2, patience=2)
     seconds = _ours(refs, recipe, architecture, folder)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, seconds
 
@@ -276,8 +236,8 @@ def tune(*, quick: bool) -> list[Result]:
     from wrist_model.tuning import search as tuning
 
     architecture, n, trials, epochs = "efficientnetb0", 96 if quick else 256, 12, 4 if quick else EPOCHS
-    with _ground(n) as (folder, refs):
-        recipe = _recipe(_backbone(folder, architecture), epochs=epochs, patience=epochs)
+    with ground(n) as (folder, refs):
+        recipe = recipe_of(backbone_file(folder, architecture), epochs=epochs, patience=epochs)
         cut = n * 4 // 5
         search = partial(
             tuning.tune,
@@ -290,47 +250,7 @@ def tune(*, quick: bool) -> list[Result]:
             trials=trials,
             on_trial=lambda _: None,
         )
-        ours = _timed(search)
+        ours = timed(search)
         peer = trials * _plain(refs, architecture, epochs, BATCH)
     setup = f"{architecture}, {trials} trials of at most {epochs} epochs, {n} images, features stored in the time"
     return [Result("tune", ours, peer, peer / ours, "1 run", "s", setup)]
-
-
-def predict(*, quick: bool) -> list[Result]:
-    """Saved network on PNG files: ours against Keras's generator and `predict`."""
-    import keras
-    import pandas
-    from keras.src.legacy.preprocessing.image import ImageDataGenerator
-
-    from wrist_model.network import keras_file, pretrained_weights
-    from wrist_model.scoring import inference
-    from wrist_model.training import fit
-
-    results, n = [], 96 if quick else 256
-    with _ground(n) as (folder, refs):
-        for architecture in backbone.by_default():
-            keras.backend.clear_session()
-            spec = _backbone(folder, architecture)
-            network = fit.prepared(
-                _recipe(spec), architecture, pretrained_weights.resolve(spec, architecture), "float32"
-            )
-            sha256 = keras_file.save(network, network.free.get_weights(), folder / "models", "scratch")
-            path = folder / "models" / f"{sha256}.keras"
-            ours = [_timed(partial(inference.predict, path, refs)) for _ in range(2)]
-            table = pandas.DataFrame({"filename": [ref.file for ref in refs]})
-
-            def plain(path: Path = path, table: pandas.DataFrame = table) -> None:
-                rows = ImageDataGenerator().flow_from_dataframe(
-                    table, target_size=(SIZE, SIZE), color_mode="grayscale", class_mode=None, shuffle=False, verbose=0
-                )
-                keras.models.load_model(path, compile=False).predict(rows, verbose=0)
-
-            peers = [_timed(plain) for _ in range(2)]
-            rate, peer = n / min(ours), n / min(peers)
-            setup = f"{n} PNG files, loading the network included; {os.cpu_count()} cores"
-            results.append(
-                Result(
-                    f"predict {architecture}", rate, peer, rate / peer, spread([n / t for t in ours]), "images/s", setup
-                )
-            )
-    return results

@@ -198,16 +198,16 @@ class Bench:
         if not kept.exists():
             import keras
 
-            from wrist_model.network import pretrained_weights
-            from wrist_model.training import fit, frozen_features, image_batches
+            from wrist_model.network import forward, pretrained_weights
+            from wrist_model.training import fit, image_batches
 
             found = pretrained_weights.resolve(recipe.network.weights, LITE0)
             whole = fit.prepared(recipe, LITE0, found, "float32").whole
             pool = keras.Model(whole.input, whole.get_layer("pool").output)
-            forward = frozen_features.function(pool, fold=True)
+            run = forward.function(pool, forward.TENSORFLOW, fold=True)
             pictures = image_batches.load(self.refs, recipe.network.image_size, recipe.network.resize)
-            size = frozen_features.BATCH
-            parts = [forward(pictures[start : start + size]).numpy() for start in range(0, len(pictures), size)]
+            size = forward.BATCH
+            parts = [run(pictures[start : start + size]) for start in range(0, len(pictures), size)]
             np.save(kept, np.concatenate(parts))
         return dict(zip([ref.image_uid for ref in self.refs], np.load(kept), strict=True))
 

@@ -14,13 +14,13 @@ from db.engine import Catalogue, reading, writing
 from db.hold_outs import internal, named, of_set
 from db.ingest_counts import evaluation_counts
 from db.labels import current_version
-from db.lookups import environment, every, new_id, one, row_id
+from db.lookups import environment, every, new_id, one, ran_forward, row_id
 from db.models import refuse_replicate
 from db.recipes import add_recipe
 from db.schema.views import OF_REPLICATE
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
-from wrist_model.records import EVALUATED_SPLITS, LineageFacts, Provenance, Split, StoredRecipe
+from wrist_model.records import EVALUATED_SPLITS, Forward, LineageFacts, Provenance, Split, StoredRecipe
 
 Purpose = Literal["evaluation", "prospective"]
 _LAST_EVENT = (
@@ -48,6 +48,8 @@ class EvaluationRow:
     status: str
     created_at: str
     hold_out: str | None = None  # the external set that it scored; None: validation and the internal test split
+    engine: str = "tensorflow"  # as in Forward
+    precision: str = "f32"
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -80,7 +82,8 @@ def begin_evaluation(
     """Write the start of an evaluation, or take up the one of the same model, version, set and purpose whose recipe
     says the same of evaluation, also one that failed: what it has stored is not stored twice.
 
-    Evaluations on a frozen version are taken up finished or not, prospective ones never. recipe: stored
+    Evaluations on a frozen version are taken up finished, or not where the engine is still the same, prospective ones
+    never. recipe: stored
     too, also where an evaluation is taken up; its [evaluation] decides intervals and operating points, another margin
     is no reason for another look. hold_out: the external set that is scored. Raises DataError for a replicate that
     would score new studies or an external set.
@@ -97,7 +100,8 @@ def begin_evaluation(
             wanted = _of_evaluation(recipe.canonical_json if recipe else None)
             for row in every(
                 connection,
-                "SELECT e.evaluation_id, r.content, v.status FROM evaluation e "
+                "SELECT e.evaluation_id, r.content, v.status, coalesce(e.engine, 'tensorflow') AS engine, "
+                "coalesce(e.precision, 'f32') AS precision FROM evaluation e "
                 "LEFT JOIN recipe r ON r.id = e.recipe_id "
                 f"{_LAST_EVENT} WHERE e.model_version_id = :model "
                 f"AND e.dataset_version_id = :dataset AND e.purpose = 'evaluation' AND {of_set('e')} "
@@ -110,6 +114,8 @@ def begin_evaluation(
                     continue
                 if row.status == "finished":
                     return EvaluationStart(row.evaluation_id, True, True)
+                if facts.forward and facts.forward != Forward(row.engine, row.precision):
+                    continue  # half of its scores would be of one engine, half of another
                 ended = fail_if_abandoned(connection, "evaluation", row.evaluation_id, by)
                 leases.take(connection, resource("evaluation", row.evaluation_id), by.prefect_flow_run_id)
                 if ended or row.status == "failed":
@@ -132,6 +138,7 @@ def begin_evaluation(
             "recipe_id": recipe_id,
             "environment_id": environment(connection, facts, by),
             "hold_out": hold_out,
+            **ran_forward(facts),
         }
         append(connection, "evaluation", [row], by)
         leases.take(connection, resource("evaluation", str(row["evaluation_id"])), by.prefect_flow_run_id)
@@ -220,7 +227,8 @@ def _rows(engine: Catalogue, where: str, **values: Any) -> list[EvaluationRow]:
         rows = every(
             connection,
             "SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version, "
-            "coalesce(v.status, 'running') AS status, a.at, e.hold_out FROM evaluation e "
+            "coalesce(v.status, 'running') AS status, a.at, e.hold_out, coalesce(e.engine, 'tensorflow') AS engine, "
+            "coalesce(e.precision, 'f32') AS precision FROM evaluation e "
             "JOIN model_version m ON m.id = e.model_version_id JOIN audit_entry a ON a.seq = e.entry "
             "LEFT JOIN dataset_version d ON d.id = e.dataset_version_id "
             f"{_LAST_EVENT} WHERE {where} ORDER BY e.id",

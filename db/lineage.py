@@ -16,6 +16,7 @@ _PREDICTION = """
 SELECT p.id, p.split, p.label, p.raw_probability, p.probability, p.predicted_label, p.{level}_id AS subject,
   o.name AS operating_point, o.threshold, o.slope, o.intercept, e.evaluation_id, e.purpose, e.label_version,
   e.model_version_id AS model_row, e.dataset_version_id AS dataset_row, e.environment_id AS environment_row,
+  e.engine, e.precision,
   r.recipe_sha256 AS evaluation_recipe_sha256, a.actor, a.at, a.prefect_flow_run_id, a.seq, a.chain_sha256
 FROM {level}_prediction p JOIN evaluation e ON e.id = p.evaluation_id JOIN audit_entry a ON a.seq = p.entry
 LEFT JOIN operating_point o ON o.id = p.operating_point_id LEFT JOIN recipe r ON r.id = e.recipe_id WHERE p.id = :id
@@ -68,6 +69,8 @@ def explain_prediction(engine: Catalogue, prediction_id: str) -> dict[str, Any]:
                 "purpose": row["purpose"],
                 "label_version": row["label_version"],
                 "recipe_sha256": row["evaluation_recipe_sha256"],
+                "engine": row["engine"] or "tensorflow",
+                "precision": row["precision"] or "f32",
                 **_environment(connection, row["environment_row"]),
             },
             "model": _model(connection, row["model_row"], home),
@@ -101,9 +104,9 @@ def _training(connection: Connection, number: int) -> dict[str, Any]:
     row = (
         connection.execute(
             text(
-                "SELECT t.training_run_id, t.seed, t.replicate, t.weights_source AS wanted, e.weights_source, "
-                "e.weights_sha256, e.best_epoch, r.recipe_sha256, r.name, r.content, t.dataset_version_id, "
-                "t.environment_id, a.at, a.actor, a.prefect_flow_run_id FROM training_run t "
+                "SELECT t.training_run_id, t.seed, t.replicate, t.engine, t.precision, t.weights_source AS wanted, "
+                "e.weights_source, e.weights_sha256, e.best_epoch, r.recipe_sha256, r.name, r.content, "
+                "t.dataset_version_id, t.environment_id, a.at, a.actor, a.prefect_flow_run_id FROM training_run t "
                 "JOIN recipe r ON r.id = t.recipe_id JOIN audit_entry a ON a.seq = t.entry "
                 "LEFT JOIN training_event e ON e.id = "
                 "(SELECT max(id) FROM training_event WHERE training_run_id = t.id) WHERE t.id = :id"
@@ -120,6 +123,8 @@ def _training(connection: Connection, number: int) -> dict[str, Any]:
         "prefect_flow_run_id": row["prefect_flow_run_id"],
         "seed": row["seed"],
         "replicate": row["replicate"],
+        "engine": row["engine"],
+        "precision": row["precision"],
         "best_epoch": row["best_epoch"],
         "weights_origin": {"source": row["weights_source"] or row["wanted"], "sha256": row["weights_sha256"]},
         "recipe": {"name": row["name"], "recipe_sha256": row["recipe_sha256"], "content": json.loads(row["content"])},
@@ -168,6 +173,7 @@ def lines(explained: dict[str, Any]) -> list[str]:
         f"prediction {made['prediction_id']}: {_number(made['probability'])} (raw {_number(made['raw_probability'])}), "
         f"decided {made['predicted_label']} at {made['operating_point']} {_number(made['threshold'])}, "
         f"label {made['label']}, split {made['split']}",
+        f"  run forward by {explained['evaluation']['engine']} in {explained['evaluation']['precision']}",
         f"  written {explained['written']['at']} by {explained['written']['by']}, audit link "
         f"{explained['written']['audit_link']}",
     ]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -70,6 +71,11 @@ def environment(connection: Connection, facts: LineageFacts, by: Provenance) -> 
     sha256 = environment_sha256(row)
     found = one(connection, "SELECT id FROM environment WHERE environment_sha256 = :sha", sha=sha256)
     return int(found.id) if found else append(connection, "environment", [{"environment_sha256": sha256, **row}], by)
+
+
+def ran_forward(facts: LineageFacts) -> dict[str, str | None]:
+    """The columns engine and precision."""
+    return asdict(facts.forward) if facts.forward else {"engine": None, "precision": None}
 
 
 def environment_sha256(row: dict[str, Any]) -> str:

@@ -166,8 +166,9 @@ def select_models(connection: Connection, where: str, **values: Any) -> tuple[Mo
 def _points(connection: Connection, model_version_id: str) -> tuple[OperatingPoint, ...]:
     rows = every(
         connection,
-        "SELECT o.level, o.name, o.threshold, o.target, o.slope, o.intercept, o.serving FROM operating_point o "
+        "SELECT o.level, o.name, o.threshold, o.target, o.slope, o.intercept, o.serving, o.engine, o.precision "
+        "FROM operating_point o "
         "JOIN model_version m ON m.id = o.model_version_id WHERE m.model_version_id = :model ORDER BY o.id",
         model=model_version_id,
     )
-    return tuple(OperatingPoint(*(*row[:6], bool(row[6]))) for row in rows)
+    return tuple(OperatingPoint(*(*row[:6], bool(row[6]), *row[7:])) for row in rows)

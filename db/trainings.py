@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from db import leases
 from db.audit.chain import append
 from db.engine import Catalogue, reading, writing
-from db.lookups import environment, every, new_id, one, row_id
+from db.lookups import environment, every, new_id, one, ran_forward, row_id
 from db.recipes import add_recipe
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
@@ -120,6 +120,7 @@ def begin_training(
             "seed": seed,
             "weights_source": json.loads(recipe.canonical_json).get("network", {}).get("weights", "none"),
             "replicate": replicate,
+            **ran_forward(facts),
         }
         append(connection, "training_run", [row], by)
         lease = leases.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)

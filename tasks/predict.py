@@ -17,12 +17,13 @@ from db.leases import SCORING
 from db.unended_runs import resource
 from tasks import requests
 from tasks.ingest_files import studies_at
-from tasks.raw_scores import scores_of_whole_studies
+from tasks.raw_scores import scores_of_whole_studies, ways
 from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import held, kept
 from tasks.runtime.provenance import facts, provenance
 from tasks.runtime.retry_policy import BUSY
 from wrist_model.errors import DataError, LeaseLost
+from wrist_model.network import forward
 from wrist_model.records import ImageRef
 from wrist_model.scoring import operating_points, study_aggregation
 
@@ -52,7 +53,7 @@ def score_new(
 def _score_new(
     paths: list[str] | None, model: str | None, source: str | None, cluster: str | None, quiet_minutes: float
 ) -> dict[str, Any]:
-    engine, by, code = open_catalogue(), provenance(), facts()
+    engine, by = open_catalogue(), provenance()
     places = studies_at(engine, home(), paths or (), source)
     with writing(engine) as connection:
         chosen = models.model(connection, model)
@@ -75,17 +76,18 @@ def _score_new(
             said = f"; {len(waiting)} studies wait for their last images" if waiting else ""
             get_run_logger().info("Nothing new to score with %s%s.", chosen.model_version_id, said)
             return result
+        how = ways(connection, chosen)
         evaluation_id = evaluations.begin_evaluation(
             connection,
             model_version_id=chosen.model_version_id,
             dataset_id=None,
             purpose="prospective",
-            facts=code,
+            facts=facts(forward.joined(how)),
             by=by,
         ).evaluation_id
     with kept(engine, resource("evaluation", evaluation_id)):
         try:
-            rows = scores_of_whole_studies(engine, chosen, refs, cluster)
+            rows = scores_of_whole_studies(engine, chosen, refs, how, cluster)
             of_images = operating_points.apply(points, rows)
             of_studies = operating_points.apply(points, study_aggregation.by_study(rows))
             with writing(engine) as connection:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from prefect import task
-from sqlalchemy import Engine
 
 from db import evaluations, hold_outs, models
 from db.engine import open_catalogue, writing
 from db.image_refs import image_refs
 from db.predictions import add_predictions, image_predictions
 from db.unended_runs import resource
-from tasks.raw_scores import averaged, raw_scores
+from tasks.raw_scores import averaged, raw_scores, ways
 from tasks.runtime.endings import as_ended
 from tasks.runtime.lease import kept, patiently
 from tasks.runtime.provenance import facts, provenance
 from tasks.runtime.retry_policy import BUSY
-from wrist_model.errors import LeaseLost
+from wrist_model.errors import DataError, LeaseLost
+from wrist_model.network import forward
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImagePrediction
+from wrist_model.records import Forward, ImagePrediction
 from wrist_model.scoring import operating_points, study_aggregation
 
 WAIT_SECONDS = 3600.0  # for another process that makes the same evaluation: its rows are reused then
@@ -54,13 +55,17 @@ def predictions(
     """
     engine, by = open_catalogue(), provenance()
     model = models.model(engine, model_version_id)
+    made = [evaluations.evaluation(engine, one) for one in member_evaluations]
+    ran_by = {row.model_version_id: Forward(row.engine, row.precision) for row in made}
+    how = [ran_by[member] for member in model.members] if made else ways(engine, model)
+    ran = forward.joined(how)
     start = patiently(
         lambda: evaluations.begin_evaluation(
             engine,
             model_version_id=model_version_id,
             dataset_id=dataset_id,
             purpose="evaluation",
-            facts=facts(),
+            facts=facts(ran),
             by=by,
             recipe=recipe.as_stored,
             hold_out=hold_out,
@@ -76,11 +81,11 @@ def predictions(
                 if member_evaluations:
                     rows: Sequence[ImagePrediction] = averaged(
                         engine,
-                        [_model_of(engine, one) for one in member_evaluations],
+                        [models.model(engine, row.model_version_id) for row in made],
                         [image_predictions(engine, one, split) for one in member_evaluations],
                     )
                 else:
-                    rows = raw_scores(engine, model, refs)
+                    rows = raw_scores(engine, model, refs, how)
                 study_aggregation.complete(rows, refs)
                 locked = operating_points.lock(rows, recipe.evaluation) if split == "validation" else ()
                 with writing(engine) as connection:
@@ -88,8 +93,13 @@ def predictions(
                         hold_outs.refuse_known(connection, model_version_id, dataset_id, hold_out)
                     points = models.operating_points(connection, model_version_id)
                     if locked and not points:
-                        points = locked
+                        points = tuple(replace(one, **asdict(ran)) for one in locked)
                         models.add_operating_points(connection, model_version_id, points, by)
+                    if points and (points[0].precision or "f32") != ran.precision:
+                        raise DataError(
+                            f"{model_version_id}'s thresholds were locked in {points[0].precision or 'f32'} meanwhile; "
+                            f"these scores are in {ran.precision}. Evaluate again."
+                        )
                     images = operating_points.apply(points, rows)
                     studies = operating_points.apply(points, study_aggregation.by_study(rows))
                     add_predictions(connection, start.evaluation_id, images, studies, by)
@@ -100,7 +110,3 @@ def predictions(
             evaluations.finish_evaluation(engine, start.evaluation_id, by, "failed", as_ended(error))
             raise
     return start.evaluation_id
-
-
-def _model_of(engine: Engine, evaluation_id: str) -> models.ModelVersion:
-    return models.model(engine, evaluations.evaluation(engine, evaluation_id).model_version_id)

@@ -91,7 +91,11 @@ def _reuse_or_begin(
 ) -> str | trainings.TrainingStart:
     """The model version of a finished training, or a training that is begun or gone on with; decided in one
     transaction, which stores the recipe too. One that was begun by a recipe with other margins goes on by that."""
-    code, by, seed = facts(), provenance(), replicates.seed(recipe, replicate)
+    from wrist_model.training import frozen_features
+
+    stores = recipe.training.mode == "features" and recipe.network.weights != "none"
+    code = facts(frozen_features.way(recipe, architecture) if stores else None)
+    by, seed = provenance(), replicates.seed(recipe, replicate)
     with writing(engine) as connection:
         add_recipe(connection, recipe.as_stored, by)
         if known := trained_before(connection, dataset_id, recipe, architecture, replicate):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from db_story import RECIPE, RECIPE_SHA, tell
+from db_story import BY, FACTS, RECIPE, RECIPE_SHA, STORED, tell, train
 from sqlalchemy import Engine
 
+from db import evaluations
 from db.lineage import explain_prediction, lines
 from db.query.read_only_sql import query
 from wrist_model.errors import DataError
+from wrist_model.records import Forward
 
 
 def test_a_study_prediction_of_an_ensemble_leads_to_every_file_recipe_and_machine(catalogue: Engine) -> None:
@@ -43,3 +46,27 @@ def test_a_prospective_prediction_has_no_dataset_and_unknown_ids_are_one_clear_l
     for unknown in ("ip-999", "xx-1", "ip-", "17", "ip-1; DROP TABLE fact"):
         with pytest.raises(DataError):
             explain_prediction(catalogue, unknown)
+
+
+def test_an_evaluation_that_stopped_is_completed_by_its_own_engine_alone(catalogue: Engine) -> None:
+    story = tell(catalogue)
+    _, model = train(catalogue, story.dataset_id, "resnet50", seed=21)
+
+    def begun(engine: str) -> evaluations.EvaluationStart:
+        start = evaluations.begin_evaluation(
+            catalogue,
+            model_version_id=model,
+            dataset_id=story.dataset_id,
+            purpose="evaluation",
+            facts=replace(FACTS, forward=Forward(engine, "f32")),
+            by=BY,
+            recipe=STORED,
+        )
+        evaluations.finish_evaluation(catalogue, start.evaluation_id, BY, "failed", "cut off")
+        row = evaluations.evaluation(catalogue, start.evaluation_id)
+        assert (row.engine, row.precision) == (engine, "f32")
+        return start
+
+    first, again, elsewhere = begun("openvino"), begun("openvino"), begun("tensorflow")
+    assert again.resumed and again.evaluation_id == first.evaluation_id
+    assert not elsewhere.resumed and elsewhere.evaluation_id != first.evaluation_id

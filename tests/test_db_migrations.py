@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lease_holder
@@ -13,18 +14,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from db_story import BY, draw_and_measure, ingest, plan_and_look, record, tell
+from db_story import BY, POINTS, draw_and_measure, ingest, plan_and_look, predict, record, tell, train
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from db import engine as room
-from db import exclusions, ingest_runs, labels, leases, patient_identity
+from db import exclusions, ingest_runs, labels, leases, models, patient_identity
 from db.audit.chain import append
 from db.audit.triggers import sqlite_triggers, uniques
 from db.audit.verify import verify
 from db.engine import writing
 from db.home import database_url
 from db.images import add_images
+from db.lineage import explain_prediction, lines
 from db.maintenance.backup import restore
 from db.maintenance.migrate import configuration, downgrade, upgrade
 from db.query.read_only_sql import query
@@ -60,6 +62,7 @@ def test_migrating_gives_every_audited_table_the_triggers_that_keep_it(catalogue
 
 
 FROZEN = {
+    "0008_views.sql": "269c332366f0586275a340c274a384e7f33fa6227bdfbc1a888c840aa0014c88",
     "0007_views.sql": "9801b6adef10207737142cd2654b1fc5d2653fc10beddb760a44dbf0fc6f26da",
     "0006_views.sql": "0a3e4c01907617dc1f0f4e38df7803d24cb1125eacb32e079c38f6204a58e575",
     "0005_views.sql": "751474170be365d9c7ee174e3ec2184189a947e5a72c20fbe336ba46ccadaa12",
@@ -226,6 +229,35 @@ def test_a_catalogue_gets_boxes_and_goes_back_only_without_them(catalogue: Engin
         for change in (f"UPDATE {table} SET entry = 1", f"DELETE FROM {table}"):
             with pytest.raises(DBAPIError, match="append-only"), catalogue.begin() as connection:
                 connection.exec_driver_sql(change)
+
+
+def test_a_catalogue_gets_engines_and_goes_back_only_without_them(catalogue: Engine, home: Path) -> None:
+    head, below = shape(catalogue), REVISIONS[REVISIONS.index("0009") - 1]
+    downgrade(catalogue, home, "base")
+    upgrade(catalogue, home, below)
+    before = shape(catalogue)
+    upgrade(catalogue, home)
+    story = tell(catalogue)  # says no engine, as what was stored before
+    assert downgrade(catalogue, home, below) == HEAD and shape(catalogue) == before
+    upgrade(catalogue, home)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    engines = 'SELECT DISTINCT engine, "precision" FROM '
+    assert query(engines + "operating_points").rows == query(engines + "evaluations").rows == [("tensorflow", "f32")]
+    assert query(engines + "training_runs").rows == [(None, None)]
+    assert lines(explain_prediction(catalogue, "sp-1"))[1] == "  run forward by tensorflow in f32"
+
+    _, fresh = train(catalogue, story.dataset_id, "resnet50", seed=21)
+    low = tuple(replace(point, engine="openvino", precision="bf16") for point in POINTS)
+    models.add_operating_points(catalogue, fresh, low, BY)
+    assert models.operating_points(catalogue, fresh) == low
+    with pytest.raises(CatalogueError, match="are locked"):
+        models.add_operating_points(catalogue, fresh, POINTS, BY)
+    with pytest.raises(CatalogueError, match=r"can't hold the engine of 3 operating point\(s\)"):
+        downgrade(catalogue, home, below)
+    assert shape(catalogue) == head and verify(catalogue).findings == ()
+    predict(catalogue, story.dataset_id, fresh)  # says no precision
+    (found,) = verify(catalogue).findings
+    assert found.kind == "precision" and "scored in f32" in found.message and "locked in bf16" in found.message
 
 
 def shape(engine: Engine) -> list[object]:

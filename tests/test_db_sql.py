@@ -39,10 +39,12 @@ VIEWS = {
     "dataset_members": "dataset_id, image_uid, study_uid, patient_key, split, label, included, excluded_reason, "
     "hold_out",
     "training_runs": "training_run_id, architecture, dataset_id, recipe_sha256, weights_source, seed, status, "
-    "epochs_run, best_epoch, seconds, git_commit, prefect_flow_run_id, started_at, finished_at, replicate",
+    "epochs_run, best_epoch, seconds, git_commit, prefect_flow_run_id, started_at, finished_at, replicate, "
+    "engine, precision",
     "training_history": "training_run_id, epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds",
     "model_versions": "model_version_id, architecture, training_run_id, artifact_sha256, members, role, created_at",
-    "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving",
+    "operating_points": "model_version_id, level, name, threshold, target, slope, intercept, serving, engine, "
+    "precision",
     "image_predictions": "prediction_id, evaluation_id, purpose, model_version_id, architecture, dataset_id, "
     "label_version, split, image_uid, study_uid, patient_key, label, raw_probability, probability, operating_point, "
     "threshold, predicted_label, prefect_flow_run_id, created_at, superseded_by, logit, hold_out",

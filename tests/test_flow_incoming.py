@@ -30,6 +30,7 @@ from tasks.sources_toml import Root, quiet_minutes, remember
 from tasks.train import fit
 from tests import small_network
 from wrist_model.errors import DataError, UsageError
+from wrist_model.network import forward
 from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
 from wrist_model.records import Provenance
 
@@ -176,6 +177,22 @@ def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: S
 
 
 @pytest.mark.soak  # two whole trainings by the console
+def test_new_studies_are_scored_by_the_engine_that_locked_the_thresholds_and_what_stood_in_for_it_is_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ran(study: str, picture: int) -> tuple[Any, ...]:
+        found = score_new([site.arrive(study, picture)], None)["evaluation_id"]
+        return query(f"select engine, \"precision\" from evaluations where evaluation_id = '{found}'").rows[0]
+
+    assert query('select distinct engine, "precision" from operating_points').rows == [("openvino", "f32")]
+    assert ran("locked", 3) == ("openvino", "f32")
+    monkeypatch.setitem(sys.modules, "openvino", None)  # as Python marks what can't be imported
+    forward.openvino_is_here.cache_clear()
+    assert ran("elsewhere", 4) == ("tensorflow", "f32")
+    forward.openvino_is_here.cache_clear()
+    assert verify(site.engine).ok
+
+
 @pytest.mark.parametrize(
     ("number", "said"),
     [

@@ -108,6 +108,7 @@ SEAMS: dict[str, dict[str, str]] = {
     "predict": {
         "tasks/predict_dataset.py:predict > db/evaluations.py:begin_evaluation": "a study is relabelled",
         "tasks/predict_dataset.py:predict > db/models.py:model": "another model is promoted",
+        "tasks/predict_dataset.py:predict > db/models.py:operating_points": "a study is relabelled",
         "tasks/predict_dataset.py:predict > db/schema/revisions.py:stored_revision": "a version is frozen",
     },
     "measure": {
@@ -122,6 +123,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/gate.py:gate > db/evaluations.py:_rows": "a study is relabelled",
         "tasks/gate.py:gate > db/evaluations.py:begin_evaluation": "a version is frozen",
         "tasks/gate.py:gate > db/models.py:model": "another model is promoted",
+        "tasks/gate.py:gate > db/models.py:operating_points": "a study is relabelled",
         "tasks/gate.py:gate > db/hold_outs.py:known_patients": "a study is relabelled",
         "tasks/gate.py:gate > db/predictions.py:_stored": "a version is frozen",
         "tasks/gate.py:gate > db/promotions.py:references": "another model is promoted",
@@ -145,6 +147,7 @@ SEAMS: dict[str, dict[str, str]] = {
         "tasks/gate.py:gate > db/evaluations.py:_rows": "a study is relabelled",
         "tasks/gate.py:gate > db/evaluations.py:begin_evaluation": "a version is frozen",
         "tasks/gate.py:gate > db/models.py:model": "another model is promoted",
+        "tasks/gate.py:gate > db/models.py:operating_points": "a study is relabelled",
         "tasks/gate.py:gate > db/hold_outs.py:known_patients": "the hold-out is looked at",
         "tasks/gate.py:gate > db/plans.py:_plans": "the hold-out is looked at",
         "tasks/gate.py:gate > db/plans.py:looks": "the hold-out is looked at",

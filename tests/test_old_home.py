@@ -20,13 +20,14 @@ from db.audit.verify import verify
 from db.engine import open_catalogue, reading
 from db.image_refs import refs_of_studies
 from tasks.ingest_files import catalogue_files
+from tasks.raw_scores import ways
 from tasks.runtime.provenance import facts
 from tasks.train import trained_before
 from tests.ingest_settings import settings
 from wrist_model import recipe as recipes
 from wrist_model.network.tensorflow_setup import load_tensorflow
 from wrist_model.recipe import SplitRecipe
-from wrist_model.records import ImagePrediction, ImageRef, Provenance, StoredRecipe
+from wrist_model.records import Forward, ImagePrediction, ImageRef, Provenance, StoredRecipe
 from wrist_model.scoring import ensemble, inference, operating_points, study_aggregation
 
 HOMES = Path(__file__).parent / "homes"
@@ -148,7 +149,9 @@ def again(old: Old) -> dict[str, dict[str, float]]:
     for network, uids in wanted.items():
         path = old.home / "models" / f"{old.model(network)['artifact_sha256']}.keras"
         mine = [ref for ref in refs if ref.image_uid in uids]
-        scores = inference.predict(path, mine)
+        (way,) = ways(old.engine(), models.model(old.engine(), network))
+        assert way == Forward("tensorflow", "f32"), "as its thresholds were locked"
+        scores = inference.predict(path, mine, way=way)
         found[network] = {ref.image_uid: float(score) for ref, score in zip(mine, scores, strict=True)}
     return found
 

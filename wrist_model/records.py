@@ -244,6 +244,17 @@ class OperatingPoint:
     slope: float
     intercept: float
     serving: bool
+    engine: str | None = None  # that gave the scores it was fixed on, as in Forward; None: TensorFlow in float32
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class Forward:
+    """By which engine a network runs forward, and in which precision. Of an ensemble: what all its members have, or
+    each one's, joined by commas."""
+
+    engine: str  # "openvino" or "tensorflow"
+    precision: str  # "f32" or "bf16"
 
 
 @dataclass(frozen=True)
@@ -336,3 +347,4 @@ class LineageFacts:
     git_dirty: bool
     libraries: tuple[tuple[str, str], ...]
     machine: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    forward: Forward | None = None  # how networks ran forward for it

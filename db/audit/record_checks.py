@@ -218,6 +218,25 @@ def replicates(connection: Connection) -> Iterator[Found]:
         )
 
 
+def precisions(connection: Connection) -> Iterator[Found]:
+    """Scores of another precision than that which their model's thresholds were locked with."""
+    for row in connection.execute(
+        text(
+            "SELECT e.evaluation_id, m.model_version_id, coalesce(e.precision, 'f32') AS said, "
+            "min(coalesce(o.precision, 'f32')) AS held FROM evaluation e "
+            "JOIN model_version m ON m.id = e.model_version_id JOIN operating_point o ON o.model_version_id = m.id "
+            "WHERE coalesce(e.precision, 'f32') <> coalesce(o.precision, 'f32') AND EXISTS "
+            "(SELECT 1 FROM image_prediction p WHERE p.evaluation_id = e.id) "
+            "GROUP BY e.id, e.evaluation_id, m.model_version_id, e.precision ORDER BY e.id"
+        )
+    ).fetchmany(KEPT):
+        yield (
+            "precision",
+            f"evaluation {row.evaluation_id}",
+            f"It scored in {row.said}; the thresholds of {row.model_version_id} were locked in {row.held}.",
+        )
+
+
 Check = Callable[[Connection], Iterable[Found]]
 RECORDS: tuple[tuple[str, Check], ...] = (
     ("labels of frozen versions", frozen_labels),
@@ -226,5 +245,6 @@ RECORDS: tuple[tuple[str, Check], ...] = (
     ("counts of runs", counts),
     ("boxes on pictures", boxes),
     ("replicates", replicates),
+    ("precision of scores", precisions),
 )
 LOOK_AT: tuple[Check, ...] = (later_links, earlier_counts, unread_headers)

@@ -19,6 +19,8 @@ evaluation = audited_table(
     link("recipe_id", "recipe", optional=True),  # how it was evaluated
     link("environment_id", "environment"),  # code and libraries that ran it
     optional("hold_out", Text),  # the external set that was scored; NULL: validation and the internal test split
+    optional("engine", Text),  # that ran the network forward, an ensemble's its members'; NULL: tensorflow
+    optional("precision", Text),  # f32 or bf16; NULL: f32
     CheckConstraint("purpose IN ('evaluation', 'prospective')", "evaluation_purpose"),
     CheckConstraint("hold_out IS NULL OR purpose = 'evaluation'", "evaluation_hold_out"),
     ForeignKeyConstraint(["label_version"], ["label_version.version"]),

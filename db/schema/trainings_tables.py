@@ -28,6 +28,8 @@ training_run = audited_table(
     optional(
         "replicate", Number
     ),  # 1, 2 … of a training that shows the spread of seeds and never serves; NULL: may serve
+    optional("engine", Text),  # that ran the frozen part forward; NULL before schema 0009
+    optional("precision", Text),  # of its products: f32 or bf16
 )
 
 # finished, failed or resumed.
@@ -83,6 +85,8 @@ operating_point = audited_table(
     required("slope", Real),  # of the calibration: probability = expit(slope × logit + intercept)
     required("intercept", Real),  # of the calibration
     required("serving", Flag),  # 1: decisions are made at this one
+    optional("engine", Text),  # that gave the scores it was fixed on, an ensemble's its members'; NULL: tensorflow
+    optional("precision", Text),  # of these scores: f32 or bf16; NULL: f32
     UniqueConstraint("model_version_id", "level", "name"),
     CheckConstraint(LEVEL, "point_level"),
 )

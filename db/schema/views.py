@@ -24,8 +24,7 @@ SELECT '{prefix}-' || CAST(p.id AS TEXT) AS prediction_id, e.evaluation_id, e.pu
     SELECT '{prefix}-' || CAST(min(q.id) AS TEXT) FROM {level}_prediction q JOIN evaluation f ON f.id = q.evaluation_id
     WHERE q.{level}_id = p.{level}_id AND q.id > p.id AND f.purpose = 'prospective'
       AND f.model_version_id = e.model_version_id
-  ) END AS superseded_by, p.logit,
-  t.hold_out
+  ) END AS superseded_by, p.logit, t.hold_out
 FROM {level}_prediction p
 JOIN evaluation e ON e.id = p.evaluation_id
 JOIN model_version m ON m.id = e.model_version_id
@@ -107,7 +106,7 @@ SELECT t.training_run_id, t.architecture, d.dataset_id, r.recipe_sha256,
   CASE WHEN e.status IS NULL OR e.status = 'resumed' THEN 'running' ELSE e.status END AS status,
   (SELECT count(*) FROM training_epoch h WHERE h.training_run_id = t.id) AS epochs_run, e.best_epoch, e.seconds,
   n.git_commit, a.prefect_flow_run_id, a.at AS started_at,
-  CASE WHEN e.status <> 'resumed' THEN b.at END AS finished_at, t.replicate, t.entry AS seq
+  CASE WHEN e.status <> 'resumed' THEN b.at END AS finished_at, t.replicate, t.engine, t."precision", t.entry AS seq
 FROM training_run t JOIN dataset_version d ON d.id = t.dataset_version_id JOIN recipe r ON r.id = t.recipe_id
 JOIN environment n ON n.id = t.environment_id JOIN audit_entry a ON a.seq = t.entry
 LEFT JOIN training_event e ON e.id = (SELECT max(x.id) FROM training_event x WHERE x.training_run_id = t.id)
@@ -137,7 +136,8 @@ FROM model_version m JOIN audit_entry a ON a.seq = m.entry LEFT JOIN training_ru
 """,
     "operating_points": """
 CREATE VIEW operating_points AS
-SELECT m.model_version_id, o.level, o.name, o.threshold, o.target, o.slope, o.intercept, o.serving
+SELECT m.model_version_id, o.level, o.name, o.threshold, o.target, o.slope, o.intercept, o.serving,
+  coalesce(o.engine, 'tensorflow') AS engine, coalesce(o.precision, 'f32') AS "precision"
 FROM operating_point o JOIN model_version m ON m.id = o.model_version_id
 """,
     "image_predictions": _PREDICTION.format(
@@ -242,12 +242,12 @@ JOIN audit_entry a ON a.seq = n.entry
 CREATE VIEW evaluations AS
 SELECT e.evaluation_id, e.purpose, m.model_version_id, m.architecture, d.dataset_id, e.label_version,
   CASE WHEN v.status IS NULL THEN 'running' ELSE v.status END AS status, r.recipe_sha256, n.git_commit, n.git_dirty,
-  a.actor, a.prefect_flow_run_id, a.at AS started_at, b.at AS finished_at, e.hold_out, e.entry AS seq
+  a.actor, a.prefect_flow_run_id, a.at AS started_at, b.at AS finished_at, e.hold_out,
+  coalesce(e.engine, 'tensorflow') AS engine, coalesce(e.precision, 'f32') AS "precision", e.entry AS seq
 FROM evaluation e JOIN model_version m ON m.id = e.model_version_id JOIN environment n ON n.id = e.environment_id
 JOIN audit_entry a ON a.seq = e.entry LEFT JOIN dataset_version d ON d.id = e.dataset_version_id
-LEFT JOIN recipe r ON r.id = e.recipe_id
 LEFT JOIN evaluation_event v ON v.id = (SELECT max(x.id) FROM evaluation_event x WHERE x.evaluation_id = e.id)
-LEFT JOIN audit_entry b ON b.seq = v.entry
+LEFT JOIN audit_entry b ON b.seq = v.entry LEFT JOIN recipe r ON r.id = e.recipe_id
 """,
     "holdout_looks": """
 CREATE VIEW holdout_looks AS

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from tasks.compute.dask_decode import connected
-from wrist_model.records import ImageRef, Progress
-from wrist_model.training.frozen_features import BATCH
+from wrist_model.network.forward import BATCH
+from wrist_model.records import Forward, ImageRef, Progress
 
 CHUNK = 64 * BATCH
 """Images a chunk: some 20 s of work, of which loading the network takes a tenth."""
@@ -24,6 +24,7 @@ def predict(
     refs: Sequence[ImageRef],
     *,
     address: str,
+    way: Forward,
     progress: Progress | None = None,
     logits: bool = False,
 ) -> np.ndarray:
@@ -36,7 +37,7 @@ def predict(
         from distributed import as_completed
 
         parts = {
-            client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), logits, pure=False): at
+            client.submit(_chunk, str(model_path), tuple(refs[at : at + CHUNK]), way, logits, pure=False): at
             for at in range(0, len(refs), CHUNK)
         }
         done = 0
@@ -49,9 +50,9 @@ def predict(
     return found
 
 
-def _chunk(model_path: str, refs: Sequence[ImageRef], logits: bool) -> np.ndarray:
+def _chunk(model_path: str, refs: Sequence[ImageRef], way: Forward, logits: bool) -> np.ndarray:
     from wrist_model.network.tensorflow_setup import load_tensorflow
     from wrist_model.scoring import inference
 
     load_tensorflow()
-    return (inference.predict_logits if logits else inference.predict)(Path(model_path), refs)
+    return (inference.predict_logits if logits else inference.predict)(Path(model_path), refs, way=way)

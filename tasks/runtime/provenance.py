@@ -8,15 +8,27 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 from prefect.runtime import flow_run
 
 from wrist_model.network import keras_settings
-from wrist_model.records import LineageFacts, Provenance
+from wrist_model.records import Forward, LineageFacts, Provenance
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "pydicom", "pillow", "prefect", "sqlalchemy", "wrist")
+LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "openvino",
+    "numpy",
+    "scikit-learn",
+    "pydicom",
+    "pillow",
+    "prefect",
+    "sqlalchemy",
+    "wrist",
+)
 SCHEDULE = "schedule"
 FOREIGN = (
     "git refuses to read this checkout, since it belongs to another user: the commit is not known. The user that runs "
@@ -54,14 +66,19 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
+def facts(ran: Forward | None = None) -> LineageFacts:
+    """Commit (and whether the work tree is dirty), library versions and machine, read once a process; and how networks
+    ran forward."""
+    return replace(_facts(), forward=ran)
+
+
 @functools.cache
-def facts() -> LineageFacts:
-    """Commit (and whether the work tree is dirty), library versions and machine. Read once a process."""
+def _facts() -> LineageFacts:
     commit, dirty, code = _commit(Path(__file__).resolve().parents[2])
     return LineageFacts(
         git_commit=commit,
         git_dirty=dirty,
-        libraries=tuple((name, importlib.metadata.version(name)) for name in LIBRARIES),
+        libraries=tuple((name, _version(name)) for name in LIBRARIES),
         machine=(
             *((("code", code),) if code else ()),
             ("python", platform.python_version()),
@@ -71,6 +88,13 @@ def facts() -> LineageFacts:
             *keras_settings.stored(),
         ),
     )
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:  # OpenVINO, which Wrist does without
+        return "none"
 
 
 def _commit(root: Path) -> tuple[str, bool, str]:

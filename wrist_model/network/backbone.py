@@ -39,8 +39,9 @@ class Backbone:
     Freezing and training. boundary_layer: the last non-trainable layer when ten are free. scratch_rate: share of the
     recipe's learning rate in a training from random weights. last_of_block: how the names of each residual block's
     last BatchNormalization end, whose gamma begins at 0 from random weights; "" for none.
-    bfloat16_frozen, bfloat16_free, bfloat16_scratch: whether the frozen part (folded), the free part, and a training
-    of all layers are faster in bfloat16 on a CPU with AVX512-BF16.
+    bfloat16_frozen, bfloat16_free, bfloat16_scratch: whether the frozen part, the free part, and a training of all
+    layers are faster in bfloat16 on a CPU with AVX512-BF16. bfloat16_scores: whether the whole network is, with
+    probabilities within 0.01 of float32's (docs/training.md, "Run forward").
 
     Heat maps. gradcam_layer: the last with a spatial grid. finer_gradcam_layer, finer_method: what sharpens the map
     of a small picture: a layer of four or eight times that grid through which everything flows ("" for none), and how
@@ -75,6 +76,7 @@ class Backbone:
     bfloat16_frozen: bool
     bfloat16_free: bool
     bfloat16_scratch: bool
+    bfloat16_scores: bool = False
 
     gradcam_layer: str
     finer_gradcam_layer: str = ""

@@ -9,15 +9,24 @@ from pathlib import Path
 from typing import Literal
 
 Precision = Literal["auto", "float32", "bfloat16"]
+MIXED = "mixed_bfloat16"
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively, or a GPU is at hand."""
+    return has_gpu() or cpu_has_bfloat16()
 
 
 @functools.cache
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX), or a GPU is at hand."""
+def has_gpu() -> bool:
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU"):
-        return True
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+@functools.cache
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively (AVX512-BF16 or AMX)."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -29,7 +38,7 @@ def policy(wanted: Precision, gains: bool = True) -> str:
     """Keras's dtype policy: "auto" takes bfloat16 where the machine has it and the network gains from it."""
     if wanted == "auto":
         wanted = "bfloat16" if gains and has_bfloat16() else "float32"
-    return "mixed_bfloat16" if wanted == "bfloat16" else "float32"
+    return MIXED if wanted == "bfloat16" else "float32"
 
 
 @contextmanager

@@ -9,23 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from wrist_model.network import assemble, keras_file
+from wrist_model.network import assemble, forward, keras_file
 from wrist_model.radiograph import decode
-from wrist_model.records import ImageRef, Progress
-from wrist_model.training import frozen_features, image_batches
+from wrist_model.records import Forward, ImageRef, Progress
+from wrist_model.training import image_batches
 
 
-def predict(model_path: Path, refs: Sequence[ImageRef], *, progress: Progress | None = None) -> np.ndarray:
+def predict(
+    model_path: Path, refs: Sequence[ImageRef], *, way: Forward | None = None, progress: Progress | None = None
+) -> np.ndarray:
     """P(positive) of each image, float64 (n,) in [0, 1], in the order of refs. Each core decodes and computes.
 
-    Raises DataError for a damaged network, or an image that changed or vanished.
+    way: how the network runs forward; None: as this machine prefers for a network of its name. Raises DataError for a
+    damaged network, or an image that changed or vanished.
     """
     if not refs:
         return np.zeros(0)
-    return _outputs(keras_file.load(model_path), refs, progress)[:, 1]
+    return _outputs(keras_file.load(model_path), refs, way, progress)[:, 1]
 
 
-def predict_logits(model_path: Path, refs: Sequence[ImageRef], *, progress: Progress | None = None) -> np.ndarray:
+def predict_logits(
+    model_path: Path, refs: Sequence[ImageRef], *, way: Forward | None = None, progress: Progress | None = None
+) -> np.ndarray:
     """The logit of P(positive) of each image, float64 (n,): the head's two inputs to its softmax, subtracted.
 
     expit of it is what `predict` gives to within float32, except that scores which round to 0 or 1 stay apart. Raises
@@ -37,23 +42,23 @@ def predict_logits(model_path: Path, refs: Sequence[ImageRef], *, progress: Prog
 
     network = keras_file.load(model_path)
     network.layers[-1].activation = keras.activations.linear
-    both = _outputs(network, refs, progress)
+    both = _outputs(network, refs, way, progress)
     return both[:, 1] - both[:, 0]
 
 
-def _outputs(network: Any, refs: Sequence[ImageRef], progress: Progress | None) -> np.ndarray:
+def _outputs(network: Any, refs: Sequence[ImageRef], way: Forward | None, progress: Progress | None) -> np.ndarray:
     """What the head gives for both classes, float64 (n, 2)."""
     size, resize = int(network.input_shape[1]), assemble.resize_of(network)
-    forward = frozen_features.function(network, fold=False)  # folding pays late here, and takes 2.6 GiB for ResNet50
+    run = forward.function(network, way or forward.preferred(network.name))
 
     def scores(chunk: Sequence[ImageRef]) -> np.ndarray:
         pictures = [image_batches.resized(decode.load_pixels(ref), size, resize) for ref in chunk]
-        return forward(np.stack(pictures)).numpy()
+        return run(np.stack(pictures))
 
     found: list[np.ndarray] = []
-    chunks = [refs[i : i + frozen_features.BATCH] for i in range(0, len(refs), frozen_features.BATCH)]
+    chunks = [refs[i : i + forward.BATCH] for i in range(0, len(refs), forward.BATCH)]
     for part in image_batches.ahead([partial(scores, chunk) for chunk in chunks]):
         found.append(part)
         if progress:
-            progress("predict", min(len(found) * frozen_features.BATCH, len(refs)), len(refs), "")
+            progress("predict", min(len(found) * forward.BATCH, len(refs)), len(refs), "")
     return np.concatenate(found).astype(np.float64)

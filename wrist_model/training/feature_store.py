@@ -57,12 +57,14 @@ class StoreKey:
     shape: tuple[int, ...]
     version: int = VERSION
     resize: str = "squeeze"
+    engine: str = "tensorflow"
 
     @property
     def name(self) -> str:
         said = asdict(self)
-        if self.resize == "squeeze":  # as stores were named before there was another way
-            del said["resize"]
+        for field, first in (("resize", "squeeze"), ("engine", "tensorflow")):
+            if said[field] == first:  # as stores were named before there was another way
+                del said[field]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
