@@ -71,6 +71,7 @@ def _tell(result: dict[str, Any]) -> None:
         print(f"  {what}:\n    {wrist} {words}")
     print(
         "\nThese radiographs are synthetic and the networks began from random weights: no figure here is about wrists."
+        "\nYour own radiographs belong in a home of their own, apart from these: see README.md, which sets WRIST_HOME."
     )
 
 
