@@ -186,7 +186,7 @@ def test_status_and_champion_say_who_serves(whole: Whole) -> None:
 
 
 def test_the_demos_three_queries_answer(whole: Whole) -> None:
-    from flows.console.training_commands import QUERIES
+    from flows.console.demo_command import QUERIES
 
     for sql in QUERIES:
         assert len(whole.wrist("sql", sql).stdout.splitlines()) > 2

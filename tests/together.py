@@ -14,8 +14,8 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 SERVERS = {
-    "prefect_server": """flow_whole flow_scaling flow_gate flow_plan flow_replicates flow_incoming flow_lock flow_drift
-        tasks_decisions tasks_ensemble ingest_privacy disk_space prune host_scheduled_runs""",
+    "prefect_server": """flow_whole console_demo flow_scaling flow_gate flow_plan flow_replicates flow_incoming
+        flow_lock flow_drift tasks_decisions tasks_ensemble ingest_privacy disk_space prune host_scheduled_runs""",
     "wrist_up": "console_up host_run_forms host_password host_surroundings home_rights",
 }
 """Session's fixture → the files that use it, in their order: the last leaves a schedule of every second behind."""

@@ -16,6 +16,7 @@ import typer
 from db.home import home
 from flows.console import (
     database_commands,
+    demo_command,
     evidence_commands,
     ingest_commands,
     output,
@@ -40,6 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
+    demo_command,
     training_commands,
     ingest_commands,
     evidence_commands,

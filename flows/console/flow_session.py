@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flows.console import output
 from flows.console.output import ROOT, say
@@ -20,7 +21,7 @@ from wrist_model.terminal_text import escaped
 def prefect() -> Iterator[None]:
     """A Prefect API for the flows of this command, with a log that a person can read."""
     from db.engine import open_catalogue
-    from db.home import home
+    from db.home import home, prefect_password_file
 
     open_catalogue().dispose()  # a home that can't be written is said before a server is started
     if not output.DEBUG:
@@ -32,10 +33,27 @@ def prefect() -> Iterator[None]:
 
         for ended in recover(open_catalogue()):
             say(f"{ended.kind} {ended.run_id} had stopped: {ended.reason}; going on from what it had done.")
-        kept = "; later `wrist up` shows the same history" if url == recorded(home()) else ""
-        at = shown_at(home()) if kept else url.removesuffix("/api")
-        say(f"Watch it at {at}{kept}.")
+        if url == recorded(home()):
+            say(
+                f"Watch it at {shown_at(home())}, which asks for the password in {prefect_password_file(home())}; "
+                "later `wrist up` shows the same history."
+            )
+        else:
+            say(f"Watch it at {url.removesuffix('/api')}.")
         yield
+
+
+def with_link(flow: Any) -> Any:
+    """The same flow; when its run begins, a line says where the run is seen."""
+
+    def tell(_flow: Any, run: Any, _state: Any) -> None:
+        from db.home import home
+
+        own = os.environ.get("PREFECT_API_URL") == recorded(home())
+        at = shown_at(home()) if own else os.environ["PREFECT_API_URL"].removesuffix("/api")
+        say(f"This run: {at}/runs/flow-run/{run.id}")
+
+    return flow.with_options(on_running=[tell])
 
 
 class _Escaped(logging.Filter):

@@ -1,4 +1,4 @@
-"""Commands that train: demo, retrain, train, tune."""
+"""Commands that train: retrain, train, tune."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.console.flow_session import check, prefect
+from flows.console.flow_session import check, prefect, with_link
 from flows.console.options import BodyPart, Dataset, Jobs, Json, Labels, Models, Paths, RecipeFile, Source
-from flows.console.output import say, show
+from flows.console.output import show
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (demo, retrain, train, tune):
+    for command in (retrain, train, tune):
         app.command()(command)
 
 
@@ -34,11 +34,12 @@ def retrain(
         from tasks import requests
 
         with requests.stored(paths, labels) as request:
-            result = retrain_flow(None, None, source, body_part, recipe, model, jobs, request=request)
-    show(result, as_json, lambda: _print_retrained(result))
+            result = with_link(retrain_flow)(None, None, source, body_part, recipe, model, jobs, request=request)
+    show(result, as_json, lambda: print_retrained(result))
 
 
-def _print_retrained(result: dict[str, Any]) -> None:
+def print_retrained(result: dict[str, Any]) -> None:
+    """What a retrain ended with: its decision, the headline figures, where report and catalogue are."""
     from db.engine import open_catalogue
     from db.home import catalogue_file, home
     from tasks.metrics_table import metrics_table
@@ -83,36 +84,3 @@ def tune(
 
         found = tune_flow(dataset, recipe, model, trials, jobs)
     show(found, as_json, lambda: print("\n".join(f"{key}: {value}" for key, value in found.items())))
-
-
-def demo(as_json: Json = False) -> None:
-    """Make synthetic radiographs, run the whole retraining flow on them, and say where everything is."""
-    from db.home import demo_data_folder, home
-    from wrist_model.synthetic import dataset
-
-    folder = demo_data_folder(home())
-    say("Wrist demo: synthetic radiographs, networks trained from scratch. What it shows is the pipeline, not wrists.")
-    made = dataset.write(folder)
-    paths, labels = [str(made.mura), str(made.dicom)], ["", str(made.labels)]
-    with prefect():
-        from flows.retrain import retrain as retrain_flow
-
-        result = retrain_flow(paths, labels, "synthetic", "WRIST", "demo")
-    show(result, as_json, lambda: _print_demo(result))
-
-
-def _print_demo(result: dict[str, Any]) -> None:
-    _print_retrained(result)
-    print("\nThree queries to try:")
-    for sql in QUERIES:
-        print(f'  .venv/bin/wrist sql "{sql}"')
-    print("\nNext: .venv/bin/wrist up   (the run's history in the Prefect UI)")
-    print("These radiographs are synthetic and the networks began from random weights: no figure here is about wrists.")
-
-
-QUERIES = (
-    "select label, split, count(*) as studies from studies group by label, split",
-    "select architecture, level, value, ci_low, ci_high from evaluation_metrics "
-    "where metric = 'roc_auc' and split = 'test' and hold_out is null and subgroup = 'all'",
-    "select reason_code, count(*) as files from quarantined_files group by reason_code",
-)

@@ -18,6 +18,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,8 @@ SHIFT = 1 / 16
 
 @dataclass(frozen=True)
 class Explainer:
-    """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled.
+    """A network opened at its Grad-CAM layer, and the same network with every weight tensor shuffled: one graph, whose
+    weights are lent to each in turn, so that one thread at a time asks it.
 
     size: the pixels a side that the network takes; resize: how a picture comes into them. method: grad-cam or
     sharpened-grad-cam.
@@ -74,27 +76,36 @@ class Explainer:
 def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Explainer:
     """The saved flat .keras network of an architecture. Raises DataError when it can't be read, isn't the one that its
     name says, or lacks the layer. seed: of the shuffles."""
-    import keras
-
     network = keras_file.load(model_path)
-    other = keras.models.clone_model(network)
     rng = np.random.default_rng(seed)
-    weights = [rng.permutation(w.ravel()).reshape(w.shape) for w in network.get_weights()]
-    other.set_weights(weights)
+    trained = network.get_weights()
+    weights = [rng.permutation(w.ravel()).reshape(w.shape) for w in trained]
     method, size = method_for(network, architecture), int(network.input_shape[1])
-    plain, untrained = (_maps(each, architecture, method) for each in (network, other))
+    plain = _maps(network, architecture, method)
+    whole = _over_shifts(plain, size) if method == SHARPENED else plain
+
+    @contextmanager
+    def own_weights_back() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            network.set_weights(trained)
+
+    def randomised(pictures: Grey) -> Maps:
+        with own_weights_back():
+            network.set_weights(weights)
+            return whole(pictures)
 
     def shuffled(pictures: Grey, count: int) -> Maps:
         found = []
-        for number in range(1, count + 1):
-            draw = np.random.default_rng([seed, number])
-            other.set_weights([_rearranged(w, draw) for w in weights])
-            found.append(untrained(pictures))
-        other.set_weights(weights)
+        with own_weights_back():
+            for number in range(1, count + 1):
+                draw = np.random.default_rng([seed, number])
+                network.set_weights([_rearranged(w, draw) for w in weights])
+                found.append(plain(pictures))
         return np.stack(found)
 
-    whole = [_over_shifts(each, size) if method == SHARPENED else each for each in (plain, untrained)]
-    return Explainer(size, assemble.resize_of(network), method, whole[0], whole[1], plain, shuffled)
+    return Explainer(size, assemble.resize_of(network), method, whole, randomised, plain, shuffled)
 
 
 def _rearranged(shuffled: np.ndarray, rng: np.random.Generator) -> np.ndarray:

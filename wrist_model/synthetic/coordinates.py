@@ -20,7 +20,7 @@ class Frame:
 
     def grid(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """x and y, in units, of every pixel of a picture of that shape (rows, columns): float64."""
-        rows, columns = np.indices(shape[:2])
-        dx, dy = columns - self.origin[0], rows - self.origin[1]
+        dx = np.arange(shape[1])[None, :] - self.origin[0]
+        dy = np.arange(shape[0])[:, None] - self.origin[1]
         inverse = np.linalg.inv(self.matrix)
         return inverse[0, 0] * dx + inverse[0, 1] * dy, inverse[1, 0] * dx + inverse[1, 1] * dy

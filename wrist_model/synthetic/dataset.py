@@ -147,7 +147,7 @@ def study_folder(study: PlannedStudy) -> Path:
 def _save_png(pixels: np.ndarray, image: PlannedImage, path: Path) -> None:
     grey = np.round(pixels * 255).astype(np.uint8)
     picture = Image.fromarray(255 - grey if image.inverted else grey)
-    (picture.convert("RGB") if image.colour else picture).save(path, compress_level=3)
+    (picture.convert("RGB") if image.colour else picture).save(path, compress_level=1)
 
 
 def _break(part: Path, seed: int, dealt: tuple[PlannedStudy, ...]) -> int:

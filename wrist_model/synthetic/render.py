@@ -220,7 +220,7 @@ def _exposed(rng: np.random.Generator, film: np.ndarray, scene: Scene) -> np.nda
     """Exposure, contrast, falling beam, noise, collimation and the side marker; float32 in [0, 1]."""
     height, width = film.shape
     gain, floor, gamma = rng.uniform(0.66, 0.95), rng.uniform(0.02, 0.10), rng.uniform(0.75, 1.15)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    y, x = _rows_and_columns(height, width)
     slope = rng.normal(0, 0.06, 2)
     beam = 1 + slope[0] * (x / width - 0.5) + slope[1] * (y / height - 0.5)
     image = np.clip(floor + gain * film * beam, 0, 1.2) ** gamma
@@ -255,12 +255,17 @@ def _marked(rng: np.random.Generator, image: np.ndarray, scene: Scene) -> np.nda
 def _collimated(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Shutters: black outside a slightly turned rectangle."""
     height, width = image.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    y, x = _rows_and_columns(height, width)
     turn = np.radians(rng.normal(0, 1.5))
     u = (x - width / 2) * np.cos(turn) + (y - height / 2) * np.sin(turn)
     v = (y - height / 2) * np.cos(turn) - (x - width / 2) * np.sin(turn)
     left, right, top, bottom = rng.uniform(0.0, 0.055, 4)
-    inside = np.minimum.reduce(
-        (u + width * (0.5 - left), width * (0.5 - right) - u, v + height * (0.5 - top), height * (0.5 - bottom) - v)
-    )
+    inside = np.minimum(u + width * (0.5 - left), width * (0.5 - right) - u)
+    for edge in (v + height * (0.5 - top), height * (0.5 - bottom) - v):
+        np.minimum(inside, edge, out=inside)
     return image * np.clip(inside / 2 + 0.5, 0.0, 1.0)
+
+
+def _rows_and_columns(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """float32 (height, 1) and (1, width): what depends on both is made of what depends on one."""
+    return np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None, :]
