@@ -66,7 +66,8 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
         if engine.url.database and _identity(engine.url.database) != _opened.get(engine.url.database):
             engine.dispose()  # its connections are to a file that was deleted or replaced since
         with plain_errors(engine):
-            found = stored_revision(engine, restored_since.note if writes else lambda _: None)
+            begins = restored_since.note if writes else lambda _: None
+            found = stored_revision(engine, begins)
             if found != HEAD:
                 from db.maintenance.migrate import upgrade
 
@@ -78,6 +79,7 @@ def open_catalogue(home: Path | None = None, *, existing: bool = False, writes: 
                         "before, then `wrist db upgrade`."
                     )
                 upgrade(engine, home)
+                stored_revision(engine, begins)
     return engine
 
 

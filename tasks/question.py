@@ -1,4 +1,4 @@
-"""What the form behind Resume tells whoever decides: both models' figures, where to read more, what Close and Cancel do."""
+"""What the form behind Resume tells whoever decides: both models' figures, where to read more, what the buttons do."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def question(engine: Engine, verdict: dict[str, Any], run: str | None, report: s
     return "\n".join(
         [
             *lines,
-            "*Close* decides nothing, and the run goes on waiting. The red *Cancel* of the run's page ends the run without "
-            "an answer. Reject says that the model never serves. Unanswered, it stays challenger, and "
+            "*Close* decides nothing, and the run goes on waiting. The red *Cancel* of the run's page ends the run "
+            "without an answer. Reject says that the model never serves. Unanswered, it stays challenger, and "
             f"`wrist promote {model}` works at any time.",
         ]
     )

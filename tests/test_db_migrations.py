@@ -87,7 +87,7 @@ def test_opening_again_changes_nothing_and_down_and_up_again_works(catalogue: En
     assert set(inspect(catalogue).get_table_names()) == {"alembic_version"}
     upgrade(catalogue, home)
     assert "image_prediction" in inspect(catalogue).get_table_names()
-    tell(catalogue)
+    tell(room.open_catalogue(home))
 
 
 def test_a_database_newer_than_the_code_is_refused(catalogue: Engine, home: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -86,8 +85,7 @@ def called() -> str:
         word = str(own.absolute().relative_to(Path.cwd()))
     else:
         word = str(own.absolute())
-    named = home() != Path.cwd() / "wrist-home" and bool(os.environ.get("WRIST_HOME"))
-    before = f"WRIST_HOME={shlex.quote(str(home()))} " if named else ""
+    before = "" if home() == Path.cwd() / "wrist-home" else f"WRIST_HOME={shlex.quote(str(home()))} "
     return before + shlex.quote(word)
 
 
