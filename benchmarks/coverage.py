@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from benchmarks.result import Result
 from wrist_model.records import StudyPrediction
-from wrist_model.statistics.calibration_headline import Estimate, headline
+from wrist_model.statistics.calibration_headline import HEADLINE, Estimate, headline
 from wrist_model.statistics.clustered_proportion import proportion
 from wrist_model.statistics.confidence_intervals import Interval
 from wrist_model.statistics.group_differences import group_differences
@@ -95,8 +95,9 @@ def cell(place: tuple[int, float, float], sets: int, first: int = 0, only: Seque
         labels, scores, owners = drawn(patients, prevalence, area, rng=rng)
         table = Table(labels, scores[0], owners, prevalence)
         spans: dict[str, Interval | Estimate] = {**intervals(table, RESAMPLES, number, names, rules="second")}
-        if len(names) < len(held):
-            spans |= headline(labels, scores[0], owners) | at_named_prevalence(table, prevalence)
+        spans |= at_named_prevalence(table, prevalence)
+        if not held.keys().isdisjoint(HEADLINE):
+            spans |= headline(labels, scores[0], owners)
         for name in held:
             low, high = (spans[name].low, spans[name].high) if name in spans else (None, None)
             if low is not None and high is not None:

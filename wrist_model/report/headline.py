@@ -62,6 +62,7 @@ def intervals_said(model: ModelReport, resamples: int, seed: int | None) -> str:
     drawn = f"{resamples:,} resamples, seed {seed}"
     if is_second(model):
         return (
-            f"score limits for ROC AUC and predictive values at a prevalence, BCa over patients at thresholds ({drawn})"
+            "score limits for ROC AUC, exact ones of both shares for predictive values at a prevalence, BCa over "
+            f"patients at thresholds ({drawn})"
         )
     return f"bootstrap over patients ({drawn})"
