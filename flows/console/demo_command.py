@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -77,7 +76,7 @@ def _tell(result: dict[str, Any]) -> None:
 
 def called() -> str:
     """How this program can be called again from this folder, and with the home that it used."""
-    from db.home import home
+    from db.home import default_home, home
 
     own, found = Path(sys.argv[0]), shutil.which("wrist")
     if found and own.exists() and Path(found).samefile(own):
@@ -86,8 +85,7 @@ def called() -> str:
         word = str(own.absolute().relative_to(Path.cwd()))
     else:
         word = str(own.absolute())
-    named = home() != Path.cwd() / "wrist-home" and bool(os.environ.get("WRIST_HOME"))
-    before = f"WRIST_HOME={shlex.quote(str(home()))} " if named else ""
+    before = "" if home() == default_home() else f"WRIST_HOME={shlex.quote(str(home()))} "
     return before + shlex.quote(word)
 
 
