@@ -15,7 +15,13 @@ from wrist_model.secret_file import is_shared
 
 def home() -> Path:
     """WRIST_HOME, or ./wrist-home; absolute."""
-    return Path(os.environ.get("WRIST_HOME") or "wrist-home").expanduser().absolute()
+    named = os.environ.get("WRIST_HOME")
+    return Path(named).expanduser().absolute() if named else default_home()
+
+
+def default_home() -> Path:
+    """The home of whoever names none: in the folder at hand."""
+    return Path("wrist-home").absolute()
 
 
 def database_url(place: Path | None = None) -> str:

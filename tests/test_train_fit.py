@@ -16,7 +16,7 @@ import pytest
 from db.home import work_folders
 from tests import small_network, train_data
 from wrist_model.network import backbone, keras_file, keras_settings, pretrained_weights
-from wrist_model.recipe import Recipe
+from wrist_model.recipe import Recipe, TrainingRecipe
 from wrist_model.records import Epoch, ImageRef, TrainedModel
 from wrist_model.scoring import inference
 from wrist_model.training import fit as training
@@ -252,3 +252,14 @@ def test_a_step_moves_each_variable_as_keras_adam_does() -> None:
         assert np.abs(np.asarray(mine) - begun).min() > 1e-4
     held = [[(v.path.partition("/")[2], v.shape) for v in optimizer.variables] for optimizer in (here, there)]
     assert held[0] == held[1], "a stored state of one is one of the other"
+
+
+def test_one_cycle_rises_to_the_rate_and_falls_to_nothing() -> None:
+    recipe = TrainingRecipe(learning_rate=1e-3, learning_rate_schedule="one_cycle")
+    rates = np.array([training.learning_rate(recipe, step, 200) for step in range(200)])
+    top = int(rates.argmax())
+    assert top == training.WARM_UP * 200 and rates[top] == 1e-3
+    assert np.all(np.diff(rates[: top + 1]) > 0) and np.all(np.diff(rates[top:]) < 0)
+    assert 0 < rates[0] < 1e-4 and rates[-1] < 1e-6
+    cosine = replace(recipe, learning_rate_schedule="cosine")
+    assert [training.learning_rate(cosine, step, 4) for step in (0, 2)] == [1e-3, pytest.approx(5e-4)]

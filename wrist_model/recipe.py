@@ -80,7 +80,7 @@ class TrainingRecipe(Checked):
     class_weights: Literal["balanced", "none"] = "balanced"
     mode: Literal["features", "online"] = "features"
     views_per_image: Annotated[int, Interval(ge=1, le=1000)] = 3
-    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+    learning_rate_schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     frozen_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     free_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     feature_dtype: Literal["float16", "float32"] = "float16"

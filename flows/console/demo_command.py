@@ -76,7 +76,7 @@ def _tell(result: dict[str, Any]) -> None:
 
 def called() -> str:
     """How this program can be called again from this folder, and with the home that it used."""
-    from db.home import home
+    from db.home import default_home, home
 
     own, found = Path(sys.argv[0]), shutil.which("wrist")
     if found and own.exists() and Path(found).samefile(own):
@@ -85,7 +85,7 @@ def called() -> str:
         word = str(own.absolute().relative_to(Path.cwd()))
     else:
         word = str(own.absolute())
-    before = "" if home() == Path.cwd() / "wrist-home" else f"WRIST_HOME={shlex.quote(str(home()))} "
+    before = "" if home() == default_home() else f"WRIST_HOME={shlex.quote(str(home()))} "
     return before + shlex.quote(word)
 
 

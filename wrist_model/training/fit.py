@@ -26,6 +26,9 @@ from wrist_model.recipe import Recipe, TrainingRecipe
 from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel, WorkFolders
 from wrist_model.training import checkpoint, image_batches, training_inputs
 
+WARM_UP = 0.2
+"""Of a "one_cycle" training's steps, in which the learning rate rises."""
+
 
 def train(
     train: Sequence[ImageRef],
@@ -110,10 +113,14 @@ def class_weights(labels: np.ndarray, kind: str) -> np.ndarray:
 
 
 def learning_rate(recipe: TrainingRecipe, step: int, steps: int) -> float:
-    """The rate of a step (from 0) of `steps` in all; "cosine" falls from the recipe's rate to nearly 0."""
+    """The rate of a step (from 0) of `steps` in all. "cosine" falls from the recipe's rate to nearly 0; "one_cycle"
+    rises to it first, evenly over WARM_UP of the steps (Smith and Topin 2017, arXiv 1708.07120)."""
     if recipe.learning_rate_schedule == "constant":
         return recipe.learning_rate
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))
+    done, rising = step / max(steps, 1), WARM_UP if recipe.learning_rate_schedule == "one_cycle" else 0.0
+    if done < rising:
+        return recipe.learning_rate * (step + 1) / (rising * steps + 1)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - rising) / (1 - rising)))
 
 
 def _fingerprint(
