@@ -155,9 +155,10 @@ def on_the_cpu(path: Path, refs: list[ImageRef]) -> np.ndarray:
     """P(positive) of each, in a process that sees no GPU."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     load_tensorflow()
+    from wrist_model.network import forward
     from wrist_model.scoring import inference
 
-    return inference.predict(path, refs)
+    return inference.predict(path, refs, way=forward.TENSORFLOW)  # the same engine: what differs is the device's
 
 
 if __name__ == "__main__":

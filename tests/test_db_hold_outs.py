@@ -179,7 +179,7 @@ def test_a_set_that_became_known_while_it_was_scored_is_refused_and_none_of_it_i
     model = story.model_ids[0]
     hold_outs.refuse_known(catalogue, model, version, CLINIC)
 
-    def scores(_: Engine, __: object, refs: list[ImageRef]) -> list[ImagePrediction]:
+    def scores(_: Engine, __: object, refs: list[ImageRef], ___: object) -> list[ImagePrediction]:
         patient_identity.merge_patients(catalogue, "pt-0000", "pt-0021", "the PACS merged them", BY)
         return [ImagePrediction(r.image_uid, r.study_uid, r.patient_key, r.split, r.label, 0.25) for r in refs]
 
