@@ -117,6 +117,7 @@ def test_logits_are_what_the_probabilities_are_rounded_from(tmp_path: Path) -> N
     from PIL import Image
     from scipy.special import expit
 
+    from wrist_model.network import forward
     from wrist_model.radiograph import decode
     from wrist_model.scoring import inference
 
@@ -132,6 +133,7 @@ def test_logits_are_what_the_probabilities_are_rounded_from(tmp_path: Path) -> N
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
         sha = decode.pixel_sha256(pixels)
         made.append(ImageRef(f"im-{number}", "st", "pt", str(tmp_path / f"{number}.png"), sha))
-    logits, plain = inference.predict_logits(tmp_path / "n.keras", made), inference.predict(tmp_path / "n.keras", made)
+    file, way = tmp_path / "n.keras", forward.choice("float32", False)
+    logits, plain = inference.predict_logits(file, made, way=way), inference.predict(file, made, way=way)
     assert expit(logits) == pytest.approx(plain, abs=1e-6)
     assert plain[2] == plain[3] == 1.0 and logits[3] > logits[2] + 10
