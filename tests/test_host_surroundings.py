@@ -54,6 +54,18 @@ def test_a_worker_that_dies_again_and_again_ends_up_with_the_last_line_of_its_lo
     assert len(said) == Deaths.MOST - 1 and all("no room on the disk" in line for line in said)
 
 
+def test_a_worker_that_is_killed_from_outside_is_started_again_however_often(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    said = list[str]()
+    words = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    with workers(tmp_path, "http://127.0.0.1:9/api", 1, say=said.append, words=words) as pool:
+        until = time.monotonic() + 60
+        while len(said) <= Deaths.MOST + 1 and time.monotonic() < until:
+            pool.restart_ended()
+            time.sleep(0.1)
+    assert len(said) > Deaths.MOST + 1 and "status -9" in said[-1]
+
+
 def test_a_server_that_can_not_be_started_is_tried_again_ever_more_rarely(tmp_path: Path) -> None:
     """Its port is taken: nothing raises, each restart is counted, says when and why, and the next has to wait."""
     said: list[str] = []

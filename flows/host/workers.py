@@ -50,11 +50,12 @@ class Workers:
             )
 
     def restart_ended(self) -> None:
-        """Start those again that have ended. Raises CatalogueError when they have died again and again."""
+        """Start those again that have ended. Raises CatalogueError when they have died again and again by themselves, and
+        not by SIGKILL: that comes from outside, and may go away."""
         for number, process in enumerate(self.processes):
             if process.poll() is None:
                 continue
-            if self._deaths[number].too_many():
+            if self._deaths[number].too_many() and process.returncode != -signal.SIGKILL:
                 raise CatalogueError(
                     f"A worker ended {Deaths.MOST} times as soon as it had started (status {process.returncode}). "
                     f"{last_line(self.log)}"
