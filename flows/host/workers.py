@@ -50,8 +50,8 @@ class Workers:
             )
 
     def restart_ended(self) -> None:
-        """Start those again that have ended. Raises CatalogueError when they have died again and again by themselves, and
-        not by SIGKILL: that comes from outside, and may go away."""
+        """Start those again that have ended. Raises CatalogueError when they have died again and again by themselves:
+        SIGKILL comes from outside, and may go away."""
         for number, process in enumerate(self.processes):
             if process.poll() is None:
                 continue
