@@ -176,7 +176,6 @@ def test_a_scoring_that_fails_is_stored_with_why_and_the_next_one_scores(site: S
     assert len(score_new([place], None)["studies"]) == 1
 
 
-@pytest.mark.soak  # two whole trainings by the console
 def test_new_studies_are_scored_by_the_engine_that_locked_the_thresholds_and_what_stood_in_for_it_is_told(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +192,7 @@ def test_new_studies_are_scored_by_the_engine_that_locked_the_thresholds_and_wha
     assert verify(site.engine).ok
 
 
+@pytest.mark.soak  # two whole trainings by the console
 @pytest.mark.parametrize(
     ("number", "said"),
     [
