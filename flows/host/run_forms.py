@@ -17,6 +17,7 @@ from wrist_model.recipe import SHIPPED
 
 NOTHING = {"type": "null"}
 NOT_FOR_DEPLOYMENTS = ("request", "cluster", "follow_links")  # a deployment's run with one of these is refused
+RECIPES = "One of Wrist's own, or a file that lies in recipes/ of the home."
 CLOSE_SECONDS = 120.0
 
 
@@ -40,7 +41,7 @@ def plain(schema: Mapping[str, Any], choice: Iterable[str]) -> dict[str, Any]:
         if field.get("default", NOTHING) is None:
             del field["default"]
         if name == "recipe":
-            field["enum"] = list(choice)
+            field |= {"enum": list(choice), "description": RECIPES}
         fields[name] = field
     return {**schema, "properties": fields}
 
