@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import resource
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def test_imagenet_that_cannot_be_fetched_names_the_two_ways_out(
 ) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens
+    monkeypatch.setattr(urllib.request, "_opener", None)  # made once with these proxies: not for later tests
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))  # an empty cache
     with pytest.raises(WeightsError) as error:
         pretrained_weights.resolve("imagenet", "resnet50")
