@@ -14,7 +14,7 @@ import pytest
 
 from db.home import work_folders
 from tests import small_network, train_data
-from wrist_model.errors import UsageError
+from wrist_model.errors import DataError, UsageError
 from wrist_model.network import backbone, dtype_policy, forward, keras_file, pretrained_weights
 from wrist_model.network.assemble import Network
 from wrist_model.records import Forward, network_file
@@ -52,6 +52,30 @@ def test_both_engines_give_the_same_features_logits_and_probabilities(name: str,
         theirs, ours = (scores(network_file(tmp_path, sha256), refs, way=way) for way in (forward.TENSORFLOW, FAST))
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
         assert len(set(ours)) > 1
+
+
+def test_a_network_is_opened_once_for_several_lots_and_anew_when_its_file_changes(tmp_path: Path) -> None:
+    refs = train_data.refs(tmp_path / "pictures", 10)
+    made = network(tmp_path, small_network.known())
+    for number in range(2):
+        weights = [np.asarray(each) * (1 - number / 2) for each in made.free.get_weights()]
+        keras_file.save(made, weights, tmp_path / f"{number}", "scratch")
+    first, other = (next((tmp_path / f"{number}").glob("*.keras")) for number in range(2))
+    named = tmp_path / "network.keras"
+    named.write_bytes(first.read_bytes())
+    before = inference._opened.cache_info()
+    lots = [inference.predict(named, lot) for lot in (refs, refs[:4], refs)]
+    after = inference._opened.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (1, 2)
+    np.testing.assert_array_equal(lots[0], lots[2])
+    np.testing.assert_array_equal(lots[0][:4], lots[1])
+    np.testing.assert_allclose(np.log(lots[0] / (1 - lots[0])), inference.predict_logits(named, refs), atol=1e-4)
+    named.write_bytes(other.read_bytes())
+    np.testing.assert_array_equal(inference.predict(named, refs), inference.predict(other, refs))
+    assert not np.array_equal(inference.predict(named, refs), lots[0])
+    named.unlink()
+    with pytest.raises(DataError, match="is gone"):
+        inference.predict(named, refs)
 
 
 def test_a_picture_gives_the_same_bytes_in_every_run_on_every_thread_and_however_many_come_with_it(
