@@ -14,7 +14,8 @@ import pytest
 
 from tests import small_network, train_data
 from wrist_model.errors import WeightsError
-from wrist_model.network import assemble, pretrained_weights
+from wrist_model.network import assemble, backbone, pretrained_weights
+from wrist_model.recipe import NetworkRecipe
 from wrist_model.training import fit
 
 
@@ -131,3 +132,22 @@ def test_a_small_file_that_would_allocate_gigabytes_is_refused_before_it_is_buil
     assert grown < 1 << 30
     # nothing of the refused network is left to be built with the next one
     keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35)
+
+
+@pytest.mark.parametrize("architecture", backbone.names())
+def test_from_random_weights_each_residual_block_begins_as_the_identity(architecture: str) -> None:
+    """Goyal et al. 2017: gamma is 0 in the last normalisation of each residual branch, and there alone."""
+    import keras
+
+    network = assemble.build(architecture, NetworkRecipe(image_size=32), seed=1, free_all=True).whole
+    zero = {
+        layer.name
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and not np.asarray(layer.gamma).any()
+    }
+    sums = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    for each in sums:
+        branches = [one._keras_history.operation for one in each.input]
+        normalised = [one.input._keras_history.operation if "drop" in one.name else one for one in branches]
+        assert len(zero & {one.name for one in normalised}) == 1, each.name
+    assert len(zero) == len(sums) >= 9

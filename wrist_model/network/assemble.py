@@ -76,7 +76,7 @@ def build(
             layer.momentum = recipe.batch_norm_momentum
     if free_all:
         for layer in layers:
-            if row.last_of_block and layer.name.endswith(row.last_of_block):
+            if layer.name.endswith(row.last_of_block):
                 layer.gamma.assign(layer.gamma * 0)
         return Network(architecture, whole, None, whole, None, layers)
     free = layers[-recipe.free_layers :] if recipe.free_layers < len(layers) else layers

@@ -38,7 +38,8 @@ class Backbone:
 
     Freezing and training. boundary_layer: the last non-trainable layer when ten are free. scratch_rate: share of the
     recipe's learning rate in a training from random weights. last_of_block: how the names of each residual block's
-    last BatchNormalization end, whose gamma begins at 0 from random weights; "" for none.
+    last BatchNormalization end, whose gamma begins at 0 from random weights, so that the block begins as the identity
+    (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
     bfloat16_frozen, bfloat16_free, bfloat16_scratch: whether the frozen part, the free part, and a training of all
     layers are faster in bfloat16 on a CPU with AVX512-BF16. bfloat16_scores: whether the whole network is, with
     probabilities within 0.01 of float32's (docs/training.md, "Run forward").
@@ -72,7 +73,7 @@ class Backbone:
 
     boundary_layer: str
     scratch_rate: float = 1.0
-    last_of_block: str = ""
+    last_of_block: tuple[str, ...] = ()
     bfloat16_frozen: bool
     bfloat16_free: bool
     bfloat16_scratch: bool

@@ -111,6 +111,7 @@ ROW = Backbone(
     weights_size=224,
     signature_layer="block7a_depthwise",
     boundary_layer="block7a_expand",
+    last_of_block=("b_project_bn", "c_project_bn", "d_project_bn"),  # a block's first has no identity beside it
     bfloat16_frozen=False,
     bfloat16_free=False,
     bfloat16_scratch=False,
