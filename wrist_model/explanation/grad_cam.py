@@ -97,11 +97,14 @@ def open_network(model_path: Path, architecture: str, *, seed: int = 0) -> Expla
             return whole(pictures)
 
     def shuffled(pictures: Grey, count: int) -> Maps:
+        def drawn(number: int) -> list[np.ndarray]:
+            draw = np.random.default_rng([seed, number])
+            return [_rearranged(w, draw) for w in weights]
+
         found = []
         with own_weights_back():
-            for number in range(1, count + 1):
-                draw = np.random.default_rng([seed, number])
-                network.set_weights([_rearranged(w, draw) for w in weights])
+            for each in image_batches.ahead([partial(drawn, number) for number in range(1, count + 1)], depth=1):
+                network.set_weights(each)
                 found.append(plain(pictures))
         return np.stack(found)
 
@@ -112,7 +115,8 @@ def _rearranged(shuffled: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another draw of a tensor that is shuffled: runs of it change places, a tenth of what shuffling anew takes."""
     flat = np.roll(shuffled.ravel(), rng.integers(shuffled.size))
     length = RUN if shuffled.size >= RUN * RUN else 1
-    rng.shuffle(flat[: shuffled.size // length * length].reshape(-1, length))
+    runs = flat[: shuffled.size // length * length].reshape(-1, length)
+    runs[:] = runs[rng.permutation(len(runs))]  # the draw of rng.shuffle(runs), in half its time
     return flat.reshape(shuffled.shape)
 
 
