@@ -241,6 +241,7 @@ def reading(engine: Catalogue) -> Iterator[Connection]:
         if connection.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
+            restored_since.seen(connection)
             yield connection
 
 
@@ -277,6 +278,8 @@ def writing(engine: Catalogue, *, chained: bool = True, fenced: bool = True) -> 
             yield connection
             if fenced and time.monotonic() - begun > leases.RENEW_SECONDS:
                 leases.refresh(connection)
+            if fenced:
+                restored_since.seen(connection)
         leases.settle(connection)
 
 

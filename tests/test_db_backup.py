@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from db import ingest_runs, stage_costs
 from db.audit.verify import verify
-from db.engine import make_engine, open_catalogue
+from db.engine import make_engine, open_catalogue, reading
 from db.home import database_url, identity_key_file, verified_link_file
 from db.maintenance.backup import backup, open_backup, restore
 from db.maintenance.grants import grant_sql
@@ -183,6 +183,31 @@ def test_what_was_read_before_a_restore_is_not_stored_after_it(tmp_path: Path, m
         stage_costs.add_stage_cost(engine, cost, BY)
     assert query("SELECT count(*) FROM stage_costs WHERE flow = 'later'").rows == [(0,)]
     stage_costs.add_stage_cost(open_catalogue(tmp_path), cost, BY)
+
+
+@pytest.mark.parametrize("by", ["itself", "another"])
+def test_what_a_step_wrote_or_read_of_others_before_a_restore_is_not_built_on_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Though the backup reaches as far as the catalogue did when the step began. A version was frozen without the
+    near-duplicates that its own search had stored; an ingest counted files as unchanged that the catalogue lacked."""
+    engine, file = backed_up(tmp_path, monkeypatch)
+    cost = stage_costs.StageCost("later", "s", 1.0)
+    open_catalogue(tmp_path)
+    context = contextvars.copy_context() if by == "itself" else contextvars.Context()
+    context.run(stage_costs.add_stage_cost, engine, cost, BY)
+    if by == "another":
+        context = contextvars.copy_context()
+        assert context.run(seconds, engine) == [1.0]
+    contextvars.Context().run(restore, file, tmp_path, database_url())
+    with pytest.raises(CatalogueError, match="restored from a backup since this step began"):
+        context.run(stage_costs.add_stage_cost, engine, cost, BY)
+    assert seconds(engine) == []
+
+
+def seconds(engine: Engine) -> list[float]:
+    with reading(engine) as connection:
+        return [*connection.exec_driver_sql("SELECT seconds FROM stage_costs WHERE flow = 'later'").scalars()]
 
 
 @pytest.mark.parametrize("ends", ["before the rows are replaced", "after it"])
