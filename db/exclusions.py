@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db.audit.chain import append
 from db.engine import Catalogue, writing
 from db.lookups import among, one, row_ids
+from db.schema.views import EXCLUDED
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -60,6 +61,13 @@ def exclude(engine: Catalogue, target: str, reason: str, by: Provenance, undo: b
         append(connection, "exclusion", [row], by)
         n_images = int(one(connection, counting, id=number).n)
     return Exclusion(target, table, n_images)
+
+
+def left_out(connection: Connection, image_uid: str) -> str | None:
+    """Why an image itself is left out now, or None."""
+    sql = f"SELECT {EXCLUDED.format(kind='image', row='i')} AS reason FROM image i WHERE i.image_uid = :uid"
+    found = one(connection, sql, uid=image_uid)
+    return found.reason if found else None
 
 
 def leave_out_studies(connection: Connection, reasons: Mapping[int, str], by: Provenance) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from db.engine import Catalogue, reading
 from db.hold_outs import internal, named, of_set
 from db.home import stored_pixels
+from db.images import REPLACED
 from db.lookups import among, every, row_id
 from db.schema.views import LABEL_NOW
 from wrist_model.errors import DataError
@@ -23,11 +24,11 @@ _REF = """
 SELECT i.image_uid, s.study_uid, p.patient_key, i.format, i.pixel_sha256, l.root, l.path, s.source, s.body_part,
   i.view, i.sex, i.age, i.hardware, i.inverted, i.multi_view, i.burned_in, i.decode_rule, i.extra,
   i.rows * i.columns AS n_pixels,
-  (SELECT count(*) FROM image o WHERE o.study_id = i.study_id) AS n_views, {columns}
+  (SELECT count(*) FROM image o WHERE o.study_id = i.study_id AND NOT {replaced}) AS n_views, {columns}
 FROM {tables} JOIN study s ON s.id = i.study_id JOIN patient p ON p.id = s.patient_id
 LEFT JOIN image_location l ON l.image_id = i.id
 WHERE {where} ORDER BY i.image_uid
-"""
+""".replace("{replaced}", REPLACED.format("o"))
 _TO_SCORE = _REF.replace("{columns}", "NULL AS split, NULL AS label").replace("{tables}", "image i")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from db.engine import Catalogue, reading, writing
 from db.exclusions import leave_out_studies
 from db.ingest_runs import ingest_run_row
 from db.known_files import Outcome, remember_files
-from db.lookups import among, every, row_ids
+from db.lookups import among, every
 from db.patient_identity import apart
 from db.patients import add_studies
 from wrist_model.records import ImageRecord, Provenance
@@ -130,6 +130,30 @@ def studies_at_paths(engine: Catalogue, paths: Iterable[str]) -> dict[str, set[s
     return found
 
 
+@dataclass(frozen=True)
+class Reading:
+    """An image row as what was read of a file, or of one of its frames."""
+
+    image_uid: str
+    pixel_sha256: str
+
+
+_SAME_FILE = "{0}.study_id = {1}.study_id AND {0}.path = {1}.path AND {0}.frame = {1}.frame"
+"""SQL: whether two image rows are readings of one file: `--recheck --take` adds readings to that of an ingest."""
+REPLACED = f"EXISTS (SELECT 1 FROM image n WHERE {_SAME_FILE.format('n', '{0}')} AND n.id > {{0}}.id)"
+"""SQL: whether an image row, by its alias, is no longer the newest reading of its file."""
+
+
+def newest_readings(engine: Catalogue, image_uids: Iterable[str]) -> dict[str, Reading]:
+    """image_uid → the newest reading of its file, of those that are catalogued."""
+    sql = (
+        f"SELECT i.image_uid AS asked, n.image_uid, n.pixel_sha256 FROM image i "
+        f"JOIN image n ON {_SAME_FILE.format('n', 'i')} WHERE i.image_uid IN :values ORDER BY n.id"
+    )
+    with reading(engine) as connection:
+        return {row.asked: Reading(row.image_uid, row.pixel_sha256) for row in among(connection, sql, image_uids)}
+
+
 def _known_images(connection: Connection, image_uids: Sequence[str]) -> dict[str, tuple[str, str]]:
     sql = (
         "SELECT i.image_uid, i.file_sha256, l.root FROM image i LEFT JOIN image_location l ON l.image_id = i.id "
@@ -159,9 +183,15 @@ def _image_row(record: ImageRecord, run: int, study: int, patient: int) -> dict[
 
 
 def _place(connection: Connection, records: Sequence[ImageRecord]) -> None:
-    """Remember where images lie now."""
-    ids = row_ids(connection, "image", "image_uid", [record.image_uid for record in records])
-    rows = [(ids[record.image_uid], record.root, record.path) for record in records]
+    """Remember where images lie now, and with each the other readings of its file."""
+    sql = (
+        f"SELECT i.image_uid, n.id FROM image i JOIN image n ON {_SAME_FILE.format('n', 'i')} "
+        "WHERE i.image_uid IN :values"
+    )
+    readings: dict[str, list[int]] = {}
+    for row in among(connection, sql, {record.image_uid for record in records}):
+        readings.setdefault(row.image_uid, []).append(row.id)
+    rows = [(image, record.root, record.path) for record in records for image in readings[record.image_uid]]
     if rows:
         connection.execute(
             text(
@@ -173,11 +203,14 @@ def _place(connection: Connection, records: Sequence[ImageRecord]) -> None:
     remember_files(connection, [(record, None) for record in records])
 
 
-def pixels_of(engine: Catalogue, image_uids: Sequence[str]) -> dict[str, str]:
-    """image_uid → pixel_sha256, for those that are catalogued."""
+def replaced(engine: Catalogue, study_uids: Iterable[str]) -> set[str]:
+    """The image_uids of these studies in whose place a later reading of the same file stands."""
+    sql = (
+        "SELECT i.image_uid FROM study s JOIN image i ON i.study_id = s.id "
+        f"WHERE s.study_uid IN :values AND {REPLACED.format('i')}"
+    )
     with reading(engine) as connection:
-        sql = "SELECT image_uid, pixel_sha256 FROM image WHERE image_uid IN :values"
-        return {row[0]: row[1] for row in among(connection, sql, image_uids)}
+        return {row.image_uid for row in among(connection, sql, study_uids)}
 
 
 def suspicious_counts(engine: Catalogue, dataset_id: str) -> dict[str, int]:

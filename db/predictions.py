@@ -83,20 +83,20 @@ def study_predictions(engine: Catalogue, evaluation_id: str, split: Split | None
     ]
 
 
-def images_scored(engine: Catalogue, model_version_id: str, study_uids: Iterable[str]) -> dict[str, int]:
-    """Study → the most images with which a model version has scored it as a new one; those it hasn't are left out."""
+def images_scored(engine: Catalogue, model_version_id: str, image_uids: Iterable[str]) -> set[str]:
+    """Of these images those that a model version has scored as images of new studies."""
     with reading(engine) as connection:
         rows = among(
             connection,
-            # CROSS JOIN: SQLite begins with the studies, and doesn't go through all evaluations of the model.
-            "SELECT s.study_uid, max(p.n_images) AS n FROM study s CROSS JOIN study_prediction p "
-            "CROSS JOIN evaluation e CROSS JOIN model_version m WHERE s.study_uid IN :values AND p.study_id = s.id "
+            # CROSS JOIN: SQLite begins with the images, and doesn't go through all evaluations of the model.
+            "SELECT DISTINCT i.image_uid FROM image i CROSS JOIN image_prediction p "
+            "CROSS JOIN evaluation e CROSS JOIN model_version m WHERE i.image_uid IN :values AND p.image_id = i.id "
             "AND e.id = p.evaluation_id AND e.purpose = 'prospective' AND m.id = e.model_version_id "
-            "AND m.model_version_id = :model GROUP BY s.study_uid",
-            study_uids,
+            "AND m.model_version_id = :model",
+            image_uids,
             model=model_version_id,
         )
-    return {row.study_uid: int(row.n) for row in rows}
+    return {row.image_uid for row in rows}
 
 
 def _refuse_other_sets(connection: Connection, evaluation_id: str, hold_out: str | None, studies: list[str]) -> None:

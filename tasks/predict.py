@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +40,8 @@ def score_new(
     """Writes one prospective evaluation with its image and study predictions, or that it failed and why; gives its id,
     the studies' rows, how many studies of these paths this model had scored before, and how many are not yet complete.
 
-    A study that has got images since it was scored is scored again; the earlier prediction stays, superseded.
+    A study that has got images since it was scored, or of which a file is read otherwise now (`--recheck --take`), is
+    scored again; the earlier prediction stays, superseded.
     paths: only studies with a file at or below one of these; without any, all that have no label.
     cluster: a Dask scheduler whose workers compute.
     quiet_minutes: a study counts as complete so long after its last image came. Raises DataError when no model serves.
@@ -61,6 +61,8 @@ def _score_new(
         if not points:
             raise DataError(f"{chosen.model_version_id} has no operating points: `wrist evaluate` locks them.")
         found = refs_of_studies(connection, places) if paths else refs_of_unlabelled(connection)
+        replaced = images.replaced(connection, {ref.study_uid for ref in found})
+        found = [ref for ref in found if ref.image_uid not in replaced]
         scored = _scored(connection, chosen.model_version_id, found)
         left = [ref for ref in found if ref.study_uid not in scored]
         waiting = images.still_coming(connection, {ref.study_uid for ref in left}, quiet_minutes)
@@ -121,7 +123,6 @@ def _score_new(
 
 
 def _scored(connection: Connection, model_version_id: str, refs: Sequence[ImageRef]) -> set[str]:
-    """The studies that this model has scored with as many images as are given of them: none is ever taken away."""
-    held = Counter(ref.study_uid for ref in refs)
-    before = predictions.images_scored(connection, model_version_id, held)
-    return {uid for uid, number in held.items() if before.get(uid, 0) >= number}
+    """The studies of which this model has scored each of the given images."""
+    before = predictions.images_scored(connection, model_version_id, [ref.image_uid for ref in refs])
+    return {ref.study_uid for ref in refs} - {ref.study_uid for ref in refs if ref.image_uid not in before}

@@ -98,7 +98,7 @@ def _take(
     engine: Engine, run: str, differing: Sequence[tuple[Difference, ImageRecord | None]], by: Provenance
 ) -> list[Difference]:
     """Catalogue what would be read otherwise now, and leave out the rows before it, in one transaction; what an ingest
-    would refuse keeps its row."""
+    would refuse keeps its row, and what a person left out stays out, for the same reason."""
     done = []
     with writing(engine) as connection:
         records = [record for _, record in differing if record is not None]
@@ -111,8 +111,9 @@ def _take(
             else:
                 done.append(replace(one, taken_as=record.image_uid))
                 if one.image_uid:
-                    reason = f"decoded anew by rule {RULE} as {record.image_uid}"
-                    exclusions.exclude(connection, one.image_uid, reason, by)
+                    left_out = exclusions.left_out(connection, one.image_uid)
+                    reason = left_out or f"decoded anew by rule {RULE} as {record.image_uid}"
+                    exclusions.exclude(connection, record.image_uid if left_out else one.image_uid, reason, by)
     return done
 
 
@@ -136,16 +137,16 @@ def _differences(
         elif was.reason_code not in (None, now):
             yield Difference(result.path, str(was.reason_code), now), None
         return
-    stored = image_rows.pixels_of(engine, [record.image_uid for record in result.images])
+    stored = image_rows.newest_readings(engine, [record.image_uid for record in result.images])
     for record in result.images:
         if record.file_sha256 != was.file_sha256:
             continue  # the file has changed, not its reading
         if was.reason_code is not None:
             yield Difference(result.path, was.reason_code, "pixels"), record
-        elif record.image_uid in stored and stored[record.image_uid] != record.pixel_sha256:
+        elif (newest := stored.get(record.image_uid)) and newest.pixel_sha256 != record.pixel_sha256:
             uid = context.key.image(context.source, record.study_uid, f"{record.image_uid}#rule {RULE}")
-            if uid not in image_rows.pixels_of(engine, [uid]):
-                yield Difference(result.path, "pixels", "pixels", record.image_uid), replace(record, image_uid=uid)
+            if uid != newest.image_uid:
+                yield Difference(result.path, "pixels", "pixels", newest.image_uid), replace(record, image_uid=uid)
 
 
 def recheck_places(paths: list[str] | None, source: str | None, body_part: str, take: bool) -> tuple[Difference, ...]:

@@ -207,7 +207,7 @@ def test_what_a_step_wrote_or_read_of_others_before_a_restore_is_not_built_on_af
 
 def seconds(engine: Engine) -> list[float]:
     with reading(engine) as connection:
-        return [*connection.exec_driver_sql("SELECT seconds FROM stage_costs WHERE flow = 'later'").scalars()]
+        return [*connection.exec_driver_sql("SELECT wall_seconds FROM stage_costs WHERE flow = 'later'").scalars()]
 
 
 @pytest.mark.parametrize("ends", ["before the rows are replaced", "after it"])

@@ -96,7 +96,7 @@ LOOK_UPS: dict[str, Callable[[Catalogue], object]] = {
     "an evaluation": lambda it: evaluations.evaluation(it.engine, it.evaluation),
     "the newest evaluations of a version": lambda it: evaluations.newest_finished(it.engine, it.dataset),
     "an evaluation's predictions": lambda it: predictions.study_predictions(it.engine, it.evaluation),
-    "whether a study was scored": lambda it: predictions.images_scored(it.engine, it.model, ["st-0003"]),
+    "whether a study was scored": lambda it: predictions.images_scored(it.engine, it.model, ["im-0003-0"]),
     "the images of a study": lambda it: image_refs.refs_of_studies(it.engine, ["st-0003"]),
     "the images of a version": lambda it: image_refs.image_refs(it.engine, it.dataset, "test"),
     "a study's label": lambda it: labels.study_labels(it.engine, ["st-0003"]),

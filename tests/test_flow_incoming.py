@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ingest_settings import settings
 from prefect_fixtures import radiographs
@@ -26,9 +27,11 @@ from tasks.ingest_files import catalogue_files
 from tasks.predict import score_new
 from tasks.predict_dataset import predictions
 from tasks.promote import by_hand
+from tasks.recheck_decoding import recheck
 from tasks.sources_toml import Root, quiet_minutes, remember
 from tasks.train import fit
 from tests import small_network
+from tests.test_ingest_recheck import read_by
 from wrist_model.errors import DataError, UsageError
 from wrist_model.network import forward
 from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
@@ -136,6 +139,25 @@ def test_a_study_that_arrives_in_pieces_is_scored_again_and_the_earlier_predicti
         "select superseded_by is null from image_predictions where purpose = 'prospective' order by prediction_id"
     ).rows
     assert images == [(0,), (1,), (1,)]
+    verdict = verify(site.engine)
+    assert verdict.ok and not verdict.warnings, (verdict.findings, verdict.warnings)
+
+
+def test_a_study_that_is_read_otherwise_now_is_scored_again_on_that_reading_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = site.arrive("misread", 6)
+    (first,) = score_new([place], None)["studies"]
+    read_by(monkeypatch, 3, {2: lambda grey: grey, 3: np.flipud})
+    (found,) = recheck([place], site.home, site.engine, Provenance("tester"), SplitRecipe(), take=True, body_part="ANY")
+    (second,) = score_new([place], None)["studies"]
+    assert (first["n_images"], second["n_images"]) == (1, 1) and first["probability"] != second["probability"]
+    scored = query(
+        f"select image_uid from image_predictions where evaluation_id = (select evaluation_id from "
+        f"current_predictions where study_uid = '{first['study_uid']}')"
+    ).rows
+    assert scored == [(found.taken_as,)]
+    assert score_new([place], None)["studies"] == [], "nothing has come since"
     verdict = verify(site.engine)
     assert verdict.ok and not verdict.warnings, (verdict.findings, verdict.warnings)
 

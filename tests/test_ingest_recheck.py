@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from db import datasets, image_refs
+from db import datasets, exclusions, image_refs
 from db.engine import open_catalogue
 from db.maintenance.migrate import downgrade
 from db.quarantine import add_quarantined
@@ -113,6 +113,56 @@ def test_a_picture_that_is_refused_now_keeps_its_row_and_its_place(home, engine,
     with engine.connect() as connection:
         counted = connection.execute(text("SELECT n_new FROM ingest_runs ORDER BY started_at DESC LIMIT 1")).scalar()
     assert counted == 8 - len(refused)
+
+
+def read_by(monkeypatch, rule, reads):
+    """From now on PNG are read so; a row is read as `reads` says of its rule."""
+
+    def turned(grey, _image, _kind, by, _steps):
+        return np.ascontiguousarray(reads[by](grey))
+
+    monkeypatch.setattr("wrist_model.radiograph.decode._turned", turned)
+    monkeypatch.setattr("wrist_model.radiograph.decode.RULE", rule)
+    monkeypatch.setattr("tasks.recheck_decoding.RULE", rule)
+    monkeypatch.setattr(decode._grey, "__defaults__", (rule,))
+    monkeypatch.setattr("tasks.recheck_decoding.decode_pool.examined", in_this_process)
+
+
+def included(engine):
+    return {one.image_uid: one.pixel_sha256 for one in datasets.candidates(engine) if one.excluded_reason is None}
+
+
+def test_what_a_person_left_out_stays_out_when_it_is_read_otherwise(old_catalogue, home, engine):
+    (old,) = image_refs.refs_of_unlabelled(engine)
+    exclusions.exclude(engine, old.image_uid, "a foot", BY)
+    (taken,) = recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True)
+    assert included(engine) == {}
+    reasons = {one.image_uid: one.excluded_reason for one in datasets.candidates(engine)}
+    assert reasons == {old.image_uid: "a foot", taken.taken_as: "a foot"}
+
+
+def test_of_two_rules_one_after_the_other_the_last_reading_alone_stays_in(old_catalogue, home, engine, monkeypatch):
+    """Also where it reads as the first one did."""
+    (first,) = included(engine).values()
+    reads = {2: np.fliplr, 3: np.flipud, 4: lambda grey: grey}
+    before = set()
+    for rule in (2, 3, 4):
+        read_by(monkeypatch, rule, reads)
+        (taken,) = recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True)
+        assert set(included(engine)) == {taken.taken_as} and taken.taken_as not in before
+        assert recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True) == ()
+        before.add(taken.taken_as)
+    assert set(included(engine).values()) == {first}
+
+
+def test_a_folder_that_moved_takes_all_readings_of_its_files_along(old_catalogue, home, engine, tmp_path):
+    recheck([old_catalogue], home, engine, BY, SplitRecipe(), take=True)
+    moved = old_catalogue.rename(tmp_path / "moved")
+    where = {"home": home, "engine": engine, "rule": SplitRecipe(), "provenance": BY}
+    assert catalogue_files([moved], **where, **settings(source=old_catalogue.name, jobs=1)).counts.unchanged == 1
+    refs = image_refs.refs_of_unlabelled(engine)
+    assert [decode.load_pixels(ref).size for ref in refs] == [48 * 40] * 2
+    assert {dict(ref.subgroups)["n_views"] for ref in refs} == {"1"}, "one picture, however often it was read"
 
 
 def test_what_decodes_as_before_is_not_named(home, engine, tmp_path):

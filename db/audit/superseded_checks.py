@@ -76,7 +76,9 @@ def scored_twice(connection: Connection) -> Iterator[Found]:
             "JOIN study_prediction q ON q.study_id = p.study_id AND q.id > p.id AND q.n_images = p.n_images "
             "JOIN evaluation f ON f.id = q.evaluation_id AND f.purpose = 'prospective' "
             "AND f.model_version_id = e.model_version_id JOIN model_version m ON m.id = e.model_version_id "
-            "WHERE e.purpose = 'prospective'"
+            "WHERE e.purpose = 'prospective' AND NOT EXISTS (SELECT 1 FROM image i "
+            "JOIN image_prediction n ON n.image_id = i.id AND n.evaluation_id = f.id WHERE i.study_id = p.study_id "
+            "AND NOT EXISTS (SELECT 1 FROM image_prediction o WHERE o.image_id = i.id AND o.evaluation_id = e.id))"
         )
     ).fetchmany(KEPT)
     for row in rows:
