@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import hashlib
 import subprocess
 import sys
 import time
@@ -14,10 +15,10 @@ from db_story import BY, tell, tell_all
 from db_tamper import past_the_guards
 from sqlalchemy import Engine, create_engine, event, text
 
-from db import ingest_runs, stage_costs
+from db import ingest_runs, reports, stage_costs
 from db.audit.verify import verify
 from db.engine import make_engine, open_catalogue, reading
-from db.home import database_url, identity_key_file, verified_link_file
+from db.home import database_url, identity_key_file, report_file, verified_link_file
 from db.maintenance.backup import backup, open_backup, restore
 from db.maintenance.grants import grant_sql
 from db.maintenance.migrate import downgrade, upgrade
@@ -281,3 +282,20 @@ def test_the_reader_sees_the_views_alone_and_the_writer_adds_but_never_changes(
         with pytest.raises(Exception, match="permission denied"), reader.begin() as connection:
             connection.exec_driver_sql(sql)
     reader.dispose()
+
+
+def test_documents_that_were_written_after_the_backup_are_not_called_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, file = backed_up(tmp_path, monkeypatch)
+    for kind in ("html", "model-card", "model-card-html", "tripod-ai"):
+        content = f"a {kind} of later".encode()
+        sha256 = hashlib.sha256(content).hexdigest()
+        page = report_file(tmp_path, "ds-1-ev-1", kind, sha256)
+        page.write_bytes(content)
+        path = str(page.relative_to(tmp_path))
+        reports.add_report(engine, path=path, file_sha256=sha256, kind=kind, dataset_id=None, evaluation_ids=[], by=BY)
+    assert check(engine).ok
+    contextvars.Context().run(restore, file, tmp_path, database_url())
+    verdict = check(engine)
+    assert verdict.findings == () and [one.kind for one in verdict.warnings] == ["left_over"] * 4

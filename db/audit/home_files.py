@@ -80,9 +80,12 @@ def _stranger(path: Path) -> tuple[bool, Found]:
         sha256 = sha256_of(path) or ""
     except OSError:
         sha256 = ""
-    named = path.suffix and (path.stem == sha256 or path.stem.endswith(f"-{sha256[:12]}"))
+    named = path.suffix and (path.stem == sha256 or f"-{sha256[:12]}-" in f"{path.stem}-")
     if sha256 and named:
-        said = "It is named by its content, but no row names it: a run was ended before it was recorded. Delete it."
+        said = (
+            "It is named by its content, but no row names it: a run was ended before it was recorded, or a backup from "
+            "before it was restored. The catalogue as it is doesn't need it."
+        )
         return False, ("left_over", where, said)
     return True, ("file", where, "Nothing in the catalogue names it: it was put there. Move it out of the home.")
 
@@ -103,7 +106,8 @@ def _states(connection: Connection, runs: Path) -> Iterator[tuple[bool, Found]]:
     for path in _entries(runs):
         where = f"runs/{path.name}"
         if path.name not in finished or path.is_symlink() or not path.is_dir():
-            yield True, ("file", where, "No training that was begun keeps its state there: it was put there.")
+            said = "No training that was begun keeps its state there: it was put there, or a backup was restored since."
+            yield True, ("file", where, said)
         elif finished[path.name] == "finished":
             yield False, ("left_over", where, "Its training is finished and needs no state: it may be deleted.")
 
