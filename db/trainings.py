@@ -17,7 +17,7 @@ from db.lookups import environment, every, new_id, one, ran_forward, row_id
 from db.recipes import add_recipe
 from db.unended_runs import fail_if_abandoned, resource
 from wrist_model.errors import DataError
-from wrist_model.records import Epoch, LineageFacts, Provenance, StoredRecipe, TrainedModel
+from wrist_model.records import Epoch, Forward, LineageFacts, Provenance, StoredRecipe, TrainedModel
 
 _LAST_EVENT = "LEFT JOIN training_event e ON e.id = (SELECT max(id) FROM training_event WHERE training_run_id = t.id)"
 
@@ -30,11 +30,13 @@ _UNENDED = (
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """resumed: the run was begun before and not ended. lease: by which the caller holds the run until its end."""
+    """resumed: the run was begun before and not ended. lease: by which the caller holds the run until its end. begun:
+    how its frozen part ran then; None: it stores no features, or began before that was stored."""
 
     training_run_id: str
     resumed: bool
     lease: leases.Lease
+    begun: Forward | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def begin_training(
             _refuse_tried_seed(connection, dataset, architecture, seed)
         found = one(
             connection,
-            f"SELECT t.id, t.training_run_id, e.status {_UNENDED} AND t.recipe_id = :recipe ORDER BY t.id DESC",
+            f"SELECT t.id, t.training_run_id, e.status, t.engine, t.precision {_UNENDED} AND t.recipe_id = :recipe "
+            "ORDER BY t.id DESC",
             dataset=dataset,
             recipe=recipe_id,
             architecture=architecture,
@@ -110,7 +113,8 @@ def begin_training(
             lease = leases.take(connection, resource("training", found.training_run_id), by.prefect_flow_run_id)
             if ended or found.status == "failed":
                 append(connection, "training_event", [_event(found.id, "resumed")], by)
-            return TrainingStart(found.training_run_id, True, lease)
+            begun = Forward(found.engine, found.precision) if found.engine else None
+            return TrainingStart(found.training_run_id, True, lease, begun)
         row = {
             "training_run_id": new_id("tr"),
             "dataset_version_id": dataset,
@@ -124,7 +128,7 @@ def begin_training(
         }
         append(connection, "training_run", [row], by)
         lease = leases.take(connection, resource("training", str(row["training_run_id"])), by.prefect_flow_run_id)
-    return TrainingStart(str(row["training_run_id"]), False, lease)
+    return TrainingStart(str(row["training_run_id"]), False, lease, facts.forward)
 
 
 def unended_recipes(

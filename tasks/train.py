@@ -35,6 +35,7 @@ def fit(
     """
     load_tensorflow()
     from wrist_model.training import fit as training
+    from wrist_model.training import frozen_features
 
     log, engine = get_run_logger(), open_catalogue()
     name = architecture if replicate is None else f"{architecture}, replicate {replicate}"
@@ -44,6 +45,7 @@ def fit(
         return start
     if start.resumed:
         log.info("%s: going on with the interrupted training %s.", name, start.training_run_id)
+    way = frozen_features.way_begun(recipe, architecture, start.begun) if start.resumed else start.begun
 
     curves = Curves(architecture, replicate)
 
@@ -65,6 +67,7 @@ def fit(
                     progress=tell,
                     tensorboard=tensorboard,
                     seed=replicates.seed(recipe, replicate),
+                    way=way,
                 )
         except LeaseLost:  # another process has written its end, and may have gone on with it
             raise

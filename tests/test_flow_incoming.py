@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from ingest_settings import settings
 from prefect_fixtures import radiographs
 from sqlalchemy import Engine
 
+from db import trainings
 from db.audit.verify import verify
 from db.engine import open_catalogue
+from db.home import work_folders
 from db.query.read_only_sql import query
 from flows.score_incoming import score_incoming
 from tasks.freeze import freeze
@@ -28,14 +31,15 @@ from tasks.predict import score_new
 from tasks.predict_dataset import predictions
 from tasks.promote import by_hand
 from tasks.recheck_decoding import recheck
+from tasks.runtime.provenance import facts
 from tasks.sources_toml import Root, quiet_minutes, remember
 from tasks.train import fit
-from tests import small_network
+from tests import small_network, train_data
 from tests.test_ingest_recheck import read_by
 from wrist_model.errors import DataError, UsageError
 from wrist_model.network import forward
 from wrist_model.recipe import Recipe, SplitRecipe, from_mapping
-from wrist_model.records import Provenance
+from wrist_model.records import Forward, Provenance
 
 
 def small(**training: Any) -> Recipe:
@@ -245,3 +249,37 @@ def test_a_training_that_a_signal_ends_says_so_and_the_same_command_goes_on(
     assert process.returncode != 0
     assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == 0
     assert query(run).rows == [("finished", 12)]
+
+
+@pytest.mark.parametrize(
+    "begun", [None, Forward("tensorflow", "f32")], ids=["before engines were stored", "tensorflow"]
+)
+def test_a_training_goes_on_by_the_engine_that_it_was_begun_with(
+    site: Site, tmp_path: Path, begun: Forward | None
+) -> None:
+    """Else half of its epochs learn from features of one engine, half of another's, and its row names the first."""
+    recipe = train_data.recipe(str(train_data.backbone(tmp_path, small_network.known())), epochs=1, free_layers=4)
+    recipe = replace(recipe, training=replace(recipe.training, seed=20 if begun else 21))
+    by = Provenance("tester")
+
+    def interrupted() -> str:
+        run = trainings.begin_training(
+            site.engine,
+            dataset_id=site.dataset,
+            architecture=small_network.NAME,
+            seed=recipe.training.seed,
+            recipe=recipe.as_stored,
+            facts=facts(begun),
+            by=by,
+        ).training_run_id
+        trainings.fail_training(site.engine, run, "switched off", by, resumable=True)
+        return run
+
+    run = interrupted()
+    model = fit(site.dataset, recipe, small_network.NAME)
+    assert query(f"select training_run_id from model_versions where model_version_id = '{model}'").rows == [(run,)]
+    assert engines_of_features(site) == {"tensorflow"}
+
+
+def engines_of_features(site: Site) -> set[str]:
+    return {json.loads(one.read_text())["engine"] for one in work_folders(site.home).features.glob("*/store.json")}

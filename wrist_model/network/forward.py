@@ -48,9 +48,7 @@ def as_locked(locked: Forward, model_version_id: str) -> Forward:
     The same; in float32, where OpenVINO is missing, TensorFlow (probabilities differ by less than 1e-4), and the log
     says so. Raises UsageError where it would have to be another precision: that moves decisions.
     """
-    if locked.engine == "tensorflow" or (
-        openvino_is_here() and (locked.precision == "f32" or dtype_policy.cpu_has_bfloat16())
-    ):
+    if is_possible(locked):
         return locked
     if locked.precision == "f32":
         log.warning(
@@ -61,6 +59,13 @@ def as_locked(locked: Forward, model_version_id: str) -> Forward:
     raise UsageError(
         f"The thresholds of {model_version_id} were locked on OpenVINO's scores in bfloat16, which this machine can't "
         "give: it needs OpenVINO and a processor with AVX512-BF16 or AMX. Score there, or train a version here."
+    )
+
+
+def is_possible(way: Forward) -> bool:
+    """Whether this machine can run a network forward so."""
+    return way.engine == "tensorflow" or (
+        openvino_is_here() and (way.precision == "f32" or dtype_policy.cpu_has_bfloat16())
     )
 
 

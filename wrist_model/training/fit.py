@@ -23,7 +23,7 @@ from wrist_model.network import backbone, dtype_policy, keras_file, keras_settin
 from wrist_model.network.assemble import Network, build
 from wrist_model.network.finite_weights import non_finite
 from wrist_model.recipe import Recipe, TrainingRecipe
-from wrist_model.records import Epoch, ImageRef, Progress, TrainedModel, WorkFolders
+from wrist_model.records import Epoch, Forward, ImageRef, Progress, TrainedModel, WorkFolders
 from wrist_model.training import checkpoint, image_batches, training_inputs
 
 WARM_UP = 0.2
@@ -42,6 +42,7 @@ def train(
     progress: Progress | None = None,
     tensorboard: bool = False,
     seed: int | None = None,
+    way: Forward | None = None,
 ) -> TrainedModel:
     """Train on labelled images and save the best epoch's network as `network_file(folders.models, sha256)`.
 
@@ -51,7 +52,7 @@ def train(
     can't be had.
 
     seed: of first weights, dropout and the order of batches, in the recipe's place; augmented copies, and so stored
-    features, stay those of the recipe's seed.
+    features, stay those of the recipe's seed. way: how stored features are made; None: as this machine does.
     """
     drawn = recipe if seed is None else replace(recipe, training=replace(recipe.training, seed=seed))
     begun = time.perf_counter()
@@ -68,7 +69,7 @@ def train(
     make = partial(prepared, drawn, architecture, found)
     network = make(policy)
     data = training_inputs.open_inputs(
-        network, train, validation, recipe, found, make, features=folders.features, progress=progress
+        network, train, validation, recipe, found, make, features=folders.features, how=way, progress=progress
     )
     settings = drawn.training
     if found.tensors is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,27 @@ from wrist_model.recipe import Recipe
 from wrist_model.records import Forward, ImageRef, Progress
 from wrist_model.training import feature_store, image_batches
 
+log = logging.getLogger(__name__)
+
 
 def way(recipe: Recipe, architecture: str) -> Forward:
     """How the frozen part runs on this machine."""
     return forward.choice(recipe.training.frozen_precision, backbone.row(architecture).bfloat16_frozen)
+
+
+def way_begun(recipe: Recipe, architecture: str, begun: Forward | None) -> Forward:
+    """How the frozen part of a training runs that was begun so (None: before engines were stored): the same, or, where
+    this machine can't, as it runs here, and the log says so."""
+    here = way(recipe, architecture)
+    begun = begun or Forward(forward.TENSORFLOW.engine, here.precision)
+    if forward.is_possible(begun):
+        return begun
+    log.warning("Goes on by %s in %s; it was begun by %s in %s, which this machine can't.", *_words(here, begun))
+    return here
+
+
+def _words(*ways: Forward) -> list[str]:
+    return [word for one in ways for word in (one.engine, one.precision)]
 
 
 def open_features(
@@ -29,15 +47,17 @@ def open_features(
     make: Callable[[str], Network],
     *,
     folder: Path,
+    how: Forward | None = None,
     progress: Progress | None = None,
 ) -> feature_store.Features:
     """The stored features of these images, made where they are missing.
 
-    make(policy): the same network, weights included, under another dtype policy.
+    make(policy): the same network, weights included, under another dtype policy. how: the frozen part runs; None: as
+    this machine does.
     """
     frozen = network.frozen
     assert frozen is not None
-    how = way(recipe, network.architecture)
+    how = how or way(recipe, network.architecture)
     key = feature_store.StoreKey(
         network.architecture,
         str(network.boundary),

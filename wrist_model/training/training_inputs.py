@@ -11,7 +11,7 @@ import numpy as np
 from wrist_model.network.assemble import Network
 from wrist_model.network.pretrained_weights import Weights
 from wrist_model.recipe import Recipe
-from wrist_model.records import ImageRef, Progress
+from wrist_model.records import Forward, ImageRef, Progress
 from wrist_model.training import image_batches
 
 
@@ -73,16 +73,18 @@ def open_inputs(
     make: Callable[[str], Network],
     *,
     features: Path,
+    how: Forward | None = None,
     progress: Progress | None = None,
 ) -> Inputs:
     """Stored features where the recipe wants them and something is frozen; else pictures.
 
     make(policy): the same network, weights included, under another dtype policy. features: the folder of all stores.
+    how: the frozen part of stored features runs; None: as this machine does.
     """
     if network.frozen is None or recipe.training.mode == "online":
         return Pictures(network, train, validation, recipe, progress)
     from wrist_model.training import frozen_features
 
     return frozen_features.open_features(
-        network, train, validation, recipe, found, make, folder=features, progress=progress
+        network, train, validation, recipe, found, make, folder=features, how=how, progress=progress
     )
