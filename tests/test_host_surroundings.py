@@ -66,6 +66,23 @@ def test_a_worker_that_is_killed_from_outside_is_started_again_however_often(tmp
     assert len(said) > Deaths.MOST + 1 and "status -9" in said[-1]
 
 
+def test_kills_from_outside_are_not_counted_as_a_workers_own_ends(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    said, once = list[str](), tmp_path / "killed"
+    kills = f"import os, pathlib; file = pathlib.Path({str(once)!r}); done = file.exists() and len(file.read_text())"
+    ends = "file.open('a').write('x'); os.kill(os.getpid(), 9) if done < 3 else os._exit(3)"
+    words = [sys.executable, "-c", f"{kills}; {ends}"]
+    with (
+        workers(tmp_path, "http://127.0.0.1:9/api", 1, say=said.append, words=words) as pool,
+        pytest.raises(CatalogueError, match=f"ended {Deaths.MOST} times .* \\(status 3\\)"),
+    ):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            pool.restart_ended()
+            time.sleep(0.1)
+    assert ["status 3" in line for line in said] == [False] * 3 + [True] * (Deaths.MOST - 1)
+
+
 def test_a_server_that_can_not_be_started_is_tried_again_ever_more_rarely(tmp_path: Path) -> None:
     """Its port is taken: nothing raises, each restart is counted, says when and why, and the next has to wait."""
     said: list[str] = []

@@ -55,7 +55,7 @@ class Workers:
         for number, process in enumerate(self.processes):
             if process.poll() is None:
                 continue
-            if self._deaths[number].too_many() and process.returncode != -signal.SIGKILL:
+            if process.returncode != -signal.SIGKILL and self._deaths[number].too_many():
                 raise CatalogueError(
                     f"A worker ended {Deaths.MOST} times as soon as it had started (status {process.returncode}). "
                     f"{last_line(self.log)}"
