@@ -211,8 +211,8 @@ def _catalogue_place(
                 pending = _pending(items, known, context, ledger)
                 for results in _batches(decoding.examiner(pending, context, decoding.jobs or decode_pool.cores())):
                     ledger.write(results)
-            if listed.patients:
-                shared_numbers.remember(engine, listed.patients, by)
+            if patients := listed.met(engine):
+                shared_numbers.remember(engine, patients, by)
             done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
             done.elsewhere += designations.elsewhere(engine, context.root, ledger.said) if ledger.said else 0
             catalogue_boxes(ledger, plan, context, boxes)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from sqlalchemy import Connection, Engine
 
 from db import catalogue_settings, shared_numbers
-from db.engine import Catalogue
+from db.engine import Catalogue, reading
 from wrist_model import regular_file
 from wrist_model.errors import Refused, SharedPatients
 from wrist_model.evidence_records import Numbered
@@ -50,7 +50,8 @@ class Listed:
         """Raises SharedPatients for a list with new patients whose numbers another source has and nobody declared
         others. names: of the other sources. more: a word for the error, of a list that was begun."""
         if names != self.names:
-            self.names, self.patients = names, _listed(self.plan, self.known, self.key, names)
+            listed = names and self.plan.lists_patients
+            self.names, self.patients = names, _numbered(self.plan, self.known, self.key, names) if listed else []
         found = shared_numbers.undeclared(engine, self.plan.source, self.patients) if self.patients else {}
         if found:
             raise SharedPatients(_said(self.plan, found, more))
@@ -62,6 +63,17 @@ class Listed:
         before, self._seen = self._seen, shared_numbers.newest_study(connection)
         if shared_numbers.others_since(connection, self.plan.source, before):
             self.compare(connection, others(connection, self.plan.source), " more")
+
+    def met(self, engine: Engine) -> list[Numbered]:
+        """At the end: the patients whose numbers are still to be stored. A place that lists none has told its patients
+        as they were read, under the names that there were when it began; where another ingest has written studies
+        since, its headers are read once more."""
+        if self.plan.lists_patients:
+            return self.patients
+        with reading(engine) as connection:
+            if not shared_numbers.others_since(connection, self.plan.source, self._seen):
+                return []
+        return _numbered(self.plan, (), self.key, others(engine, self.plan.source))
 
 
 def _said(plan: Plan, found: Mapping[str, int], more: str) -> str:
@@ -75,10 +87,8 @@ def _said(plan: Plan, found: Mapping[str, int], more: str) -> str:
     )
 
 
-def _listed(plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...]) -> list[Numbered]:
-    """The patients of a list as hashes: what its rows say, or the header where a file that is new is DICOM."""
-    if not names or not plan.lists_patients:
-        return []
+def _numbered(plan: Plan, known: Collection[str], key: IdentityKey, names: tuple[str, ...]) -> list[Numbered]:
+    """The patients of a place as hashes: what its list or path says, or the header of a file that is new and DICOM."""
     found = {}
     for item in plan.items():
         if not (item.ignored or item.filtered or item.refused):

@@ -205,12 +205,32 @@ def test_what_a_killed_ingest_of_dicom_had_read_is_named_too(home: Path, tmp_pat
     assert found.patients == 3
 
 
+def test_numbers_of_two_folders_of_dicom_that_are_ingested_at_once_are_named_too(home: Path, tmp_path: Path) -> None:
+    """South began when no other source was catalogued, and reads its headers under the names that there were."""
+    for folder in ("north", "south"):
+        for number in range(3):
+            pixels = np.random.default_rng(next(_seed)).integers(0, 4096, (24, 24)).astype(np.uint16)
+            dicom_files.write(tmp_path / folder, f"{number}", dicom_files.dataset(pixels, PatientID=f"P{number}"))
+    come = []
+
+    def meanwhile(seam: Seam) -> None:
+        if seam.place.endswith(":begin_ingest") and not come:
+            come.append(seam)
+            contextvars.Context().run(lambda: ingest(home, tmp_path / "north", source="north"))
+
+    with watched(meanwhile):
+        ingest(home, tmp_path / "south", source="south")
+    (found,) = shared_numbers.shared_numbers(open_catalogue(home))
+    assert (found.sources, found.patients) == (("north", "south"), 3)
+    assert verify(open_catalogue(home)).findings == ()
+
+
 def test_a_catalogue_that_holds_both_already_goes_on_and_learns_it_at_the_next_ingest(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     january, february = month(tmp_path / "jan", range(40)), month(tmp_path / "feb", range(20, 60))
     with monkeypatch.context() as earlier:  # a Wrist that didn't ask
-        asked_nothing = SimpleNamespace(patients=[], names=(), look_again=lambda _: None)
+        asked_nothing = SimpleNamespace(met=lambda _: [], names=(), look_again=lambda _: None)
         earlier.setattr(ingest_files, "Listed", lambda *_: asked_nothing)
         ingest(home, january, february)
     assert shared_numbers.shared_numbers(open_catalogue(home)) == ()
