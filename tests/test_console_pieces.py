@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -182,6 +183,13 @@ def test_status_says_times_of_this_machines_zone_and_what_to_do(monkeypatch: pyt
     about, waiting = status_command._needs([due, late], "http://127.0.0.1:1")
     assert "(row 7 differs): `wrist verify`" in about and about.endswith("http://127.0.0.1:1/runs/flow-run/1-2")
     assert "`wrist up`" in waiting
+    for state, before in (
+        ("Crashed", "(its process has ended): "),
+        ("Failed", "(its process has ended): mend that, then "),
+    ):
+        red = replace(due, name="retrain/retrain", last=Result(state, True, noon, "1-3", "its process has ended"))
+        (about,) = status_command._needs([red], "http://127.0.0.1:1")
+        assert f"{before}press Retry on its page" in about and about.endswith(": http://127.0.0.1:1/runs/flow-run/1-3")
     monkeypatch.undo()
     time.tzset()
 
@@ -190,8 +198,10 @@ def test_that_wrist_up_was_killed_is_known_and_that_it_was_stopped_is_no_fault(t
     (tmp_path / "prefect").mkdir()
     code = (
         "import os, sys; from pathlib import Path; from flows.host import up_record\n"
-        "with up_record.kept(Path(sys.argv[1])):\n    assert not up_record.died(Path(sys.argv[1]))\n    {}"
+        "with up_record.kept(Path(sys.argv[1]), 'wrist up --port 9'):\n"
+        "    assert not up_record.died(Path(sys.argv[1]))\n    {}"
     )
     for ending, died in (("pass", False), ("os._exit(9)", True), ("pass", False)):
         subprocess.run([sys.executable, "-c", code.format(ending), str(tmp_path)], cwd=ROOT, check=False)
         assert up_record.died(tmp_path) is died
+        assert not died or up_record.command(tmp_path) == "wrist up --port 9"

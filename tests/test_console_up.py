@@ -179,6 +179,18 @@ def test_a_server_that_hangs_ends_nothing_and_answers_again(wrist_up: Up, second
     assert wrist_up.process.poll() is None and wrist_up.deployment("ingest")
 
 
+def test_a_server_that_is_started_again_still_knows_which_runs_hold_a_place(wrist_up: Up) -> None:
+    """A deployment runs once at a time by a lease of Prefect's; a run whose lease the server has forgotten is ended."""
+    wrist_up.ask("/v2/concurrency_limits/", {"name": "one-place", "limit": 1})
+    wanted = {"names": ["one-place"], "slots": 1, "mode": "concurrency", "lease_duration": 300}
+    lease = wrist_up.ask("/v2/concurrency_limits/increment-with-lease", wanted)["lease_id"]
+    before = living(wrist_up.home)
+    assert before is not None
+    os.kill(before[1], signal.SIGKILL)
+    assert wait(lambda: (now := living(wrist_up.home)) and now[1] != before[1] and answers(wrist_up.url), 120)
+    wrist_up.ask(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 300})  # 410 where it is not known
+
+
 def test_no_process_writes_into_the_users_own_folder(wrist_up: Up) -> None:
     ours = psutil.Process(wrist_up.process.pid).children(recursive=True)
     held = {Path(file.path) for one in ours for file in one.open_files()}

@@ -137,6 +137,21 @@ def test_looks_at_the_hold_out_are_printed(data: ReportData) -> None:
     assert "looked at <strong>3</strong> times" in page.render(replace(data, holdout_looks=3))
 
 
+def test_a_phone_folds_the_details_and_a_wide_screen_and_paper_show_them(html: str) -> None:
+    """No script may run in a report: the style opens the folds, where a browser can, and leaves out their summaries."""
+    folds = re.findall(r'<details class="fold">.*?</details>', html, re.S)
+    inside, outside = "".join(folds), re.sub(r'<details class="fold">.*?</details>', "", html, flags=re.S)
+    for pictures in ("ROC curves of the networks", "Loss and accuracy by epoch", "Heat map of"):
+        assert pictures in inside and pictures not in outside
+    for answer in ('id="guide"', 'class="headline"', 'id="limits"', 'aria-label="Comparisons"'):
+        assert answer in outside and answer not in inside
+    assert all("<summary>" in fold and "</summary>" in fold for fold in folds)
+    opened = re.search(
+        r"@supports selector\(::details-content\) \{ @media \(min-width: 40.01rem\), print \{(.*?)\n\} \}", html, re.S
+    )
+    assert opened and ".fold > summary { display: none; }" in opened[1] and ".fold::details-content {" in opened[1]
+
+
 def test_the_guide_speaks_of_what_the_label_means(data: ReportData) -> None:
     def said(*meanings: str) -> str:
         changed = replace(data, dataset=replace(data.dataset, meanings=meanings))

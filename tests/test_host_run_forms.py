@@ -81,6 +81,8 @@ def test_prefects_page_hides_the_parts_of_a_run_and_leads_to_its_artifacts(tmp_p
     assert dashboard.count(",tags:[],hideSubflows:!0}") == 1
     (run,) = [text for name, text in scripts.items() if name.startswith("FlowRun-")]
     assert len(re.findall(r"!!(\w+)\.value\?\.stateType&&\1\.value\.stateName!==`AwaitingRetry`&&", run)) == 1
+    (form,) = [text for text in scripts.values() if "__name:`FlowRunCreateForm`" in text]
+    assert len(re.findall(r"=\w+\((\w+)\.name\?\?\1\.deployment\.name\),\{state:", form)) == 1, "no random name"
 
 
 def test_ups_own_copy_of_the_page_is_the_changed_one(wrist_up: Up) -> None:

@@ -87,7 +87,8 @@ def test_a_server_that_can_not_be_started_is_tried_again_ever_more_rarely(tmp_pa
     """Its port is taken: nothing raises, each restart is counted, says when and why, and the next has to wait."""
     said: list[str] = []
     (tmp_path / "prefect").mkdir()
-    (tmp_path / "prefect" / "server.log").write_text("no room on the disk\n")
+    rest = "[SQL: INSERT INTO worker]\n[parameters: {}]\n(Background on this error at: https://sqlalche.me/e/20/e3q8)\n"
+    (tmp_path / "prefect" / "server.log").write_text("no room on the disk\n" + rest)  # as SQLAlchemy writes it
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         watch = ServerWatch(tmp_path, f"http://127.0.0.1:{other.getsockname()[1]}/api", said.append)

@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 5.0
 CLEARED = "\x1b[H\x1b[2J"
-AFTERWARDS = {
-    "ingest": "mend that, then `wrist ingest`",
-    "retrain": "mend that, then `wrist retrain`",
-    "score_incoming": "mend that, then `wrist predict`",
-    "verify": "`wrist verify` shows each finding, docs/audit.md says what to do",
-    "tune": "mend that, then `wrist tune`",
-}
+AFTERWARDS = "mend that, then press Retry on its page, which goes on with what was done"
+VERIFY = "`wrist verify` shows each finding, docs/audit.md says what to do; its run"
+CRASHED = "press Retry on its page, which goes on with what was done"
 SAID_ELSEWHERE = ("Drift", "Unanswered")  # of these the catalogue tells, with their commands
 
 
@@ -119,7 +115,8 @@ def _server() -> _Server:
     place, found = home(), _Server()
     if up_record.died(place):
         found.needs.append(
-            "`wrist up` has ended without being stopped (a kill, or a power cut): start it again: wrist up"
+            "`wrist up` has ended without being stopped (a kill, or a power cut): start it again: "
+            f"`{up_record.command(place)}`"
         )
     try:
         with prefect_settings(place):
@@ -166,8 +163,7 @@ def _needs(found: list[Deployment], shown_at: str) -> list[str]:
             )
         if one.last and one.last.is_red and one.last.state not in SAID_ELSEWHERE:
             why = " ".join(one.last.message.split())[:200]
-            lines.append(
-                f"{flow} ended as {one.last.state} at {local(one.last.at)} ({why}): "
-                f"{AFTERWARDS.get(flow, 'mend that, and run it again')}; its run: {page(shown_at, one.last.run_id)}"
-            )
+            todo = VERIFY if flow == "verify" else CRASHED if one.last.state == "Crashed" else AFTERWARDS
+            where = page(shown_at, one.last.run_id)
+            lines.append(f"{flow} ended as {one.last.state} at {local(one.last.at)} ({why}): {todo}: {where}")
     return lines

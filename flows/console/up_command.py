@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -88,7 +89,7 @@ def _serve(home: Path, url: str, count: int, address: PublicAddress) -> None:
 
     for line in _or_why_not("look after missed runs", lambda: scheduled_runs.tidy(url)):
         say(line)
-    with up_record.kept(home), workers(home, url, count, say=say) as pool:
+    with up_record.kept(home, shlex.join(["wrist", *sys.argv[1:]])), workers(home, url, count, say=say) as pool:
         for line in _or_why_not("wait for the missed runs", lambda: scheduled_runs.begun(url, MISSED_SECONDS)):
             say(line)
         deploy(home, url)

@@ -57,7 +57,8 @@ def end_crashed_runs(url: str, without_process: dict[UUID, float]) -> list[str]:
                 without_process.pop(run.id, None)
             elif _has_crashed(client, run, now - without_process.setdefault(run.id, now)):
                 _mark_crashed(client, run)
-                sentences.append(f"Prefect's run {run.name!r} had no process any more")
+                ended = f"Prefect's run {run.name!r} had no process any more and is marked as crashed"
+                sentences.append(f"{ended}: `wrist status` says how to go on")
         return sentences + _mark_unanswered(client)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flows.host.crash_recovery import UNDER_WAY
+from flows.host.crash_recovery import AGAIN, PAUSE, UNDER_WAY
 from flows.host.prefect_api import connected
 from tasks.local_time import local
 
@@ -171,7 +171,13 @@ def waiting_for_an_answer(url: str, shown_at: str) -> list[str]:
     paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
     with connected(url) as client:
         runs = client.read_flow_runs(flow_run_filter=paused)
-    return [f"{run.name} waits for an answer: press Resume at {page(shown_at, run.id)}" for run in runs]
+    return [f"{run.name} waits for an answer{_on(run)}: press Resume at {page(shown_at, run.id)}" for run in runs]
+
+
+def _on(run: FlowRun) -> str:
+    """Which model version a suspended run asks about, by its pause's key."""
+    key = run.state.state_details.pause_key or "" if run.state else ""
+    return f" on {key.removeprefix(PAUSE).partition(AGAIN)[0]}" if key.startswith(PAUSE) else ""
 
 
 def page(shown_at: str, run_id: object) -> str:

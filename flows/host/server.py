@@ -165,14 +165,18 @@ class Deaths:
         return self._count >= self.MOST
 
 
+AFTER_AN_ERROR = ("(Background on this error", "[SQL: ", "[parameters: ")
+
+
 def last_line(log: Path) -> str:
-    """The last thing that this log says, and where it stands."""
+    """The last thing that this log says, and where it stands; SQLAlchemy's lines after its error left out."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 8192))
-            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
     except OSError as error:
         return f"{log} can't be read: {error.strerror}."
+    lines = [line for line in lines if line and not line.startswith(AFTER_AN_ERROR)]
     return f"{log} ends with: {lines[-1][:400]}" if lines else f"{log} says nothing."
 
 
