@@ -102,12 +102,16 @@ def _predicted(architecture: str, folder: Path, refs: list[ImageRef], runs: int)
         )
         return keras.models.load_model(path, compile=False).predict(rows, verbose=0)
 
+    def scored(way: Forward) -> object:
+        inference.opened.cache_clear()
+        return inference.predict(path, refs, way=way)
+
     ours = forward.preferred(architecture)
     rates = _in_turn(
         {
-            "ours": partial(inference.predict, path, refs, way=ours),
+            "ours": partial(scored, ours),
             KERAS: plain,
-            EARLIER: partial(inference.predict, path, refs, way=forward.TENSORFLOW),
+            EARLIER: partial(scored, forward.TENSORFLOW),
         },
         len(refs),
         runs,

@@ -63,9 +63,9 @@ def test_a_network_is_opened_once_for_several_lots_and_anew_when_its_file_change
     first, other = (next((tmp_path / f"{number}").glob("*.keras")) for number in range(2))
     named = tmp_path / "network.keras"
     named.write_bytes(first.read_bytes())
-    before = inference._opened.cache_info()
+    before = inference.opened.cache_info()
     lots = [inference.predict(named, lot) for lot in (refs, refs[:4], refs)]
-    after = inference._opened.cache_info()
+    after = inference.opened.cache_info()
     assert (after.misses - before.misses, after.hits - before.hits) == (1, 2)
     np.testing.assert_array_equal(lots[0], lots[2])
     np.testing.assert_array_equal(lots[0][:4], lots[1])

@@ -49,7 +49,7 @@ class Opened:
 
 
 @lru_cache(maxsize=2)
-def _opened(model_path: Path, written: tuple[int, ...], way: Forward | None, logits: bool) -> Opened:
+def opened(model_path: Path, written: tuple[int, ...], way: Forward | None, logits: bool) -> Opened:
     """Kept for the next lot: an evaluation scores validation, locks, then scores test, and to convert a network takes
     as long as some 100 pictures. written: of the file, so that another one is opened anew."""
     network = keras_file.load(model_path)
@@ -67,7 +67,7 @@ def _outputs(
     """What the head gives for both classes, float64 (n, 2): probabilities, or what its softmax takes."""
     if not refs:
         return np.zeros((0, 2))
-    network = _opened(model_path, _written(model_path), way, logits)
+    network = opened(model_path, _written(model_path), way, logits)
 
     def scores(chunk: Sequence[ImageRef]) -> np.ndarray:
         pictures = [image_batches.resized(decode.load_pixels(ref), network.size, network.resize) for ref in chunk]
