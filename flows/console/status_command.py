@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 5.0
 CLEARED = "\x1b[H\x1b[2J"
-AFTERWARDS = "mend that, then press Retry on its page, which goes on with what was done"
 VERIFY = "`wrist verify` shows each finding, docs/audit.md says what to do; its run"
-CRASHED = "press Retry on its page, which goes on with what was done"
+RETRY = "press Retry on its page, which goes on with what was done"
 SAID_ELSEWHERE = ("Drift", "Unanswered")  # of these the catalogue tells, with their commands
 
 
@@ -163,7 +162,7 @@ def _needs(found: list[Deployment], shown_at: str) -> list[str]:
             )
         if one.last and one.last.is_red and one.last.state not in SAID_ELSEWHERE:
             why = " ".join(one.last.message.split())[:200]
-            todo = VERIFY if flow == "verify" else CRASHED if one.last.state == "Crashed" else AFTERWARDS
+            todo = VERIFY if flow == "verify" else RETRY if one.last.state == "Crashed" else f"mend that, then {RETRY}"
             where = page(shown_at, one.last.run_id)
             lines.append(f"{flow} ended as {one.last.state} at {local(one.last.at)} ({why}): {todo}: {where}")
     return lines

@@ -18,8 +18,7 @@ RECORD = "up.json"
 @contextmanager
 def kept(home: Path, started: str = "wrist up") -> Iterator[None]:
     """The file is there while the block runs, and after it only where this process is killed. A second `wrist up` of
-    the home leaves the first one's alone. started: the command, with its
-    options."""
+    the home leaves the first one's alone. started: the command, with its options."""
     file, first = prefect_folder(home) / RECORD, _recorded(home)
     if first is not None and not _ended(first):
         yield
