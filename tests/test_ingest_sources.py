@@ -324,6 +324,14 @@ def test_a_study_under_both_labels_is_refused_without_any_csv(tmp_path, said):
     assert {item.refused[0] for item in below.items()} == {"conflicting_label"}
 
 
+def test_a_twin_in_the_other_part_is_a_twin(tmp_path):
+    base = mura(tmp_path)
+    put(base / "valid/XR_WRIST/patient00001/study1_negative", "image1.png")
+    items = by_name(find(base))
+    for part in ("train/XR_WRIST/patient00001/study1_positive", "valid/XR_WRIST/patient00001/study1_negative"):
+        assert items[f"{part}/image1.png"].refused[0] == "conflicting_label"
+
+
 def test_an_empty_folder_is_no_twin(tmp_path):
     base = mura(tmp_path)
     twin = base / "train/XR_WRIST/patient00001/study1_negative"
@@ -349,12 +357,20 @@ def test_an_unreadable_csv_of_mura_costs_itself_alone(tmp_path):
         "path\tlabel\nimg/a.png\t1\n",
         "path,label\n.\\img\\a.png,1\n",
         '\ufeff"path";"label"\r\n"img\\a.png";"1"\r\n',
+        'path, label\n"img/a.png", "1"\n',
     ],
 )
 def test_a_manifest_written_on_windows_is_read(tmp_path, text):
     put(tmp_path, "img/a.png")
     items = by_name(find(manifest(tmp_path, text)))
     assert [(name, item.label, item.refused) for name, item in items.items()] == [("img/a.png", 1, None)]
+
+
+def test_a_manifest_in_utf_16_is_read(tmp_path):
+    """What Excel calls Unicode text."""
+    put(tmp_path, "img/a.png")
+    (tmp_path / "list.csv").write_text("path\tlabel\r\nimg\\a.png\t1\r\n", encoding="utf-16", newline="")
+    assert [(item.relative, item.label) for item in find(tmp_path / "list.csv").items()] == [("img/a.png", 1)]
 
 
 def test_windows_paths_that_lead_out_are_refused_and_a_name_with_a_backslash_is_kept(tmp_path):

@@ -24,9 +24,10 @@ DEFAULT_MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 1 << 30
 SNIFF_BYTES = 256
 
-RULE = 2
+RULE = 3
 """The rule by which files become pixels; each image stores its own, and is read by that. 1 (stored as NULL): until
-commit a98e219. 2: all 16 bits of PNG with alpha or colour, Exif orientation of PNG."""
+commit a98e219. 2: all 16 bits of PNG with alpha or colour, Exif orientation of PNG. 3: the transparent grey of PNG of
+16, 4 or 2 bits; of DICOM palettes by their own entries, the sign of JPEG 2000, public elements of VR UN."""
 
 Image.MAX_IMAGE_PIXELS = None  # the size is checked here, before decoding, against a limit that a setting can raise
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # a picture cut short is refused, never filled up with grey
@@ -96,6 +97,8 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
     """A PNG or JPEG, in any of Pillow's modes. Raises Refused (`truncated`, `damaged`, `decompression_bomb`)."""
     if kind == "png":
         raster.check(data)
+    elif (found := codestream.parse(data)) is not None and (found.kind != "jpeg" or found.bits > 8):
+        raise Refused("unsupported", f"A JPEG of {found.bits} bits ({found.kind}) is for DICOM; convert it to PNG.")
     pixels, mode, steps = _grey(data, kind, max_pixels)
     if kind == "jpeg":
         _check_whole(data, pixels, max_pixels)
@@ -108,25 +111,22 @@ def decode_picture(data: bytes, kind: str, max_pixels: int = DEFAULT_MAX_PIXELS)
 
 
 def _check_whole(data: bytes, pixels: np.ndarray, max_pixels: int) -> None:
-    """Refuse a JPEG that was cut, also one that was closed after it: decoders fill up what is missing.
-
-    What they fill up is even; where a corner is, or the coding is progressive, bytes before the end marker tell.
+    """Refuse a JPEG that was cut, also one that was closed after it: decoders fill up what is missing. So bytes are put
+    in before the end marker, and may not change the picture. A further picture behind it (MPO) is to be there, too.
     """
     stream = codestream.parse(data)
     cut = Refused("truncated", "The JPEG ends before its picture does: it was cut short. Copy it again.")
     if stream is None or stream.missing:
         raise cut
-    corners = (pixels[rows, columns] for rows in _EDGES for columns in _EDGES)
-    if stream.progressive or any(corner.max() == corner.min() for corner in corners):
-        try:
-            again, _, _ = _grey(codestream.with_junk(data[: stream.end], stream.end), "jpeg", max_pixels)
-        except Refused:
-            raise cut from None
-        if not np.array_equal(pixels, again):
-            raise cut
-
-
-_EDGES = (slice(0, 8), slice(-8, None))
+    further = codestream.parse(data[stream.end :])
+    if further is not None and further.missing:
+        raise cut
+    try:
+        again, _, _ = _grey(codestream.with_junk(data[: stream.end], stream.end), "jpeg", max_pixels)
+    except Refused:
+        raise cut from None
+    if not np.array_equal(pixels, again):
+        raise cut
 
 
 def _grey(data: bytes, kind: str, max_pixels: int, rule: int = RULE) -> tuple[np.ndarray, str, list[str]]:
@@ -137,11 +137,11 @@ def _grey(data: bytes, kind: str, max_pixels: int, rule: int = RULE) -> tuple[np
         with Image.open(file, formats=(kind.upper(),)) as image:
             check_size(image.width, image.height, max_pixels)
             image.load()
-            if kind == "jpeg" and b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :]:
-                raise Refused("truncated", "The JPEG has no end marker: it was cut short.")
+            if kind == "png" and rule >= 3 and file.getbuffer().nbytes == len(data):  # not inflated before
+                raster.check_rows(data)
             sixteen = raster.sixteen_bits(data) if kind == "png" and rule >= 2 else None
             if sixteen is None:
-                grey, mode = _as_pillow_reads_it(image, steps), image.mode
+                grey, mode = _as_pillow_reads_it(image, steps, data[24] if rule >= 3 else None), image.mode
             else:
                 mode = f"{image.mode};16"
                 grey = _from_sixteen_bits(_one_channel(sixteen, image.info.get("transparency"), mode, steps), steps)
@@ -157,10 +157,16 @@ def _grey(data: bytes, kind: str, max_pixels: int, rule: int = RULE) -> tuple[np
         raise Refused("damaged", f"The {kind.upper()} can't be decoded: its content is damaged.") from None
 
 
-def _as_pillow_reads_it(image: Image.Image, steps: list[str]) -> np.ndarray:
+def _as_pillow_reads_it(image: Image.Image, steps: list[str], depth: int | None) -> np.ndarray:
+    """depth: bits of a sample in a PNG, for what is transparent; None for the rules before."""
     mode, picture = image.mode, image
     if mode == "L" and "transparency" not in image.info:
         return np.asarray(picture)
+    if depth is not None and "transparency" in image.info and mode in ("L", "I;16", "I"):
+        steps.append("alpha over black")
+        scale = {2: 85, 4: 17}.get(depth, 1)  # Pillow brings samples of 2 and 4 bits to 8, and tRNS not
+        values = np.where(np.asarray(picture) == image.info["transparency"] * scale, 0, np.asarray(picture))
+        return values if mode == "L" else _from_sixteen_bits(values, steps)
     if mode.startswith("I"):
         return _from_sixteen_bits(np.asarray(picture), steps)
     if mode in ("LA", "RGBA", "PA") or "transparency" in image.info:

@@ -48,6 +48,7 @@ def read(data: bytes, most_inflated: int = MOST_INFLATED, whole: bool = True) ->
         stop, dataset = _Stop(file, len(data)), Dataset()
         try:
             dataset = read_partial(file, stop, force=True)
+            stop.cut = stop.cut or stop.breaks_off(data)
             if not stop.cut and _is_plausible(dataset):
                 dataset.notes = _add_pixels(dataset, data, stop) if whole else ()
                 return dataset
@@ -72,6 +73,7 @@ class _Stop:
 
     def __init__(self, file: io.BytesIO, size: int) -> None:
         self.file, self.size, self.cut = file, size, False
+        self.end: int | None = None  # of the last element, where its length tells
         self.pixels: tuple[str | None, int, int] | None = None  # VR, length, where the value begins
 
     def __call__(self, tag: Any, vr: str | None, length: int) -> bool:
@@ -80,7 +82,15 @@ class _Stop:
             self.pixels = (vr, length, at)
         elif length != _UNDEFINED and at + length > self.size:
             self.cut = True
+        self.end = None if length == _UNDEFINED else at + length
         return self.cut or tag >= 0x7FE00008
+
+    def breaks_off(self, data: bytes) -> bool:
+        """Whether the data end within an element's tag, VR and length: pydicom passes over so few bytes."""
+        if self.pixels is not None or self.end is None:
+            return False
+        rest = data[self.end :]
+        return len(rest) < 12 and any(rest)
 
 
 def _is_plausible(dataset: Dataset) -> bool:
@@ -92,6 +102,8 @@ def _add_pixels(dataset: Dataset, data: bytes, stop: _Stop) -> tuple[str, ...]:
     if stop.pixels is None:
         return ()
     vr, length, at = stop.pixels
+    if length and at == len(data):
+        raise Refused("truncated", _CUT)
     notes: tuple[str, ...] = ()
     if length == _UNDEFINED:
         found = dicom_fragments.split(data[at:], dataset.original_encoding[1] is not False)
@@ -113,7 +125,9 @@ def _inflated(data: bytes, most: int, whole: bool) -> bytes:
     head = data[:start]
     if _DEFLATED not in head:
         return data
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    first = int.from_bytes(data[start : start + 2], "big")
+    in_zlib = first >> 8 == 0x78 and first % 31 == 0  # RFC 1950's header, which some makers write
+    inflate = zlib.decompressobj(zlib.MAX_WBITS if in_zlib else -zlib.MAX_WBITS)
     try:
         body = inflate.decompress(memoryview(data)[start:], most)
     except zlib.error:

@@ -23,7 +23,7 @@ def numbers(dataset: Dataset, keyword: str) -> list[float | None]:
     if value in (None, "", b""):
         return []
     if isinstance(value, bytes):
-        kind = _PACKED.get(element.VR or dictionary_VR(element.tag))
+        kind = _PACKED.get(_vr(element))
         return [_number(part) for part in (_unpacked(element, kind) if kind else value.decode("latin-1").split("\\"))]
     many = not isinstance(value, str) and hasattr(value, "__iter__")
     return [_number(part) for part in (value if many else [value])]
@@ -41,13 +41,15 @@ def whole(dataset: Dataset, keyword: str) -> int | None:
 
 
 def words(dataset: Dataset, keyword: str) -> list[int]:
-    """An element of VR US, SS or OW as unsigned 16-bit words, whichever of them it says to be."""
+    """An element of VR US, SS or OW as unsigned 16-bit words, whichever of them it says to be; text as its numbers."""
     element = dataset.get_item(keyword)
     value = None if element is None else element.value
     if value in (None, "", b""):
         return []
-    if isinstance(value, bytes):
+    if isinstance(value, bytes) and _vr(element) not in ("DS", "IS"):
         return [int(part) for part in _unpacked(element, "H")]
+    if isinstance(value, bytes):
+        return [int(part) & 0xFFFF for part in numbers(dataset, keyword) if part is not None]
     return [int(part) & 0xFFFF for part in (value if hasattr(value, "__iter__") else [value])]
 
 
@@ -60,6 +62,11 @@ def stated(dataset: Dataset, keyword: str) -> bool:
 def is_little(element: Any) -> bool:
     """Whether a raw element's bytes are little endian; one that pydicom has converted holds none."""
     return bool(getattr(element, "is_little_endian", True))
+
+
+def _vr(element: Any) -> str:
+    """A raw element's VR; the standard's where it has none or UN (PS3.5 6.2.2: who forwarded it didn't know it)."""
+    return str(element.VR if element.VR not in (None, "UN") else dictionary_VR(element.tag))
 
 
 def _unpacked(element: Any, kind: str) -> tuple[Any, ...]:

@@ -55,6 +55,8 @@ def split(value: bytes, little: bool = True) -> Fragments:
         if (group << 16) + element != _DELIMITER:
             notes.append("pass over the missing sequence delimiter")
         break
+    if not items and len(value) < 8:
+        raise Refused("truncated", "The Pixel Data end before their first fragment: the file was cut short.")
     if not items:
         raise Refused("damaged", "The Pixel Data are said to be compressed, but hold no fragments.")
     table: tuple[int, ...] = ()

@@ -9,11 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder
-from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from wrist_model.errors import Refused
-from wrist_model.radiograph import codestream, dicom_fragments, dicom_greyscale, dicom_pixel_module, frame_decoders
+from wrist_model.radiograph import (
+    codestream,
+    dicom_fragments,
+    dicom_greyscale,
+    dicom_palette,
+    dicom_pixel_module,
+    frame_decoders,
+)
 from wrist_model.radiograph.dicom_pixel_module import PixelModule
 from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES, Decoded, check_frames, check_size
 from wrist_model.radiograph.suspicious import HEADER
@@ -30,13 +36,14 @@ class Frame:
     """One frame as decoded, its values still to be taken from the cells.
 
     cells: integers (rows, columns) or (rows, columns, 3). precision: bits a sample has in them. module: the header, as
-    far as it holds for this frame.
+    far as it holds for this frame. disagrees: whether the codestream says otherwise in what can't be checked.
     """
 
     cells: np.ndarray
     precision: int
     decoder: str
     module: PixelModule
+    disagrees: bool = False
 
 
 def decode(dataset: Dataset, max_pixels: int, max_frames: int = DEFAULT_MAX_FRAMES) -> Iterator[Decoded]:
@@ -68,6 +75,8 @@ def frames(dataset: Dataset, module: PixelModule, max_frames: int = DEFAULT_MAX_
     (`no_pixel_data`, `truncated`, `damaged`, `unsupported`, `decompression_bomb`)."""
     module = replace(module, notes=(*getattr(dataset, "notes", ()), *module.notes))
     syntax = _transfer_syntax(dataset)
+    if not syntax.is_transfer_syntax:  # a maker's own, or newer than pydicom; what it says may be anything
+        raise Refused("unsupported", "The object's transfer syntax is none that Wrist knows.")
     element = dataset["PixelData"]
     value = bytes(element.value or b"")
     if not value:
@@ -112,7 +121,11 @@ def _coded(dataset: Dataset, module: PixelModule, syntax: UID, value: bytes, max
             raise Refused("damaged", "A decoded frame has another size or other samples than the header says.")
         precision = header.bits if header is not None else 8 * cells.dtype.itemsize
         known = dicom_pixel_module.settled(module, 8 * cells.dtype.itemsize, precision)
-        yield Frame(cells, precision, decoder, replace(known, notes=(*known.notes, *notes)))
+        disagrees = header is not None and header.signed and not known.signed and int(cells.min()) < 0
+        if disagrees:
+            known = replace(known, signed=True)
+            notes = [*notes, "pass over PixelRepresentation: the codestream has negative values"]
+        yield Frame(cells, precision, decoder, replace(known, notes=(*known.notes, *notes)), disagrees)
         notes = []
 
 
@@ -156,7 +169,7 @@ def _plain(module: PixelModule, syntax: UID, value: bytes, vr: str, max_frames: 
         described.PlanarConfiguration = int(module.by_plane)
     described.PixelData = value[: expected + expected % 2].ljust(expected + expected % 2, b"\0")
     described["PixelData"].VR = vr if vr in ("OB", "OW") else "OW"
-    module = replace(dicom_pixel_module.settled(module, allocated, allocated), notes=tuple(notes))
+    module = dicom_pixel_module.settled(replace(module, notes=tuple(notes)), allocated, allocated)
     decoder = get_decoder(syntax)
     for index in range(count):
         cells, _ = decoder.as_array(described, index=index)
@@ -167,32 +180,29 @@ def _plain(module: PixelModule, syntax: UID, value: bytes, vr: str, max_frames: 
 def _decoded(dataset: Dataset, frame: Frame, index: int) -> Decoded:
     module = frame.module
     steps = [f"decode {frame.decoder}", *module.notes]
-    if not module.is_grey:
-        pixels = _colours(dataset, frame, steps)
+    if module.samples > 1:
+        pixels = _colours(frame, steps)
         return Decoded(pixels, "dicom", index, module.photometric, False, tuple(steps))
     values, outside = dicom_pixel_module.stored_values(module, frame.cells, frame.precision)
-    doubt = None
+    doubt = HEADER if frame.disagrees else None
     if outside:
         steps.append("mask bits outside BitsStored")
-        doubt = HEADER if outside > FEW_OUTSIDE * values.size else None
+        doubt = HEADER if outside > FEW_OUTSIDE * values.size else doubt
+    if not module.is_grey:
+        pixels = dicom_palette.apply(dataset, module, values, steps)
+        return Decoded(pixels, "dicom", index, module.photometric, False, tuple(steps), doubt=doubt)
     padded = dicom_greyscale.padding(dataset, module, frame.cells, values)
     pixels, inverted = dicom_greyscale.apply(dataset, module, values, index, steps, padded)
     return Decoded(pixels, "dicom", index, module.photometric, inverted, tuple(steps), doubt=doubt)
 
 
-def _colours(dataset: Dataset, frame: Frame, steps: list[str]) -> np.ndarray:
+def _colours(frame: Frame, steps: list[str]) -> np.ndarray:
     from PIL import Image
 
-    is_palette, module = frame.module.photometric == "PALETTE COLOR", frame.module
-    bits = min(frame.precision, module.stored)
-    steps += ["palette"] if is_palette else []
+    bits = min(frame.precision, frame.module.stored)
     grey = np.empty(frame.cells.shape[:2], np.uint8)
     for at in range(0, len(grey), BAND_ROWS):  # three float64 a pixel are fifty times what the file has
-        stored = frame.cells[at : at + BAND_ROWS]
-        if is_palette:
-            stored = apply_color_lut(stored, dataset)
-            bits = 8 * stored.dtype.itemsize
-        values = stored.astype(np.float64)
+        values = frame.cells[at : at + BAND_ROWS].astype(np.float64)
         if bits != 8:
             values *= 255.0 / ((1 << bits) - 1)
         band = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8), "RGB")

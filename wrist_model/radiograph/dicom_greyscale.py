@@ -8,6 +8,7 @@ sense is passed over, and the step says so.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -19,6 +20,7 @@ from wrist_model.radiograph.dicom_pixel_module import PixelModule
 PERCENTILES = (0.5, 99.5)
 """The window where a file states none: between these percentiles of the modality values of the frame."""
 _TABLE_LIMIT = 1 << 17
+_NO_WIDTH = "pass over a window without a width"
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
@@ -42,6 +44,8 @@ def apply(
     inverted = _is_inverse(dataset, module)
     if inverted:
         steps.append("invert (PresentationLUTShape)" if _shape(dataset) else "invert (MONOCHROME1)")
+    if _shape(dataset) and inverted != (module.photometric == "MONOCHROME1"):  # never both (PS3.3 C.8.11.3.1.2)
+        steps.append(f"pass over {module.photometric}: PresentationLUTShape is {_shape(dataset)}")
 
     def transform(values: np.ndarray) -> np.ndarray:
         shares = np.clip(voi(modality(values)), 0.0, 1.0)
@@ -136,12 +140,10 @@ def _voi(dataset: Dataset, ends: tuple[float, float], index: int, steps: list[st
     for place in _groups(dataset, index, "FrameVOILUTSequence"):
         said = str(place.get("VOILUTFunction", "") or "LINEAR").strip(" \0").upper() or "LINEAR"
         function = said if said in _FUNCTIONS else "LINEAR"
-        pairs = zip(
-            dicom_elements.numbers(place, "WindowCenter"), dicom_elements.numbers(place, "WindowWidth"), strict=False
-        )
+        pairs = zip_longest(dicom_elements.numbers(place, "WindowCenter"), dicom_elements.numbers(place, "WindowWidth"))
         for centre, width in pairs:
             if centre is None or width is None or width <= 0 or (function == "LINEAR" and width < 1):
-                steps.append("pass over a window without a width")
+                steps.append("pass over a window without a centre" if centre is None else _NO_WIDTH)
                 continue
             if said != function:
                 steps.append("pass over an unknown VOI LUT Function")

@@ -123,7 +123,10 @@ _DATES = ("PatientBirthDate", "StudyDate")
 
 # Words for the wrist in BodyPartExamined (PS3.16 Annex L), in regions' code meanings and in descriptions.
 _WORDS = {
-    "WRIST": ("WRIST", "HANDGELENK", "POIGNET", "POLSO", "MUÑECA", "MUNECA", "CARPAL", "CARPUS", "SCAPHOID"),
+    "WRIST": (
+        *("WRIST", "HANDGELENK", "HANDWURZEL", "POIGNET", "POLSO", "POLSI", "MUÑECA", "MUNECA", "PUNHO", "POLS"),
+        *("HANDLED", "HÅNDLED", "NADGARSTEK", "ZÁPĚSTÍ", "ZAPESTI", "RANNE", "CSUKLÓ", "CARPAL", "CARPUS", "SCAPHOID"),
+    ),
     "HAND": ("HAND", "FINGER", "THUMB"),
     "FOREARM": ("FOREARM", "RADIUS", "ULNA"),
     "ELBOW": ("ELBOW",),
@@ -186,6 +189,8 @@ _NOTHING = frozenset(
         *("EXTREMITY", "EXTREMITIES", "EXTREMITYS", "EXTREM", "EXT", "EXTR", "EXTREMITE", "EXTREMITES", "EXTREMITÉ"),
         *("EXTREMITÄT", "EXTREMITÄTEN", "EXTREMITAET", "EXTREMITAETEN", "EXTREMIDAD", "EXTREMITA", "LIMB", "LIMBS"),
         *("UPPEREXTREMITY", "UPPEREXTREMITIES", "UPEXTREMITY", "UPEREXTREMITY", "UPPEREXT", "UPPEREXTR", "UPEXT", "UE"),
+        *("SKELETON", "BONE", "BONES", "JOINT", "JOINTS", "TRAUMA", "ORTHO", "MSK", "PEDIATRIC", "PAEDIATRIC", "PEDS"),
+        *("MEMBRESUPERIEUR", "MEMBRESUPÉRIEUR", "MEMBROSUPERIOR", "EXTREMIDADSUPERIOR", "ARTOSUPERIORE", "KEINEANGABE"),
         *("UPPERLIMB", "UPPERLIMBS", "UPLIMB", "UPEXM", "UXT", "UEXT", "OBEREEXTREMITÄT", "OBEREEXTREMITAET", "MEMBRE"),
     )
 )
@@ -201,7 +206,8 @@ _SIDES = ("LEFT", "RIGHT", "LT", "RT", "L", "R", "BOTH", "BILAT", "BILATERAL")
 
 
 def _word(said: str) -> str | None:
-    words = re.findall(r"[^\W\d_]+", said.upper())
+    upper = re.sub("METACARP[A-Z]*", "HAND", said.upper())
+    words = re.findall(r"[^\W\d_]+", upper)
     for name, forms in _WORDS.items():
         for word in words:
             if any(word == form or (len(form) > 4 and form in word) or word == form + "S" for form in forms):

@@ -34,21 +34,25 @@ class LookUpTable:
         return _look_up(self.entries / full, self.first)
 
 
-def read(item: Dataset, low: float, high: float) -> LookUpTable | None:
+def read(
+    item: Dataset, low: float, high: float, *, names: tuple[str, str] = ("LUTDescriptor", "LUTData"), least: int = 2
+) -> LookUpTable | None:
     """The table in an item, or None where it holds none that makes sense.
 
     low, high: the least and largest value that can come in. The first value mapped is signed where they can be
-    negative (C.11.2.1.1), whichever VR the descriptor has.
+    negative (C.11.2.1.1), whichever VR the descriptor has. least: how many different entries make sense.
     """
-    descriptor = dicom_elements.words(item, "LUTDescriptor")
+    descriptor = dicom_elements.words(item, names[0])
     if len(descriptor) != 3:
         return None
     stated, first, bits = descriptor
     stated = stated or 1 << 16
-    entries = _data(item, stated, bits)
-    if len(entries) < 2 or entries.max() == entries.min():
+    entries = _data(item, names[1], stated, bits)
+    if len(entries) < 2 or len(np.unique(entries)) < least:
         return None
     note = f"pass over the number of entries, {stated}: the LUT has {len(entries)}" if len(entries) != stated else None
+    if entries.dtype == np.uint8 and bits > 8:
+        note = f"pass over {bits} bits an entry: the LUT has bytes"
     signed, unsigned = first - (first >> 15 << 16), first
     chosen, other = (signed, unsigned) if low < 0 else (unsigned, signed)
     if not _meets(chosen, len(entries), low, high) and _meets(other, len(entries), low, high):
@@ -60,13 +64,16 @@ def _meets(first: int, count: int, low: float, high: float) -> bool:
     return first <= high and first + count - 1 >= low
 
 
-def _data(item: Dataset, stated: int, bits: int) -> np.ndarray:
-    """LUT Data (0028,3006): 16-bit words, or bytes where there are only so many and no entry needs more."""
-    element = item.get_item("LUTData")
+def _data(item: Dataset, name: str, stated: int, bits: int) -> np.ndarray:
+    """LUT Data (0028,3006) or a palette's: 16-bit words, or bytes where there are only so many, whatever the descriptor
+    says of their bits (PS3.3 C.7.6.3.1.5's note)."""
+    element = item.get_item(name)
     value = None if element is None else element.value
-    if isinstance(value, bytes) and bits <= 8 and len(value) < 2 * stated and len(value) >= stated:
+    if isinstance(value, bytes) and stated <= len(value) < (2 * stated if bits <= 8 else stated + 2):
+        if element.VR != "OB" and not dicom_elements.is_little(element):  # bytes in words (PS3.5 7.3)
+            value = np.frombuffer(value[: len(value) // 2 * 2], "<u2").byteswap().tobytes()
         return np.frombuffer(value, np.uint8)[:stated]
-    found = np.array(dicom_elements.words(item, "LUTData"), np.int64)
+    found = np.array(dicom_elements.words(item, name), np.int64)
     return found[:stated] if len(found) in (stated, stated + 1) else found
 
 

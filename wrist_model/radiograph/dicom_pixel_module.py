@@ -133,7 +133,7 @@ def check(module: PixelModule, stream: Codestream) -> None:
 
 def stored_values(module: PixelModule, cells: np.ndarray, precision: int) -> tuple[np.ndarray, int]:
     """The pixel values in cells (PS3.5 8.1.1): the BitsStored bits below HighBit, with their sign; and in how many
-    pixels other bits were set, which are no part of them (overlays, of old).
+    pixels other bits were set, above or below, which are no part of them (overlays, of old).
 
     cells: integers (rows, columns) as a frame was decoded. precision: bits a sample has in it. A codestream of no more
     bits than BitsStored holds the values alone, without the place that HighBit gives them in a cell.
@@ -148,5 +148,5 @@ def stored_values(module: PixelModule, cells: np.ndarray, precision: int) -> tup
     full = (1 << (8 * cells.dtype.itemsize)) - 1
     outside = 0
     if low or precision > module.stored:
-        outside = int(np.count_nonzero(((values << low) ^ whole) & full & ~((1 << low) - 1)))
+        outside = int(np.count_nonzero(((values << low) ^ whole) & full))
     return values, outside

@@ -63,6 +63,25 @@ def inflated(data: bytes) -> io.BytesIO:
     return whole
 
 
+def check_rows(data: bytes) -> None:
+    """Raises Refused `truncated` unless the image data inflate to all rows of a PNG that has been decoded: Pillow takes
+    data that end well, but early, for whole where their end falls between two of its reads."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    left = sum(
+        rows * (1 + -(-columns * depth * _CHANNELS[colour] // 8))
+        for *_, rows, columns in _passes(width, height, interlaced)
+    )
+    inflate = isal_zlib.decompressobj()
+    for name, start, end in _chunks(data):
+        packed = memoryview(data)[start + 8 : end - 4] if name == b"IDAT" else b""
+        while len(packed) and left > 0 and not inflate.eof:
+            rows = inflate.decompress(packed, MAX_INFLATED)
+            left -= len(rows)
+            packed = inflate.unconsumed_tail if rows else b""
+    if left > 0:
+        raise Refused("truncated", "The PNG ends before its picture does: it was cut short.")
+
+
 def sixteen_bits(data: bytes) -> np.ndarray | None:
     """uint16 (height, width, 2 to 4) of a 16-bit PNG with alpha or colour, of which Pillow keeps 8 bits; else None.
 
@@ -72,15 +91,14 @@ def sixteen_bits(data: bytes) -> np.ndarray | None:
         return None
     width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     size = 2 * _CHANNELS[colour]
-    places = [(x, y, dx, dy) for x, y, dx, dy in (_ADAM7 if interlaced else _WHOLE) if x < width and y < height]
-    shapes = [(-(-(height - y) // dy), -(-(width - x) // dx)) for x, y, dx, dy in places]
-    expected = sum(rows * (1 + columns * size) for rows, columns in shapes)
+    passes = list(_passes(width, height, interlaced))
+    expected = sum(rows * (1 + columns * size) for *_, rows, columns in passes)
     packed = b"".join(data[start + 8 : end - 4] for name, start, end in _chunks(data) if name == b"IDAT")
     raw = np.frombuffer(zlib.decompressobj().decompress(packed, expected), np.uint8)
     if len(raw) != expected:
         raise Refused("truncated", "The PNG ends before its picture does: it was cut short.")
     whole, at = np.zeros((height, width, size), np.uint8), 0
-    for (x, y, dx, dy), (rows, columns) in zip(places, shapes, strict=True):
+    for x, y, dx, dy, rows, columns in passes:
         lines = raw[at : at + rows * (1 + columns * size)].reshape(rows, -1)
         at += lines.size
         for byte in range(size):
@@ -91,6 +109,13 @@ def sixteen_bits(data: bytes) -> np.ndarray | None:
 
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # section 8
+
+
+def _passes(width: int, height: int, interlaced: int) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Where each pass begins, its steps, its rows and columns; empty ones are left out (section 8)."""
+    for x, y, dx, dy in _ADAM7 if interlaced else _WHOLE:
+        if x < width and y < height:
+            yield x, y, dx, dy, -(-(height - y) // dy), -(-(width - x) // dx)
 
 
 def _unfiltered(rows: bytes, width: int, height: int) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""CSV files as people make them: with a byte-order mark, CRLF, semicolons or tabs, duplicated or missing columns."""
+"""CSV files as people make them: with a byte-order mark (Excel's Unicode text is UTF-16), CRLF, semicolons or tabs,
+duplicated or missing columns."""
 
 from __future__ import annotations
 
@@ -28,12 +29,17 @@ def each(path: Path, required: Iterable[str], data: bytes | None = None) -> Iter
     """The same, one at a time: a million rows at once take a hundred times what the file has. data: its bytes, where
     they have been read already."""
     try:
-        said = (regular_file.read(path) if data is None else data).decode("utf-8-sig")
+        data = regular_file.read(path) if data is None else data
+        said = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
         del data
         between, begun = separator(said)
         lines = io.StringIO(said[begun:], newline="")
         del said
-        table = (row for row in csv.reader(lines, delimiter=between, strict=True) if any(map(str.strip, row)))
+        table = (
+            row
+            for row in csv.reader(lines, delimiter=between, strict=True, skipinitialspace=True)
+            if any(map(str.strip, row))
+        )
         first = next(table, None)
         if first is None:
             raise DataError(f"{path}: the file is empty; expected a header line and rows.")

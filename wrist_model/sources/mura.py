@@ -104,7 +104,7 @@ def items(root: Path, start: Path, body_part: str, follow_links: bool = False) -
             missing.discard((*study, place[6]))
             folder = path.rsplit("/", 1)[0]
             if folder not in twins:
-                twins[folder] = place[5] is not None and _has_twin(Path(folder))
+                twins[folder] = place[5] is not None and _has_twin(root, Path(folder), place[1])
             item = _item(path, relative, place, study, stated, body_part)
             yield replace(item, refused=("conflicting_label", _TWINS)) if twins[folder] else item
     for *study_parts, name in sorted(missing):
@@ -142,11 +142,12 @@ def _item(path: str, relative: str, place: re.Match[str], study: Study, stated: 
     )
 
 
-def _has_twin(folder: Path) -> bool:
-    """Whether the same study lies beside it under the other label, with anything in it."""
+def _has_twin(root: Path, folder: Path, split: str | None) -> bool:
+    """Whether the same study lies beside it, or in the other part, under the other label, with anything in it."""
     number, _, said = folder.name.rpartition("_")
     other = folder.with_name(f"{number}_{'negative' if said == 'positive' else 'positive'}")
-    return any(not is_junk(entry.name) for entry in _entries(other))
+    places = [root / part / other.relative_to(root / split) for part in _OFFICIAL] if split else [other]
+    return any(not is_junk(entry.name) for place in places for entry in _entries(place))
 
 
 _TWINS = "The patient has this study as positive and as negative; remove the folder whose label is wrong."
