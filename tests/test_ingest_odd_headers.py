@@ -103,6 +103,16 @@ def test_a_shape_that_contradicts_the_photometric_interpretation_is_noted(said, 
     assert f"pass over {said}: PresentationLUTShape is {shape}" in decoded.steps
 
 
+@pytest.mark.parametrize("keyword", ["SamplesPerPixel", "BitsAllocated"])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLSLossless])
+def test_a_zero_that_makes_no_sense_is_passed_over(keyword, syntax):
+    ds = dicom_files.encoded(made(), syntax)
+    setattr(ds, keyword, 0)
+    decoded = read(ds)
+    assert np.array_equal(decoded.pixels, PLAIN)
+    assert f"pass over {keyword} 0" in decoded.steps
+
+
 def test_the_missing_bits_stored_is_noted_of_plain_pixels_too():
     ds = made()
     del ds.BitsStored

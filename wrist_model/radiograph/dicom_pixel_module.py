@@ -63,14 +63,17 @@ def read(dataset: Dataset) -> PixelModule:
         raise Refused("unsupported", "The PhotometricInterpretation is none that Wrist knows.")
     expected = 1 if photometric in _ONE_SAMPLE else 3
     samples = dicom_elements.whole(dataset, "SamplesPerPixel")
-    if samples is None:
+    if samples in (None, 0):
+        notes.append("pass over the missing SamplesPerPixel" if samples is None else "pass over SamplesPerPixel 0")
         samples = expected
-        notes.append("pass over the missing SamplesPerPixel")
     if samples != expected:
         raise Refused("damaged", f"The header says {photometric} with {samples} samples a pixel; expected {expected}.")
     allocated, stored, high = (
         dicom_elements.whole(dataset, name) for name in ("BitsAllocated", "BitsStored", "HighBit")
     )
+    if allocated == 0:
+        notes.append("pass over BitsAllocated 0")
+        allocated = None
     if allocated is not None and allocated not in (1, 8, 16, 32):
         raise Refused("unsupported", f"BitsAllocated is {allocated}; expected 1, 8, 16 or 32.")
     if stored is not None and not 1 <= stored <= (allocated or 32):
