@@ -156,6 +156,22 @@ def test_a_file_cut_at_any_byte_is_truncated(syntax):
     assert ends["no_pixel_data"] < 40
 
 
+def test_a_jpeg_2000_without_a_tile_length_is_whole_or_truncated():
+    """Psot 0 (T.800 A.4.2): cut between two packets and closed, decoders take it for a whole one of less detail."""
+    ds = dicom_files.encoded(made(RAMP[:32, :32].copy()), JPEG2000Lossless)
+    right = read(ds).pixels
+    stream = dicom_files.stream(ds)
+    at = stream.index(b"\xff\x90")
+    stream = stream[: at + 6] + bytes(4) + stream[at + 10 :]
+    assert np.array_equal(read(dicom_files.with_stream(ds, stream)).pixels, right)
+    for end in range(stream.index(b"\xff\x93") + 2, len(stream) - 2):
+        try:
+            got = read(dicom_files.with_stream(ds, stream[:end] + b"\xff\xd9")).pixels
+        except Refused:
+            continue
+        assert np.array_equal(got, right), end
+
+
 def lut(entries, bits, data, vr="OW"):
     item = Dataset()
     item.add_new("LUTDescriptor", "US", [entries, 0, bits])

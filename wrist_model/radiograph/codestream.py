@@ -20,12 +20,13 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # what ends T.81's coded dat
 _LS_MARKER = re.compile(rb"\xff[\x80-\xfe]")  # T.87 stuffs one bit, so a byte below 0x80 follows
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _JUNK = bytes((37 * n * n + 91 * n) % 251 + 1 for n in range(1024))  # never 0xFF
+_PACKETS = b"\xfd\xb5\x77" * 64  # to JPEG 2000, packets that aren't empty: their first bit is set (T.800 B.10.3)
 
 
 @dataclass(frozen=True)
 class Codestream:
     """rows, columns, components and bits a sample as coded; signed: JPEG 2000 alone can be. end: where it ends, in
-    bytes; missing: what it lacks to be whole, or None."""
+    bytes; missing: what it lacks to be whole, or None; open_ended: a tile of JPEG 2000 states no length."""
 
     kind: Kind
     rows: int
@@ -36,6 +37,7 @@ class Codestream:
     end: int = 0
     missing: str | None = None
     progressive: bool = False
+    open_ended: bool = False
 
 
 def parse(stream: bytes) -> Codestream | None:
@@ -61,7 +63,8 @@ def with_junk(stream: bytes, end: int) -> bytes:
     A decoder that had all of the picture by then passes them over; one that lacked something takes them for it, and
     gives another picture, or fails.
     """
-    return stream[: end - 2].rstrip(b"\xff") + _JUNK + stream[end - 2 :]
+    junk = _PACKETS if stream.startswith(STARTS[1]) else _JUNK
+    return stream[: end - 2].rstrip(b"\xff") + junk + stream[end - 2 :]
 
 
 def _jpeg(stream: bytes) -> Codestream:
@@ -161,7 +164,7 @@ def _jpeg_2000(stream: bytes, begun: int) -> Codestream:
     )
     depth = stream[begun + 42]
     tiles = -(-(x1 - tile_x0) // max(1, tile_x)) * -(-(y1 - tile_y0) // max(1, tile_y))
-    at, met, missing, end = begun + 2, set[int](), "its end marker", len(stream)
+    at, met, missing, end, open_ended = begun + 2, set[int](), "its end marker", len(stream), False
     while at + 4 <= len(stream) or stream[at : at + 2] == _END:
         marker, size = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
         if stream[at] != 0xFF:
@@ -174,6 +177,7 @@ def _jpeg_2000(stream: bytes, begun: int) -> Codestream:
             tile, length = struct.unpack(">HI", stream[at + 4 : at + 10])
             met.add(tile)
             if length == 0:  # up to the end marker
+                open_ended = True
                 last = stream.rstrip(b"\0")
                 if last.endswith(_END):
                     at = len(last) - 2
@@ -188,4 +192,5 @@ def _jpeg_2000(stream: bytes, begun: int) -> Codestream:
             break
         at += 2 + size
     kind: Kind = "htj2k" if ability & 0x4000 else "jpeg 2000"
-    return Codestream(kind, y1 - y0, x1 - x0, components, (depth & 127) + 1, bool(depth & 128), end, missing or None)
+    rows, columns, bits, signed = y1 - y0, x1 - x0, (depth & 127) + 1, bool(depth & 128)
+    return Codestream(kind, rows, columns, components, bits, signed, end, missing or None, open_ended=open_ended)

@@ -122,7 +122,9 @@ def _check_whole(
     samples: np.ndarray, stream: bytes, header: Codestream | None, plugin: str, run: Callable[[bytes], np.ndarray]
 ) -> None:
     lenient = header is not None and (
-        header.kind in ("jpeg", "lossless jpeg") or (header.kind == "jpeg-ls" and plugin == "pylibjpeg")
+        header.kind in ("jpeg", "lossless jpeg")
+        or header.open_ended
+        or (header.kind == "jpeg-ls" and plugin == "pylibjpeg")
     )
     if header is None or not lenient:
         return
