@@ -164,7 +164,7 @@ def test_a_jpeg_2000_without_a_tile_length_is_whole_or_truncated():
     at = stream.index(b"\xff\x90")
     stream = stream[: at + 6] + bytes(4) + stream[at + 10 :]
     assert np.array_equal(read(dicom_files.with_stream(ds, stream)).pixels, right)
-    for end in range(stream.index(b"\xff\x93") + 2, len(stream) - 2):
+    for end in range(begun := stream.index(b"\xff\x93") + 2, begun + 130):
         try:
             got = read(dicom_files.with_stream(ds, stream[:end] + b"\xff\xd9")).pixels
         except Refused:
@@ -189,6 +189,34 @@ def test_a_lut_of_256_bytes_or_words_is_read_by_its_length(bits, data):
     decoded = read(ds)
     assert np.array_equal(decoded.pixels, LOOKED_UP)
     assert any("bits an entry" in step for step in decoded.steps) == (bits == 16 and data is BYTES)
+
+
+def test_a_lut_that_no_value_meets_is_passed_over():
+    item = lut(256, 8, WORDS)
+    item.LUTDescriptor = [256, 60000, 8]
+    decoded = read(made(VOILUTSequence=[item]))
+    assert np.array_equal(decoded.pixels, PLAIN)
+    assert "pass over an item of the VOI LUT Sequence: no table" in decoded.steps
+
+
+def test_a_voi_lut_may_begin_where_a_modality_lut_has_its_middle():
+    """The Modality LUT rises and falls: neither end of its range comes near what the VOI LUT is for."""
+    hill = np.minimum(np.arange(4096), 4095 - np.arange(4096)) * 32
+    ds = made(
+        ModalityLUTSequence=[lut(4096, 16, hill.astype("<u2").tobytes())],
+        VOILUTSequence=[lut(16384, 14, np.arange(16384).astype("<u2").tobytes())],
+    )
+    ds.VOILUTSequence[0].LUTDescriptor = [16384, 49152, 14]
+    right = np.rint(np.clip(hill[RAMP].astype(int) - 49152, 0, 16383) / 16383 * 255)
+    assert np.abs(read(ds).pixels - right).max() <= 1
+
+
+@pytest.mark.parametrize(("declared", "white"), [(16, 4095), (12, 4095), (13, 8191)])
+def test_an_entry_of_4096_is_one_beyond_12_bits(declared, white):
+    entries = np.minimum(np.arange(4096) * 4096 // 4000, 4096)
+    decoded = read(made(VOILUTSequence=[lut(4096, declared, entries.astype("<u2").tobytes())]))
+    right = np.rint(np.minimum(entries[RAMP] / white, 1) * 255)
+    assert np.abs(decoded.pixels - right).max() <= 1
 
 
 def test_bytes_in_big_endian_words_are_in_order():

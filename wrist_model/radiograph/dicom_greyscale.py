@@ -33,7 +33,9 @@ def apply(
     """
     low, high = int(stored.min()), int(stored.max())
     modality = _modality(dataset, module, index, steps)
-    ends = modality(np.array(module.range, np.float64))
+    least, most = module.range
+    is_curve = "ModalityLUTSequence" in dataset and module.stored <= 16  # whose extremes may lie anywhere
+    ends = modality(np.arange(least, most + 1.0) if is_curve else np.array([least, most], np.float64))
     voi = _voi(dataset, (float(ends.min()), float(ends.max())), index, steps)
     if voi is None:
         seen = stored if padded is None else stored[~padded]

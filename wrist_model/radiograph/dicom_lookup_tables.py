@@ -15,10 +15,12 @@ Transform = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class LookUpTable:
-    """entries: float64 (n,), as stored. first: the value that the first of them is for. note: what was passed over."""
+    """entries: float64 (n,), as stored. first: the value that the first of them is for. full: the entry that is white.
+    note: what was passed over."""
 
     entries: np.ndarray
     first: int
+    full: int
     note: str | None = None
 
     def values(self) -> Transform:
@@ -26,12 +28,8 @@ class LookUpTable:
         return _look_up(self.entries, self.first)
 
     def shares(self) -> Transform:
-        """Values → entries as shares of the range of the bits that the largest of them needs.
-
-        Some makers declare more bits than the table uses: its brightest entry would be a dark grey.
-        """
-        full = (1 << int(self.entries.max()).bit_length()) - 1
-        return _look_up(self.entries / full, self.first)
+        """Values → entries as shares of their range."""
+        return _look_up(self.entries / self.full, self.first)
 
 
 def read(
@@ -55,9 +53,20 @@ def read(
         note = f"pass over {bits} bits an entry: the LUT has bytes"
     signed, unsigned = first - (first >> 15 << 16), first
     chosen, other = (signed, unsigned) if low < 0 else (unsigned, signed)
-    if not _meets(chosen, len(entries), low, high) and _meets(other, len(entries), low, high):
+    if not _meets(chosen, len(entries), low, high):
+        if not _meets(other, len(entries), low, high):
+            return None  # one grey, whatever comes in
         chosen = other
-    return LookUpTable(entries.astype(np.float64), chosen, note)
+    return LookUpTable(entries.astype(np.float64), chosen, _full(int(entries.max()), bits), note)
+
+
+def _full(largest: int, stated: int) -> int:
+    """The largest value of the bits that the largest entry needs: some makers declare more bits than the table uses,
+    and its brightest entry would be a dark grey. One beyond those bits (4096 of 12) is rounded, and no further bit."""
+    needed = largest.bit_length()
+    if largest == 1 << (needed - 1) and stated != needed and needed > 1:
+        needed -= 1
+    return (1 << needed) - 1
 
 
 def _meets(first: int, count: int, low: float, high: float) -> bool:
