@@ -43,7 +43,8 @@ STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 @dataclass(frozen=True)
 class Row:
     """changes: fields of recipes/<recipe>.toml ("probe": no training, a logistic regression on pooled features).
-    against: the row that it is compared with, the same but for what it says. boxes: its maps are held against boxes."""
+    against: the row that it is compared with, the same but for what it says. boxes: its maps are held against boxes.
+    redrawn: head, copies and order of training are drawn by another seed, over the same deal."""
 
     says: str
     changes: dict[str, Any]
@@ -51,12 +52,14 @@ class Row:
     recipe: str = "lite0"
     architecture: str = LITE0
     boxes: bool = False
+    redrawn: bool = False
 
 
 ROWS = {
     "probe": Row("logistic regression on pooled features, letterboxed", {"probe": True}),
     "probe_squeezed": Row("the same, squeezed", {"probe": True, "network.resize": "squeeze"}, "probe"),
     "stored": Row("lite0: stored features, 3 copies, letterboxed, last 10 layers", {}, boxes=True),
+    "again": Row("the same again, drawn by other seeds", {}, redrawn=True),
     "copies_1": Row("1 copy", {"training.views_per_image": 1}),
     "copies_10": Row("10 copies", {"training.views_per_image": 10}),
     "squeezed": Row("squeezed", {"network.resize": "squeeze"}),
@@ -214,7 +217,8 @@ class Bench:
 
 def _recipe(row: Row, weights: str, seed: int, tried: dict[str, str]) -> Recipe:
     recipe = recipes.load(row.recipe, [row.architecture])
-    changes = {field: value for field, value in row.changes.items() if field != "probe"} | {"training.seed": seed}
+    changes = {field: value for field, value in row.changes.items() if field != "probe"}
+    changes["training.seed"] = seed + 1000 * row.redrawn
     if row.recipe == "lite0":
         changes["network.weights"] = weights
     for field, value in {**changes, **{name: json.loads(text) for name, text in tried.items()}}.items():

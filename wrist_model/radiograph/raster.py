@@ -20,8 +20,9 @@ from PIL import Image
 from wrist_model.errors import Refused
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_INFLATED = 1 << 20
-"""The most bytes that are inflated here. In larger pictures rows are long, and there is little to gain."""
+MAX_INFLATED = 64 << 20
+"""The most bytes that are inflated at once: a grey picture of 8 bits as large as is decoded. More would be held twice."""
+_PIECE = 1 << 20
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 
 
@@ -75,7 +76,7 @@ def check_rows(data: bytes) -> None:
     for name, start, end in _chunks(data):
         packed = memoryview(data)[start + 8 : end - 4] if name == b"IDAT" else b""
         while len(packed) and left > 0 and not inflate.eof:
-            rows = inflate.decompress(packed, MAX_INFLATED)
+            rows = inflate.decompress(packed, _PIECE)
             left -= len(rows)
             packed = inflate.unconsumed_tail if rows else b""
     if left > 0:
