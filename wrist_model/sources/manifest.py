@@ -61,7 +61,7 @@ def _looked_through(manifest: Path, root: Path, body_part: str) -> tuple[set[byt
 
 
 def _rows(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
-    for number, row in enumerate(csv_table.each(manifest, ("path", "label")), start=2):
+    for number, row in csv_table.numbered(manifest, ("path", "label")):
         yield _item(row, number, root, body_part)
 
 
