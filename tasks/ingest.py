@@ -160,9 +160,11 @@ def places(
     return remembered
 
 
-def with_boxes(places: list[sources_toml.Root], boxes: str | None) -> list[sources_toml.Root]:
-    """The place with a file or folder of boxes that people drew on its pictures, where one is given. Raises UsageError
-    for several places, and for a file of Wrist's own."""
+def with_more(places: list[sources_toml.Root], boxes: str | None, label_meaning: str | None) -> list[sources_toml.Root]:
+    """The places with what their positive labels say, and the one place with a file or folder of boxes that people drew
+    on its pictures, where they are given. Raises UsageError for boxes of several places, or a file of Wrist's own."""
+    if label_meaning is not None:
+        places = [replace(place, label_meaning=label_meaning) for place in places]
     if boxes is None:
         return places
     require_data(boxes, "--boxes")

@@ -48,6 +48,7 @@ class Reading:
     distinct_patients: patient numbers that other sources have, too, are other people's. uncertain: what becomes of
     studies whose label the source itself doubts. follow_links: out of the place. designation: the whole source is a
     hold-out (`recognise_source.designation_of`). boxes: a file or folder of boxes that people drew on its pictures.
+    label_meaning: what a positive label says, where the source itself doesn't tell.
     """
 
     source: str | None = None
@@ -58,6 +59,7 @@ class Reading:
     follow_links: bool = False
     designation: str | None = None
     boxes: Path | str | None = None
+    label_meaning: str | None = None
 
 
 @dataclass(frozen=True)
