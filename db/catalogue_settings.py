@@ -52,9 +52,11 @@ def distinct_sources(connection: Connection) -> set[str]:
     return {row.name.removeprefix(_DISTINCT) for row in rows}
 
 
-def remember_label_meaning(engine: Catalogue, source: str, meaning: str, by: Provenance) -> None:
-    """Store what a source's positive label says. Raises OtherMeaning for a source whose studies say another thing."""
+def remember_label_meaning(engine: Catalogue, source: str, meaning: str | None, by: Provenance) -> None:
+    """Store what a source's positive label says; None: what is stored already, else `BEFORE`. Raises OtherMeaning for a
+    source whose studies say another thing."""
     with writing(engine) as connection:
+        meaning = meaning or label_meaning(connection, source)
         found = label_meaning(connection, source) if _has_studies(connection, source) else meaning
         if found == meaning:
             found = _fact(connection, f"{_MEANING}{source}", meaning, by)

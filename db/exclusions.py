@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from db.audit.chain import append
-from db.engine import Catalogue, writing
+from db.engine import Catalogue, reading, writing
 from db.lookups import among, one, row_ids
-from db.schema.views import EXCLUDED
+from db.schema.views import EXCLUDED, LABEL_NOW
 from wrist_model.errors import DataError
 from wrist_model.records import Provenance
 
@@ -80,3 +80,22 @@ def leave_out_studies(connection: Connection, reasons: Mapping[int, str], by: Pr
 
 
 _DECIDED = "SELECT study_id FROM exclusion WHERE study_id IN :values"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a study stands: its label, why it is left out (or None), and whether anybody ever decided that."""
+
+    label: int | None
+    reason: str | None
+    decided: bool
+
+
+def standing(engine: Catalogue, study_uids: Iterable[str]) -> dict[str, Standing]:
+    """study_uid → how it stands, of those of these that are catalogued."""
+    sql = (
+        f"SELECT s.study_uid, {LABEL_NOW.format(study='s')}, {EXCLUDED.format(kind='study', row='s')}, "
+        "EXISTS (SELECT 1 FROM exclusion e WHERE e.study_id = s.id) FROM study s WHERE s.study_uid IN :values"
+    )
+    with reading(engine) as connection:
+        return {uid: Standing(label, why, bool(once)) for uid, label, why, once in among(connection, sql, study_uids)}

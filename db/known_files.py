@@ -16,7 +16,8 @@ from wrist_model.records import ImageRecord, QuarantinedFile
 LOOK_AGAIN = frozenset(
     {
         *("decompression_bomb", "missing_file", "unreadable", "outside_folder", "name_taken", "conflicting_identity"),
-        *("unknown_label", "conflicting_label", "unknown_split", "conflicting_split"),
+        *("unknown_label", "conflicting_label", "unknown_split", "conflicting_split", "unusable_text"),
+        *("not_listed", "incomplete_row", "conflicting_rows"),
     }
 )
 """Reasons for which a quarantined file is examined again though it hasn't changed: a setting, the place, its list, or

@@ -41,6 +41,16 @@ def never_labelled(engine: Catalogue, study_uids: Iterable[str]) -> set[str]:
         return {row.study_uid for row in among(connection, sql, study_uids)}
 
 
+def only_labels(engine: Catalogue, study_uids: Iterable[str]) -> dict[str, int]:
+    """study_uid → its label, of those of these studies that were labelled once and never corrected."""
+    sql = (
+        "SELECT s.study_uid, max(l.label) AS label FROM study s JOIN label l ON l.study_id = s.id "
+        "WHERE s.study_uid IN :values GROUP BY s.study_uid HAVING count(*) = 1 AND max(l.label) IS NOT NULL"
+    )
+    with reading(engine) as connection:
+        return dict(among(connection, sql, study_uids))
+
+
 def studies_by_label(engine: Catalogue) -> dict[int | None, int]:
     """Label now (None: unlabelled) → how many catalogued studies."""
     sql = f"SELECT label, count(*) FROM (SELECT {LABEL_NOW.format(study='s')} AS label FROM study s) s GROUP BY label"

@@ -11,7 +11,7 @@ from pydantic import Field
 from db.engine import open_catalogue
 from flows.parameters import BodyPart, Jobs
 from tasks import named_files, requests
-from tasks.ingest import catalogue, enough_labels, places, with_boxes
+from tasks.ingest import catalogue, enough_labels, places, with_more
 from tasks.recipe import chosen_recipe
 from tasks.runtime.lease import recover
 from wrist_model.errors import PlaceRefused
@@ -38,6 +38,7 @@ def ingest(
     request: str | None = None,
     designation: Annotated[str, Field(pattern=r"^(test|external:[a-z0-9-]+)$")] | None = None,
     boxes: str | None = None,
+    label_meaning: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None,
 ) -> dict[str, Any]:
     """Gives the counts by outcome, and `reasons`: quarantined files by reason; `regions` and `refused_boxes`: of boxes.
 
@@ -61,6 +62,7 @@ def ingest(
         request: What a command stored in place of paths, labels and boxes; not in a deployment's run.
         designation: test, or external:NAME for an external set: the whole source is a hold-out, for good.
         boxes: A file or folder of boxes that people drew on the pictures of the one path; as paths.
+        label_meaning: What a positive label of a list or folder says, such as fracture; none: abnormal.
     """
     named_files.of_a_deployment(paths, [*(labels or ()), boxes or ""], recipe, cluster, follow_links)
     for ended in recover(open_catalogue()):  # of a machine that went, where no `wrist up` looks after that
@@ -69,7 +71,7 @@ def ingest(
     asked, stated, drawn = requests.opened(request, paths, labels, boxes)
     with requests.unnamed([*(asked or ()), *(stated or ()), drawn]):
         found = places(asked, stated, source, body_part, distinct_patients, uncertain, follow_links, designation)
-        found = with_boxes(found, drawn)
+        found = with_more(found, drawn, label_meaning)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
     if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots

@@ -25,6 +25,23 @@ from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.recipe import Recipe, SplitRecipe
 from wrist_model.sources.source_item import Uncertain
 
+_ELSEWHERE = (
+    "%d catalogued images stand in another split than their list says: patients never move. Only a new WRIST_HOME "
+    "divides them as the list says."
+)
+_LABELLED_OTHERWISE = (
+    "%d catalogued studies have another label than their source says now, and keep it: `wrist relabel FILE` corrects "
+    "labels."
+)
+_NAMED_OTHERWISE = (
+    "%d studies are none in the catalogue, though their files are in it: these came in as other studies, of another "
+    "source, or before their list or table was there, and stay so. Only a new WRIST_HOME reads them as it says now."
+)
+_DOUBTED_OTHERWISE = (
+    "%d studies that the source doubts stand as an earlier ingest or a person decided, not as --uncertain says now: "
+    "`wrist exclude ID` or `wrist exclude ID --undo`."
+)
+
 
 @task(
     name="catalogue",
@@ -81,12 +98,14 @@ def catalogue(
         ):
             for name, number in more.items():
                 into[name] = into.get(name, 0) + number
-        if done.elsewhere:
-            get_run_logger().warning(
-                "%d catalogued images stand in another split than their list says: patients never move. Only a new "
-                "WRIST_HOME divides them as the list says.",
-                done.elsewhere,
-            )
+        for number, said in (
+            (done.elsewhere, _ELSEWHERE),
+            (done.labelled_otherwise, _LABELLED_OTHERWISE),
+            (done.named_otherwise, _NAMED_OTHERWISE),
+            (done.doubted_otherwise, _DOUBTED_OTHERWISE),
+        ):
+            if number:
+                get_run_logger().warning(said, number)
         if done.changed:
             get_run_logger().warning(
                 "%d files changed on disk since they were catalogued; the earlier records stay.", len(done.changed)
@@ -141,9 +160,11 @@ def places(
     return remembered
 
 
-def with_boxes(places: list[sources_toml.Root], boxes: str | None) -> list[sources_toml.Root]:
-    """The place with a file or folder of boxes that people drew on its pictures, where one is given. Raises UsageError
-    for several places, and for a file of Wrist's own."""
+def with_more(places: list[sources_toml.Root], boxes: str | None, label_meaning: str | None) -> list[sources_toml.Root]:
+    """The places with what their positive labels say, and the one place with a file or folder of boxes that people drew
+    on its pictures, where they are given. Raises UsageError for boxes of several places, or a file of Wrist's own."""
+    if label_meaning is not None:
+        places = [replace(place, label_meaning=label_meaning) for place in places]
     if boxes is None:
         return places
     require_data(boxes, "--boxes")

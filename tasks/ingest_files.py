@@ -13,13 +13,12 @@ from typing import Any, Literal
 from sqlalchemy import Engine
 
 from db import catalogue_settings, designations, ingest_runs, known_files, patient_identity, shared_numbers
-from db import labels as labelling
-from db.engine import writing
 from db.home import identity_key_file, pixel_folder
 from db.unended_runs import resource
 from tasks.compute import decode_pool
 from tasks.disk_space import require_room
 from tasks.ingest_boxes import catalogue_boxes
+from tasks.ingest_stated import take_statements
 from tasks.ingest_writer import Ingested, Ledger
 from tasks.runtime.lease import kept
 from tasks.shared_numbers import Listed
@@ -33,7 +32,7 @@ from wrist_model.radiograph.picture import DEFAULT_MAX_FRAMES
 from wrist_model.radiograph.pseudonyms import IdentityKey
 from wrist_model.recipe import SplitRecipe
 from wrist_model.records import Progress, Provenance
-from wrist_model.sources.recognise_source import Labels, Plan, find, settle, within
+from wrist_model.sources.recognise_source import Plan, find, settle, within
 from wrist_model.sources.source_item import Item, Uncertain
 
 BATCH = 128
@@ -49,6 +48,7 @@ class Reading:
     distinct_patients: patient numbers that other sources have, too, are other people's. uncertain: what becomes of
     studies whose label the source itself doubts. follow_links: out of the place. designation: the whole source is a
     hold-out (`recognise_source.designation_of`). boxes: a file or folder of boxes that people drew on its pictures.
+    label_meaning: what a positive label says, where the source itself doesn't tell.
     """
 
     source: str | None = None
@@ -59,6 +59,7 @@ class Reading:
     follow_links: bool = False
     designation: str | None = None
     boxes: Path | str | None = None
+    label_meaning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def _catalogue_place(
                     ledger.write(results)
             if patients := listed.met(engine):
                 shared_numbers.remember(engine, patients, by)
-            done.labelled_later += _label_later(engine, ledger.stated | plan.labels, context, by)
+            take_statements(ledger, context)
             done.elsewhere += designations.elsewhere(engine, context.root, ledger.said) if ledger.said else 0
             catalogue_boxes(ledger, plan, context, boxes)
             ledger.report("catalogued")
@@ -259,6 +260,8 @@ def _pending(
         elif same:
             if item.split is not None:
                 ledger.said[_stored(item, known, context)] = item.split
+            if item.doubt is not None:
+                ledger.doubts[item.study or item.relative] = item.doubt
             if (label := item.label_by(context.uncertain)) is not None:
                 ledger.stated[item.study or item.relative] = label
             if unread and _stored(item, known, context) in unread:
@@ -267,24 +270,6 @@ def _pending(
                 ledger.count(unchanged=1)
         else:
             yield Task(item, was.file_sha256)
-
-
-def _label_later(engine: Engine, stated: Labels, context: Context, by: Provenance) -> int:
-    """Label catalogued studies that never had a label and that the source states one for now.
-
-    A label that differs from an earlier one is left alone: a person corrects labels, with `wrist relabel`.
-    """
-    if not stated:
-        return 0
-    named = {context.key.study(context.source, raw): label for raw, label in stated.items() if label in (0, 1)}
-    if not labelling.never_labelled(engine, named):
-        return 0
-    with writing(engine) as connection:  # a person may label meanwhile
-        never = labelling.never_labelled(connection, named)
-        now = {uid: label for uid, label in named.items() if uid in never}
-        if now:
-            labelling.relabel(connection, now, "stated by the source after it was first catalogued", by)
-    return len(now)
 
 
 def known_as(item: Item, known: dict[str, known_files.KnownFile], context: Context) -> known_files.KnownFile | None:

@@ -35,14 +35,18 @@ class Ingested:
     ingest_run_ids: list[str] = field(default_factory=list)
     elsewhere: int = 0  # catalogued images that a list holds out, of patients who stand in a split that gives way
     labelled_later: int = 0  # studies that had never had a label, and that the source labels now
+    labelled_otherwise: int = 0  # studies whose only label is another than their source says now
+    named_otherwise: int = 0  # studies of the source whose files are catalogued as other studies'
+    doubted_otherwise: int = 0  # doubted studies that stand otherwise than `uncertain` takes new ones
     regions: Counter[str] = field(default_factory=Counter)  # boxes stored (new), or standing as they did (unchanged)
     box_reasons: Counter[str] = field(default_factory=Counter)  # how many boxes each reason refused
     seconds: float = 0.0
 
 
 class Ledger:
-    """The single writer of one ingest run. stated: the source's name of a study → the label that it states; said: the
-    stored path of an image that is as it was → the split that a list puts it into."""
+    """The single writer of one ingest run. Of images that are as they were: stated, the source's name of their study →
+    the label that it states; doubts, → why it doubts that; said, their stored path → the split that a list puts them
+    into."""
 
     def __init__(
         self, engine: Engine, run_id: str, done: Ingested, by: Provenance, progress: Progress | None, total: int
@@ -52,6 +56,7 @@ class Ledger:
         self.counts, self.progress, self.total = IngestCounts(), progress, total
         self.reasons = done.reasons
         self.stated: Labels = {}
+        self.doubts: dict[str, str] = {}
         self.said: dict[str, Split] = {}
         self.before_each_batch: Callable[[Connection], None] = lambda _: None  # in its transaction; may refuse the rest
         self._reported, self.begun = 0.0, time.monotonic()

@@ -166,7 +166,12 @@ def _external(engine: Engine, internal: ModelReport) -> list[ExternalReport]:
     for row in evaluations.finished_outside(engine, internal.model_version_id):
         name, dataset_id = str(row.hold_out), row.frozen_dataset_id
         model = replace(
-            internal, metrics=tuple(metrics.metrics(engine, row.evaluation_id)), images=(), studies=(), history=()
+            internal,
+            metrics=tuple(metrics.metrics(engine, row.evaluation_id)),
+            localisation=localisation_metrics.localisation_metrics(engine, row.evaluation_id),
+            images=(),
+            studies=(),
+            history=(),
         )
         found.append(
             ExternalReport(

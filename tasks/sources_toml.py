@@ -31,6 +31,7 @@ class Root:
     follow_links: bool = False  # links that lead out of it are followed
     designation: str | None = None  # test or external:NAME: its whole source is a hold-out
     boxes: str | None = None  # a file or folder of boxes that people drew on its pictures
+    label_meaning: str | None = None  # what a positive label says, where the source itself doesn't tell
 
 
 def read(home: Path) -> tuple[Root, ...]:

@@ -64,9 +64,9 @@ def test_documented_queries_of_boxes_find_what_was_drawn(catalogue: Engine) -> N
         return query(next(sql for heading, sql in queries().items() if heading.startswith(start))).rows
 
     measured = answer("Do the maps look")
-    assert [row[:4] for row in measured] == [
-        ("ensemble", "fracture", "pointing_game", 0.75),
-        ("ensemble", "fracture", "random_point", 0.1),
+    assert [row[:5] for row in measured] == [
+        ("ensemble", "internal test", "fracture", "pointing_game", 0.75),
+        ("ensemble", "internal test", "fracture", "random_point", 0.1),
     ]
     drawn = [row[:4] for row in answer("What was drawn")]
     assert sorted(drawn, key=str) == [("test", "fracture", 1, 1), ("test", "text", 1, 1)]

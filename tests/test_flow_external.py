@@ -80,12 +80,11 @@ def test_another_places_pictures_are_designated_frozen_and_scored_by_the_champio
         sql = "SELECT count(*), count(DISTINCT threshold) FROM study_predictions WHERE hold_out = 'clinic'"
         assert tuple(connection.execute(text(sql)).one()) == (16, 1)
     assert evaluations.holdout_looks(engine, split["dataset_id"]) == before
-    explained = Actor()
-    assert explained.act({"WRIST_HOME": str(home)}, acts.explain, found["evaluation_id"]).error is None
-    explained.stop()
+    status, said = wrist(home, "explain")
+    assert status == 0, said
     with reading(engine) as connection:  # on the boxes of the external set's own pictures
-        sql = "SELECT DISTINCT evaluation_id, n_images FROM localisation_metrics"
-        assert [tuple(row) for row in connection.execute(text(sql))] == [(found["evaluation_id"], 16)]
+        sql = f"SELECT DISTINCT n_images FROM localisation_metrics WHERE evaluation_id = '{found['evaluation_id']}'"
+        assert [tuple(row) for row in connection.execute(text(sql))] == [(16,)]
     assert verify(engine).findings == ()
     status, said = wrist(home, "evaluate", "--external", "clinic")
     assert status == 0 and "look 1" in said and "roc_auc" in said and "external (16 studies)" in said, said
@@ -95,4 +94,5 @@ def test_another_places_pictures_are_designated_frozen_and_scored_by_the_champio
     assert status == 0, said
     page = Path(json.loads(said)["report"]).read_text(encoding="utf-8")
     assert 'id="external"' in page and "clinic: " in page
+    assert "external set clinic</td>" in page.partition('id="localisation"')[2], "whose boxes they were"
     engine.dispose()

@@ -117,7 +117,7 @@ def _recompute(as_json: bool) -> None:
 
 
 def explain(recipe: RecipeFile = "report", as_json: Json = False) -> None:
-    """Make Grad-CAM maps for the gallery of the newest evaluations."""
+    """Make Grad-CAM maps for the gallery of the newest evaluations, and measure maps on boxes."""
     check(recipe)
     with prefect():
         from flows.explain import explain as explain_flow

@@ -61,6 +61,9 @@ def ingest(
     boxes: Annotated[
         str | None, typer.Option("--boxes", help="File or folder of boxes: YOLO, Pascal VOC, COCO or CSV.")
     ] = None,
+    label_meaning: Annotated[
+        str | None, typer.Option("--label-meaning", help="What a positive label says; default: abnormal.")
+    ] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Note the paths in sources.toml.")] = False,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Name known files that today's decoder reads otherwise; take none.")
@@ -68,7 +71,7 @@ def ingest(
     take: Annotated[bool, typer.Option("--take", help="With --recheck: take them as new image rows.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Catalogue files: a MURA tree, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
+    """Catalogue files: MURA, GRAZPEDWRI-DX, a folder or file of DICOM, PNG or JPEG, a DICOMDIR, or a manifest CSV."""
     from wrist_model.sources.recognise_source import absolute, designation_of
 
     designation = designation_of(designate, name)
@@ -86,7 +89,7 @@ def ingest(
         from db.home import home
         from flows.ingest import ingest as ingest_flow
         from tasks import requests
-        from tasks.ingest import places, with_boxes
+        from tasks.ingest import places, with_more
         from tasks.sources_toml import remember as remember_root
 
         with requests.stored(paths, labels, boxes) as request:
@@ -104,10 +107,13 @@ def ingest(
                 max_frames=max_frames,
                 request=request,
                 designation=designation,
+                label_meaning=label_meaning,
             )
         for place in (
-            with_boxes(
-                places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, designation), boxes
+            with_more(
+                places(paths, labels, source, body_part, distinct_patients, uncertain, follow_links, designation),
+                boxes,
+                label_meaning,
             )
             if remember and paths
             else ()

@@ -24,6 +24,8 @@ MOST_OF_MANY = (coco.MOST_BYTES, 1_000_000)
 MOST = {"yolo": MOST_OF_A_PICTURE, "pascal_voc": MOST_OF_A_PICTURE, "coco": MOST_OF_MANY, "csv": MOST_OF_MANY}
 _BESIDE = ("readme", "licen", "notes")
 """How texts begin that lie beside boxes."""
+_ABOVE = 2
+"""Folders above the named one in which YOLO's classes are looked for: data/data.yaml is of data/train/labels."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def find(path: Path | str, follow_links: bool = False) -> Iterator[BoxFile]:
             raise UsageError(f"--boxes {path}: expected a folder, or a file that ends in one of {known}.")
         if not regular_file.is_there(start):
             raise UsageError(f"--boxes {path}: no such file or folder.")
-        yield BoxFile(str(start), start.name, start.stem, classes=yolo.classes_in(start.parent))
+        yield BoxFile(str(start), start.name, start.stem, classes=_classes(start.parent, start.parent))
         return
     bounds = walk.Bounds(start)
     names: dict[Path, tuple[str, ...]] = {}
@@ -56,8 +58,7 @@ def find(path: Path | str, follow_links: bool = False) -> Iterator[BoxFile]:
             continue
         folder = Path(file).parent
         if folder not in names:
-            above = [folder, *(each for each in folder.parents if each == start or start in each.parents)]
-            names[folder] = next((held for each in above if (held := yolo.classes_in(each))), ())
+            names[folder] = _classes(folder, start)
         found += 1
         refused = None if follow_links or bounds.hold(file) else ("outside_folder", walk.LEADS_OUT)
         yield BoxFile(file, relative, str(name.with_suffix("")), classes=names[folder], refused=refused)
@@ -65,9 +66,16 @@ def find(path: Path | str, follow_links: bool = False) -> Iterator[BoxFile]:
         raise UsageError(f"--boxes {path}: no file there that ends in one of {', '.join(KINDS)}.")
 
 
+def _classes(folder: Path, start: Path) -> tuple[str, ...]:
+    """The classes by number from the nearest list: beside the boxes, or above, up to _ABOVE the named folder."""
+    within = [each for each in folder.parents if each == start or start in each.parents]
+    above = [folder, *within, *start.parents[:_ABOVE]]
+    return next((held for each in above if (held := yolo.classes_in(each))), ())
+
+
 def _is_beside(name: str) -> bool:
     low = name.lower()
-    return is_junk(name) or low in (*yolo.NAME_LISTS, *yolo.SETTINGS) or low.startswith(_BESIDE)
+    return is_junk(name) or low in (*yolo.NAME_LISTS, *yolo.SETTINGS, *yolo.PICTURE_LISTS) or low.startswith(_BESIDE)
 
 
 def read(file: BoxFile) -> Contents:

@@ -25,7 +25,7 @@ def stated(data: bytes) -> Iterator[Stated]:
         lists = [said.get(name) for name in ("images", "categories", "annotations")]
     if not lists or not all(isinstance(one, list) for one in lists):
         raise Refused("unparsable", "The JSON lacks the lists images, categories and annotations: no COCO.")
-    pictures, classes = ({str(one.get("id")): one for one in part if isinstance(one, dict)} for part in lists[:2])
+    pictures, classes = _by_id(lists[0], "file_name"), _by_id(lists[1], "name")
     for count, found in enumerate(lists[2], start=1):
         place = f"annotation {count}"
         try:
@@ -34,10 +34,31 @@ def stated(data: bytes) -> Iterator[Stated]:
             yield RefusedRegion(place, refused.reason_code, refused.reason)
 
 
+def _by_id(part: list[Any], name: str) -> dict[str, Any]:
+    """Id → its picture or class; None where two that are called otherwise have it, as in files put together by hand."""
+    found: dict[str, Any] = {}
+    for one in part:
+        if isinstance(one, dict) and one.get("id") is not None:
+            other = found.setdefault(_id(one["id"]), one)
+            if other is not None and other.get(name) != one.get(name):
+                found[_id(one["id"])] = None
+    return found
+
+
+def _id(value: Any) -> str:
+    """An id as text: 1, 1.0 and "1" are one."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
 def _box(place: str, found: Any, pictures: dict[str, Any], classes: dict[str, Any]) -> Drawn:
     if not isinstance(found, dict):
         raise Refused("unparsable", "The annotation is no object.")
-    picture, kind = pictures.get(str(found.get("image_id"))), classes.get(str(found.get("category_id")))
+    image_id, category_id = _id(found.get("image_id")), _id(found.get("category_id"))
+    picture, kind = pictures.get(image_id), classes.get(category_id)
+    if picture is None and image_id in pictures:
+        raise Refused("ambiguous_picture", "Two images of the file have its image_id.")
+    if kind is None and category_id in classes:
+        raise Refused("unknown_class", "Two categories of the file have its category_id.")
     if picture is None or not isinstance(picture.get("file_name"), str):
         raise Refused("unknown_picture", "Its image_id is in no images of the file, or of one without a file_name.")
     if kind is None or not isinstance(kind.get("name"), str):

@@ -64,7 +64,8 @@ def word(text: str) -> str:
 def placed(box: Drawn, columns: int, rows: int) -> Edges:
     """The box in pixels of a picture of that size.
 
-    Raises Refused: `not_a_number`, `other_size` (drawn on a picture of another size), `no_area`, `outside_picture`.
+    Raises Refused: `not_a_number`, `other_size` (drawn on a picture of another size), `no_area`, `outside_picture`,
+    `shares_for_pixels` (all within the first pixel: tools and their settings take the one for the other).
     """
     if not all(map(math.isfinite, box.edges)):
         raise Refused("not_a_number", "A coordinate is infinite or not a number.")
@@ -77,6 +78,9 @@ def placed(box: Drawn, columns: int, rows: int) -> Edges:
         x_min, y_min, x_max, y_max = x_min * columns, y_min * rows, x_max * columns, y_max * rows
     if not (x_min < x_max and y_min < y_max):
         raise Refused("no_area", "The box has no area: its far edges must lie right of and below its near ones.")
+    if not box.shares and max(x_max, y_max) <= 1:
+        reason = "The box lies within the first pixel: its edges seem to be shares of the picture, not pixels."
+        raise Refused("shares_for_pixels", reason)
     if min(x_min, y_min, columns - x_max, rows - y_max) < -ROUNDING:
         raise Refused("outside_picture", f"The box stands out of its picture of {columns} × {rows} pixels.")
     edges = max(0.0, x_min), max(0.0, y_min), min(float(columns), x_max), min(float(rows), y_max)

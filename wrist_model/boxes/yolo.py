@@ -11,7 +11,8 @@ from wrist_model.boxes.drawn import Drawn, Stated, from_centre, number, word
 from wrist_model.errors import Refused
 from wrist_model.evidence_records import RefusedRegion
 
-NAME_LISTS = ("classes.txt", "obj.names", "classes.names")
+NAME_LISTS = ("classes.txt", "labels.txt", "obj.names", "classes.names")
+PICTURE_LISTS = ("train.txt", "val.txt", "valid.txt", "validation.txt", "test.txt", "trainval.txt")
 SETTINGS = ("data.yaml", "data.yml", "dataset.yaml", "meta.yaml")
 MOST_BYTES = 1 << 20
 
@@ -36,8 +37,8 @@ def _name(text: str, classes: Sequence[str]) -> str:
         raise Refused("unparsable", "The class is no number.")
     if not classes:
         return str(int(text))
-    if int(text) >= len(classes):
-        raise Refused("unknown_class", f"The class is {int(text)}; the list of classes has {len(classes)}.")
+    if int(text) >= len(classes) or not classes[int(text)]:
+        raise Refused("unknown_class", f"The class is {int(text)}; the list of classes has no name for it.")
     return word(classes[int(text)])
 
 
@@ -56,11 +57,19 @@ def classes_in(folder: Path) -> tuple[str, ...]:
     return ()
 
 
+_FLOW = re.compile(r"^names:\s*[\[{](.*?)[\]}]", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^names:[^\S\n]*(?:#[^\n]*)?\n((?:[ \t]*(?:-|\d+:)[^\n]*\n?)+)", re.MULTILINE)
+_IN_FLOW = re.compile(r"""(?:(\d{1,6})\s*:\s*)?('[^']*'|"[^"]*"|[^,\s][^,\n]*)""")
+_IN_BLOCK = re.compile(r"""^[ \t]*(?:-|(\d{1,6}):)[ \t]*('[^']*'|"[^"]*"|[^#\n]*)""", re.MULTILINE)
+
+
 def _names(text: str) -> tuple[str, ...]:
-    """`names:` of YOLO's settings: [a, b], lines `- a`, or lines `0: a`."""
-    flow = re.search(r"^names:\s*\[(.*?)\]", text, re.DOTALL | re.MULTILINE)
+    """`names:` of YOLO's settings by number: [a, b], {0: a, 1: b}, lines `- a`, or lines `0: a`; '' for a number that
+    has none."""
+    flow, block = _FLOW.search(text), _BLOCK.search(text)
     if flow:
-        return tuple(part.strip().strip("'\"") for part in flow[1].split(",") if part.strip())
-    block = re.search(r"^names:[^\S\n]*\n((?:[ \t]*(?:-|\d+:)[^\n]*\n?)+)", text, re.MULTILINE)
-    lines = block[1].splitlines() if block else []
-    return tuple(re.sub(r"^\s*(?:-|\d+:)\s*", "", line).strip().strip("'\"") for line in lines)
+        found = _IN_FLOW.findall(re.sub(r"(^|\s)#[^\n]*", "", flow[1]))
+    else:
+        found = _IN_BLOCK.findall(block[1]) if block else []
+    names = {int(number or place): said.strip().strip("'\"") for place, (number, said) in enumerate(found)}
+    return tuple(names.get(number, "") for number in range(max(names, default=-1) + 1))

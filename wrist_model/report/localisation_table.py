@@ -7,17 +7,18 @@ from typing import Any
 
 from wrist_model.evidence.localisation_metrics import SHORTCUTS
 from wrist_model.evidence_records import LocalisationMetric
-from wrist_model.report.report_data import ModelReport
+from wrist_model.report.report_data import ExternalReport, ModelReport
 
 
-def rows(models: Sequence[ModelReport]) -> list[dict[str, Any]]:
-    """One a class and network: the fracture first, shortcuts last; none where nothing was measured."""
+def rows(models: Sequence[ModelReport], external: Sequence[ExternalReport] = ()) -> list[dict[str, Any]]:
+    """One a class, network and set of pictures (`where`, "" for the internal test split): the fracture first, shortcuts
+    last; none where nothing was measured."""
     found = []
-    for model in models:
+    for model, where in (*((one, "") for one in models), *((one.model, one.hold_out) for one in external)):
         for name in sorted({one.region_class for one in model.localisation}):
             metrics = {one.metric: one for one in model.localisation if one.region_class == name}
             found.append(
-                {"model": model, "name": name, "shortcut": name in SHORTCUTS, "metrics": metrics}
+                {"model": model, "where": where, "name": name, "shortcut": name in SHORTCUTS, "metrics": metrics}
                 | {"some": metrics["pointing_game"], "said": _said(name in SHORTCUTS, metrics)}
             )
     return sorted(found, key=lambda row: (row["shortcut"], row["name"] != "fracture", row["name"]))

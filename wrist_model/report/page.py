@@ -101,7 +101,7 @@ def render(data: ReportData) -> str:
             }
             for one in data.external
         ],
-        localisation=localisation_table.rows(data.models),
+        localisation=localisation_table.rows(data.models, data.external),
     )
 
 

@@ -156,7 +156,7 @@ class GalleryCase:
 
 @dataclass(frozen=True)
 class ExternalReport:
-    """A model's evaluation on an external set. model: with that evaluation's metrics alone; internal: the same model on
+    """A model's evaluation on an external set. model: with that evaluation's figures alone; internal: the same model on
     the internal test split. looks: at this set, this one included. mismatch: says that labels mean different things."""
 
     hold_out: str

@@ -28,6 +28,12 @@ def rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
 def each(path: Path, required: Iterable[str], data: bytes | None = None) -> Iterator[dict[str, str]]:
     """The same, one at a time: a million rows at once take a hundred times what the file has. data: its bytes, where
     they have been read already."""
+    return (row for _, row in numbered(path, required, data))
+
+
+def numbered(path: Path, required: Iterable[str], data: bytes | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+    """The same with their numbers as a spreadsheet shows them: from 1, with the header and empty rows."""
+    number = 0
     try:
         data = regular_file.read(path) if data is None else data
         said = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
@@ -35,17 +41,17 @@ def each(path: Path, required: Iterable[str], data: bytes | None = None) -> Iter
         between, begun = separator(said)
         lines = io.StringIO(said[begun:], newline="")
         del said
-        table = (
-            row
-            for row in csv.reader(lines, delimiter=between, strict=True, skipinitialspace=True)
-            if any(map(str.strip, row))
-        )
-        first = next(table, None)
-        if first is None:
+        names: list[str] = []
+        found = csv.reader(lines, delimiter=between, strict=True, skipinitialspace=True)
+        for number, row in enumerate(found, start=2 if begun else 1):
+            if not any(map(str.strip, row)):
+                continue
+            if names:
+                yield number, dict(zip(names, row + [""] * (len(names) - len(row)), strict=False))
+            else:
+                names = _names(path, row, required)
+        if not names:
             raise DataError(f"{path}: the file is empty; expected a header line and rows.")
-        names = _names(path, first, required)
-        for row in table:
-            yield dict(zip(names, row + [""] * (len(names) - len(row)), strict=False))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file. Give the path of a CSV file.") from None
     except OSError as error:
@@ -55,7 +61,7 @@ def each(path: Path, required: Iterable[str], data: bytes | None = None) -> Iter
     except UnicodeDecodeError:
         raise DataError(f"{path}: not UTF-8 text; save the table as CSV UTF-8.") from None
     except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file: {error}.") from None
+        raise DataError(f"{path}: not a CSV file, in the row after row {number}: {error}.") from None
 
 
 def _names(path: Path, first: list[str], required: Iterable[str]) -> list[str]:

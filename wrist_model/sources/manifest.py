@@ -26,7 +26,7 @@ _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|phys
 def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
     """One item for each row, those of a stated split first. A row that can't be taken is an item with a reason, not an
     error."""
-    conflicting, splits = _looked_through(manifest, root, body_part)
+    conflicting, twice, splits = _looked_through(manifest, root, body_part)
     met: set[bytes] = set()
     for item in (
         item
@@ -38,6 +38,8 @@ def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
         name = _short(item.relative)
         if item.refused is None and _short(str(item.study)) in conflicting:
             yield _refuse(item, "conflicting_label", "Rows of one study state different labels.")
+        elif name in twice and name not in met:
+            yield _refuse(item, "conflicting_rows", "Rows of the list say different things of this picture.")
         elif name in met:
             yield Item(item.path, item.relative, ignored=True, split=item.split)
         else:
@@ -45,23 +47,28 @@ def items(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
         met.add(name)
 
 
-def _looked_through(manifest: Path, root: Path, body_part: str) -> tuple[set[bytes], set[Split | None]]:
-    """The studies that the list labels in two ways, and the splits that it states: it is read several times, since all
-    its rows at once take gigabytes."""
+def _looked_through(manifest: Path, root: Path, body_part: str) -> tuple[set[bytes], set[bytes], set[Split | None]]:
+    """The studies that the list labels in two ways, the pictures of which it says two labels, patients or studies, and
+    the splits that it states: it is read several times, since all its rows at once take gigabytes."""
     labels: dict[bytes, int] = {}
+    said: dict[bytes, bytes] = {}
     found: set[bytes] = set()
+    twice: set[bytes] = set()
     splits: set[Split | None] = set()
     for item in _rows(manifest, root, body_part):
         splits.add(item.split)
+        name, says = _short(item.relative), _short(repr((item.patient, item.study, item.label)))
+        if said.setdefault(name, says) != says:
+            twice.add(name)
         if item.refused is None and item.label is not None:
             study = _short(str(item.study))
             if labels.setdefault(study, item.label) != item.label:
                 found.add(study)
-    return found, splits
+    return found, twice, splits
 
 
 def _rows(manifest: Path, root: Path, body_part: str) -> Iterator[Item]:
-    for number, row in enumerate(csv_table.each(manifest, ("path", "label")), start=2):
+    for number, row in csv_table.numbered(manifest, ("path", "label")):
         yield _item(row, number, root, body_part)
 
 

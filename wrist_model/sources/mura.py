@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from wrist_model import regular_file
 from wrist_model.errors import Refused, UsageError
 from wrist_model.sources import walk
-from wrist_model.sources.source import Place, Source
+from wrist_model.sources.source import ABNORMAL, Place, Source
 from wrist_model.sources.source_item import SIDE_SUFFIXES, Item, Official, is_junk, passes
 
 _PART = re.compile(r"XR_[A-Z]+")
@@ -205,4 +205,4 @@ def _recognise(path: Path) -> Place | None:
     return Place(tree, tree if path in tree.parents else path, "mura")
 
 
-SOURCE = Source("mura", 10, _recognise, items)
+SOURCE = Source("mura", 10, _recognise, items, label_meaning=ABNORMAL)

@@ -36,11 +36,13 @@ class Plan:
     uncertain: Uncertain = "exclude"  # what becomes of studies whose label the source itself doubts
     follow_links: bool = False  # out of the root
     designation: str | None = None  # `designation_of`: the whole source is a hold-out
+    meaning: str | None = None  # what a person says that a positive label means
     labels: Labels = field(default_factory=dict, repr=False)
 
     @property
-    def label_meaning(self) -> str:
-        return self._source.label_meaning
+    def label_meaning(self) -> str | None:
+        """What a positive label says; None where neither a person nor the source tells."""
+        return self.meaning or self._source.label_meaning
 
     @property
     def shares_its_name(self) -> bool:
@@ -85,6 +87,7 @@ def find(
     uncertain: Uncertain = "exclude",
     follow_links: bool = False,
     designation: str | None = None,
+    label_meaning: str | None = None,
 ) -> Plan:
     """Tell what lies at path. Raises UsageError when there is nothing there.
 
@@ -106,10 +109,18 @@ def find(
         raise UsageError(
             f"--source {source!r}: expected lower-case letters, digits and hyphens, such as {slug(source)!r}."
         )
+    if label_meaning is not None and label_meaning != slug(label_meaning):
+        raise UsageError(
+            f"--label-meaning {label_meaning!r}: expected lower-case letters, digits and hyphens, such as fracture."
+        )
     stated = read_labels(Path(labels)) if labels is not None else {}
     for each in every():
         place = each.recognise(given)
         if place is not None:
+            if each.label_meaning is not None and label_meaning not in (None, each.label_meaning):
+                raise UsageError(
+                    f"--label-meaning {label_meaning!r}: a positive label of {each.kind} means {each.label_meaning!r}."
+                )
             return Plan(
                 each.kind,
                 place.root,
@@ -120,6 +131,7 @@ def find(
                 uncertain=uncertain,
                 follow_links=follow_links,
                 designation=designation,
+                meaning=label_meaning,
                 labels=stated,
             )
     raise UsageError(f"{path}: no source knows this place.")

@@ -47,7 +47,8 @@ class Source:
     private(root, start, paths catalogued below root, follow_links): whether names of folders and files may tell who
     somebody is, so that pseudonyms are kept. A source that has it may ask for a part of a root that is catalogued, and
     is named late: `private_name`, or else its root's name. Without it nothing is private.
-    label_meaning: what a positive label says; MURA's and, where nobody says another, a list's or a folder's: abnormal.
+    label_meaning: what a positive label says, where the source itself tells. None, as of lists and folders: what a
+    person says with it, else what the catalogue has of its name already, else abnormal.
     lists_patients: it states patients under a name space that somebody chose by naming a folder.
     boxes(root, start, follow_links): files of boxes that lie with its pictures, for those below start.
     """
@@ -59,7 +60,7 @@ class Source:
     private: Callable[[Path, Path, Container[str], bool], bool] | None = None
     private_name: str = ""
     lists_patients: bool = False
-    label_meaning: str = ABNORMAL
+    label_meaning: str | None = None
     boxes: Callable[[Path, Path, bool], Iterator[BoxFile]] | None = None
 
 
