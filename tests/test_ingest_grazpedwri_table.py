@@ -49,7 +49,7 @@ def of(rows: tuple[str, ...], column: int, change: str) -> str:
         AS_PUBLISHED + ROWS[0] + "\r\n",
         AS_PUBLISHED.replace(",", "\t").encode("utf-16"),
     ],
-    ids=["excel", "sep", "tabs", "quoted", "pandas", "file names", "zeros", "truth values", "side", "a row twice", "utf-16"],
+    ids=["excel", "sep", "tabs", "quoted", "pandas", "names", "zeros", "truth values", "side", "a row twice", "utf-16"],
 )  # fmt: skip
 def test_a_table_that_was_saved_anew_says_what_it_said(
     folder: Path, home: Path, catalogue: Engine, table: str | bytes

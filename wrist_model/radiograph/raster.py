@@ -21,7 +21,7 @@ from wrist_model.errors import Refused
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_INFLATED = 64 << 20
-"""The most bytes that are inflated at once: a grey picture of 8 bits as large as is decoded. More would be held twice."""
+"""The most bytes that are inflated at once: a grey picture of 8 bits, as large as is decoded. They are held twice."""
 _PIECE = 1 << 20
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 
