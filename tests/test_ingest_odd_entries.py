@@ -258,7 +258,7 @@ def test_a_list_that_cannot_be_read_is_said_and_the_places_beside_it_are_catalog
     monkeypatch.setenv("WRIST_HOME", str(tmp_path / "home"))
     radiographs(tmp_path / "good")
     good = (tmp_path / "good" / "manifest.csv").read_text()
-    (tmp_path / "other.csv").write_text(good.encode().decode(), encoding="utf-16")
+    (tmp_path / "other.csv").write_bytes(good.encode() + "Müller".encode("latin-1"))
     (tmp_path / "empty.csv").write_bytes(b"")
     names = ("other.csv", "good/manifest.csv", "empty.csv", "gone.csv")
     places = [sources_toml.Root(str(tmp_path / name), None, None, "ANY") for name in names]
