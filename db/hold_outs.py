@@ -43,12 +43,13 @@ def internal_members(members: Iterable[Member], split: Split) -> list[Member]:
 
 
 def newest_with(engine: Catalogue, hold_out: str) -> str | None:
-    """The newest frozen version that includes images of an external set, or None."""
+    """The newest frozen version that has images of an external set as members, or None: also where all of them are
+    left out there, since an older version that includes them would score what somebody has excluded."""
     with reading(engine) as connection:
         row = one(
             connection,
             "SELECT d.dataset_id FROM dataset_version d WHERE EXISTS (SELECT 1 FROM dataset_member m "
-            f"WHERE m.dataset_version_id = d.id AND m.included = 1 AND {of_set('m')}) ORDER BY d.id DESC LIMIT 1",
+            f"WHERE m.dataset_version_id = d.id AND {of_set('m')}) ORDER BY d.id DESC LIMIT 1",
             hold_out=hold_out,
         )
     return row.dataset_id if row else None
@@ -147,11 +148,40 @@ def _person(row: Any, person: Mapping[int, int]) -> int:
     return person.get(row.patient_id, row.patient_id)
 
 
-def all_sets(engine: Catalogue) -> str:
-    """The names of all external sets that are catalogued, by commas."""
+def all_sets(engine: Catalogue) -> tuple[str, ...]:
+    """The names of all external sets that are catalogued, sorted."""
     with reading(engine) as connection:
         rows = every(connection, "SELECT DISTINCT hold_out FROM patient WHERE hold_out IS NOT NULL ORDER BY hold_out")
-    return ", ".join(row.hold_out for row in rows)
+    return tuple(row.hold_out for row in rows)
+
+
+def left_out(engine: Catalogue, dataset_id: str, hold_out: str) -> dict[str, int]:
+    """Reason → how many images of an external set a frozen version leaves out by it."""
+    with reading(engine) as connection:
+        rows = every(
+            connection,
+            "SELECT m.excluded_reason AS reason, count(*) AS n FROM dataset_member m "
+            f"WHERE m.dataset_version_id = :version AND m.included = 0 AND {of_set('m')} "
+            "GROUP BY m.excluded_reason ORDER BY m.excluded_reason",
+            version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
+            hold_out=hold_out,
+        )
+    return {row.reason: row.n for row in rows}
+
+
+def not_in(engine: Catalogue, dataset_id: str, hold_out: str) -> int:
+    """How many images of an external set are catalogued that a frozen version has not as members, taken or left out:
+    they came after it was frozen."""
+    with reading(engine) as connection:
+        row = one(
+            connection,
+            f"SELECT count(*) AS n FROM image i JOIN patient p ON p.id = i.patient_id WHERE {of_set('p')} "
+            "AND NOT EXISTS (SELECT 1 FROM dataset_member m "
+            "WHERE m.dataset_version_id = :version AND m.image_id = i.id)",
+            version=row_id(connection, "dataset_version", "dataset_id", dataset_id),
+            hold_out=hold_out,
+        )
+    return int(row.n)
 
 
 def sets_in(engine: Catalogue, dataset_id: str) -> tuple[str, ...]:

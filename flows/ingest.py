@@ -74,8 +74,10 @@ def ingest(
         found = with_more(found, drawn, label_meaning)
     done = catalogue(found, chosen.split, jobs, round(max_megapixels * 1e6), cluster, max_frames)
     refused = done.pop("refused")
-    if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):  # a retrain goes on with the other roots
+    if refused and (asked or not runtime.flow_run.get_parent_flow_run_id()):
         raise PlaceRefused("\n".join(refused))
+    for reason in refused:  # a retrain goes on with the other roots
+        get_run_logger().error("%s", reason)
     waiting = (
         enough_labels(chosen) if runtime.deployment.get_id() and not runtime.flow_run.get_parent_flow_run_id() else 0
     )

@@ -50,17 +50,35 @@ def find_set(hold_out: str, model: str, dataset_id: str | None = None) -> tuple[
     found = models.model(engine, model)
     version = datasets.dataset(engine, dataset_id).dataset_id if dataset_id else hold_outs.newest_with(engine, hold_out)
     if version is None or hold_out not in hold_outs.sets_in(engine, version):
-        known = ", ".join(hold_outs.sets_in(engine, version)) if version else hold_outs.all_sets(engine)
-        raise DataError(
-            f"No external set {hold_out!r} in {version or 'any data-set version'}; known are: {known or 'none'}. "
-            f"`wrist ingest PATH --as external {hold_out}` designates one, `wrist split --freeze` freezes it."
-        )
+        raise DataError(_absent(engine, hold_out, version))
     if serving_point(models.operating_points(engine, found.model_version_id)) is None:
         raise DataError(
             f"{found.model_version_id} has no locked operating points: `wrist evaluate` fixes them on validation first."
         )
     hold_outs.refuse_known(engine, found.model_version_id, version, hold_out)
     return found.model_version_id, version, own_recipe(engine, found.model_version_id).sha256
+
+
+def _absent(engine: Engine, hold_out: str, version: str | None) -> str:
+    """Why a version, or any, includes nothing of an external set, and what mends that."""
+    catalogued = hold_outs.all_sets(engine)
+    if hold_out not in catalogued:
+        known = ", ".join(catalogued) or "none"
+        return (
+            f"No external set {hold_out!r} in the catalogue; known are: {known}. `wrist ingest PATH --as external "
+            f"{hold_out}` designates one, `wrist split --freeze` freezes it."
+        )
+    if version and (reasons := hold_outs.left_out(engine, version, hold_out)):
+        said = ", ".join(f"{number} {reason}" for reason, number in reasons.items())
+        return (
+            f"No external set {hold_out!r} in {version}: all its images are left out there ({said}). Only labelled "
+            "images are measured: label them, or take them in again (`wrist exclude ID --undo`), and freeze anew."
+        )
+    held = ", ".join(hold_outs.sets_in(engine, version)) if version else ""
+    return (
+        f"No external set {hold_out!r} in {version or 'any data-set version'}"
+        f"{f' (sets in it: {held})' if held else ''}: it came after that. `wrist split --freeze` freezes it."
+    )
 
 
 def own_recipe(engine: Engine, model_version_id: str) -> Recipe:
@@ -103,6 +121,7 @@ def beside(evaluation_id: str) -> dict[str, Any]:
         "model_version_id": row.model_version_id,
         "internal_evaluation_id": internal.evaluation_id if internal else None,
         "looks": evaluations.holdout_looks(engine, row.frozen_dataset_id, row.hold_out),
+        "came_later": hold_outs.not_in(engine, row.frozen_dataset_id, row.hold_out),
         "label_meaning": {"trained": list(said.trained), "external": list(said.external)},
         "mismatch": said.mismatch,
         "studies": {side: _studies(found) for side, found in sides.items()},

@@ -87,7 +87,6 @@ def catalogue(
                 if len(places) == 1 and not isinstance(error, PlaceRefused):
                     raise
                 refused.append(requests.hidden(error, places))
-                get_run_logger().error("%s", refused[-1])
                 continue
         for into, more in (
             (total, {**asdict(done.counts), "seen": done.counts.seen}),

@@ -268,6 +268,20 @@ def test_a_model_that_has_seen_pictures_or_patients_of_a_set_is_not_measured_on_
     assert hold_outs.known_to(site.engine, site.networks[1], clean, CLINIC) == [other.image_uid]
 
 
+def test_a_set_that_is_left_out_whole_is_not_scored_on_an_older_version_and_what_came_later_is_counted(
+    site: Site,
+) -> None:
+    newest = hold_outs.newest_with(site.engine, CLINIC)
+    assert newest is not None and hold_outs.not_in(site.engine, site.first, CLINIC) == len(site.outside)
+    with pytest.raises(DataError, match=f"No external set 'clinic' in {site.first}.*came after.*--freeze"):
+        find_set.fn(CLINIC, "champion", site.first)
+    held = datasets.members(site.engine, site.second)
+    out = [replace(m, included=False, excluded_reason="unlabelled") if m.hold_out else m for m in held]
+    bare = datasets.add_dataset(site.engine, out, BY)
+    with pytest.raises(DataError, match=rf"in {bare}: all its images are left out there \({len(site.outside)} unlab"):
+        find_set.fn(CLINIC, "champion")
+
+
 def test_a_report_without_external_sets_says_nothing_of_them_and_one_with_them_escapes_their_names(
     tmp_path: Path,
 ) -> None:

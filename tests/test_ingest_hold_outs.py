@@ -125,12 +125,28 @@ def test_dicom_whose_patient_only_the_header_names_stands_in_the_strictest_split
 
 
 def test_a_word_that_is_no_split_costs_its_row_until_the_list_is_mended(home: Path, tmp_path: Path) -> None:
-    said = ["a.png,0,a,valid", "b.png,maybe,b,train", "c.png,1,c,train"]
+    said = ["a.png,0,a,holdout", "b.png,maybe,b,train", "c.png,1,c,train"]
     done = ingest(home, listed(tmp_path / "set", said))
     assert done.counts.new == 1 and dict(done.reasons) == {"unknown_split": 1, "unknown_label": 1}
     mended = ["a.png,0,a,validation", "b.png,1,b,train", "c.png,1,c,train"]
     assert ingest(home, listed(tmp_path / "set", mended)).counts.new == 2
     assert in_split(home)["a.png"] == ("validation", None)
+
+
+def test_the_words_that_published_lists_use_for_splits_are_known_in_any_case(home: Path, tmp_path: Path) -> None:
+    said = {
+        "train": ("train", "Training", "TRAIN"),
+        "validation": ("val", "valid", "Validation", "dev", "VAL"),
+        "test": ("test", "Testing"),
+    }
+    lines = [f"{word}-{n}.png,{n},{word}{n},{word}" for words in said.values() for word in words for n in (0, 1)]
+    assert dict(ingest(home, listed(tmp_path / "set", lines)).reasons) == {}
+    expected = {f"{word}-{n}.png": (split, None) for split, words in said.items() for word in words for n in (0, 1)}
+    assert in_split(home) == expected
+    empty = [f"{word}{n}.png,0,rule{n},{word}" for n in range(12) for word in ("NaN", "None", "null", "")]
+    assert ingest(home, listed(tmp_path / "ruled", empty)).counts.new == 48
+    by_rule = {place for name, place in in_split(home).items() if name not in expected}
+    assert len(by_rule) > 1, "no word, no place: the rule draws"
 
 
 def test_a_test_image_of_a_patient_who_stands_in_train_is_refused_and_not_trained_on(

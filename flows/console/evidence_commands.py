@@ -98,6 +98,9 @@ def _external(name: str, model: list[str] | None, dataset: str | None, as_json: 
             print(f"{row['metric']:<{width}}  {row['internal']:<24}  {row['external']}")
         if found["mismatch"]:
             print(found["mismatch"])
+        if found["came_later"]:
+            came = counted(found["came_later"], "image")
+            print(f"not scored: {came} that came after {found['dataset_id']} was frozen (`wrist split --freeze`)")
         print(f"subgroups: wrist report, or wrist sql \"select * from evaluation_metrics where hold_out = '{name}'\"")
 
     show(found, as_json, tell)

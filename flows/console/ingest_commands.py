@@ -14,6 +14,11 @@ from flows.console.output import counted, show
 from wrist_model.sources.source_item import Designation, Uncertain
 from wrist_model.terminal_text import in_a_line
 
+SAME_NUMBERS = (
+    "the same people? `wrist merge-patients` says so of two, a new WRIST_HOME with one --source for both of "
+    "all; others? `wrist ingest LIST --source NAME --distinct-patients`"
+)
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
@@ -206,7 +211,7 @@ def split(
             print(f"left out: {number} images: {reason}")
         print(f"guard: {found['guard']}")
         for both in found["same_numbers"]:
-            said = "said to be other people" if both["declared"] else "the same people? see `wrist ingest --help`"
+            said = "said to be other people" if both["declared"] else SAME_NUMBERS
             print(
                 f"same numbers in {' and '.join(both['sources'])}: {both['patients']} patients, "
                 f"{both['in_two_splits']} of them in two splits ({said})"

@@ -19,6 +19,18 @@ from wrist_model.sources.source_item import Item, passes, slug
 _KNOWN = ("path", "label", "patient", "study", "body_part", "view", "hardware", "sex", "age", "split")
 _FIRST_SPLITS = (*sorted(SPLITS, key=SPLIT_RANK.__getitem__), None)
 """The order in which rows are gone through: a patient of whom the rows say different splits stands in the first."""
+_SPLIT_WORDS: dict[str, Split | None] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("", "nan", "none", "null"), None),  # the rule decides
+}
+"""The words that published lists use (CheXpert's valid, Hugging Face's validation), in any case. MURA's folder `valid`,
+which is test, is no list's word: `sources/mura.py` reads it."""
+_UNKNOWN_SPLIT = (
+    "The row's split is none of train, training; val, valid, validation, dev; test, testing; or empty (then the rule "
+    "decides)."
+)
 _PERSONAL = re.compile("name|birth|dob|address|phone|mail|accession|mrn|ssn|physician|doctor|comment|note|report")
 """Further columns are kept, but none whose title says that it tells who somebody is, or that it is free text."""
 
@@ -101,10 +113,8 @@ def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
     except ValueError:
         reason = "The row's label is not one of positive, negative, 1, 0 or empty."
         return Item(path, relative, refused=("unknown_label", reason))
-    placed: dict[str, Split | None] = {"": None, **{split: split for split in SPLITS}}
-    if (split := row.get("split", "").strip().lower()) not in placed:
-        reason = "The row's split is not one of train, validation, test or empty."
-        return Item(path, relative, refused=("unknown_split", reason))
+    if (split := row.get("split", "").strip().lower()) not in _SPLIT_WORDS:
+        return Item(path, relative, refused=("unknown_split", _UNKNOWN_SPLIT))
     patient, study = row.get("patient", "").strip() or None, row.get("study", "").strip() or None
     part = row.get("body_part", "").strip().upper().removeprefix("XR_") or None
     age = re.fullmatch(r"(\d{1,3})(?:\.\d+)?Y?", row.get("age", "").strip())
@@ -126,7 +136,7 @@ def _item(row: dict[str, str], number: int, root: Path, body_part: str) -> Item:
             if name and name not in _KNOWN and not _PERSONAL.search(name)
         ),
         filtered=not passes(part, body_part),
-        split=placed[split],
+        split=_SPLIT_WORDS[split],
     )
 
 
