@@ -468,20 +468,20 @@ def test_boxes_that_are_not_there_end_the_command_before_anything_is_written(
 
 def test_a_command_and_a_remembered_root_name_boxes(place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks import named_files, requests, sources_toml
-    from tasks.ingest import places, with_boxes
+    from tasks.ingest import places, with_more
 
     monkeypatch.setenv("WRIST_HOME", str(home))
     home.mkdir(exist_ok=True)
     drawn = table_of(place.parent, "0000.png,fractured,0.5,0.5,0.25,0.5")
     with requests.stored([str(place)], None, str(drawn)) as request:
         assert requests.opened(request, None) == ([str(place)], None, str(drawn))
-    [root] = with_boxes(places([str(place)], None, None, "WRIST"), str(drawn))
+    [root] = with_more(places([str(place)], None, None, "WRIST"), str(drawn), "fracture")
     sources_toml.remember(home, root)
-    assert sources_toml.read(home) == (root,) and root.boxes == str(drawn)
+    assert sources_toml.read(home) == (root,) and (root.boxes, root.label_meaning) == (str(drawn), "fracture")
     said = requests.without(f"{drawn}: no such file", [root])
     assert said == "the boxes of place 1: no such file"
     with pytest.raises(UsageError, match="one path"):
-        with_boxes([root, root], str(drawn))
+        with_more([root, root], str(drawn), None)
     with pytest.raises(UsageError, match="Wrist's own"):
-        with_boxes([root], str(home / "identity.key"))
+        with_more([root], str(home / "identity.key"), None)
     named_files.of_a_deployment(None, [""])
