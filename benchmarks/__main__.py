@@ -16,6 +16,7 @@ from wrist_model.network import backbone
 MODULES = {
     "ingest_first": "benchmarks.ingest",
     "ingest_unchanged": "benchmarks.ingest",
+    "grazpedwri": "benchmarks.ingest",
     "polarity": "benchmarks.pixels",
     "multi_view": "benchmarks.pixels",
     "near_duplicates": "benchmarks.pixels",

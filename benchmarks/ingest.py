@@ -1,7 +1,11 @@
-"""How fast files are catalogued: against a bare pool that only reads, hashes and decodes, and against a fixed limit."""
+"""How fast files are catalogued: against a bare pool that only reads, hashes and decodes, and against fixed limits.
+
+`grazpedwri` reads the published table of GRAZPEDWRI-DX (`../shared/data/grazpedwri/dataset.csv`, or what
+WRIST_GRAZPEDWRI names)."""
 
 from __future__ import annotations
 
+import csv
 import multiprocessing
 import os
 import statistics
@@ -14,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from PIL import Image
+from sqlalchemy import text
 
 from benchmarks.bare import read_hash_decode
 from benchmarks.result import Result, in_a_fresh_process, spread
@@ -29,6 +34,20 @@ from wrist_model.synthetic.render import picture
 UNCHANGED_LIMIT = 10_000.0  # files/s
 MEMORY_LIMIT = 1024.0  # MiB
 JOBS = 2
+TABLE = Path(os.environ.get("WRIST_GRAZPEDWRI", Path(__file__).parents[2] / "shared/data/grazpedwri/dataset.csv"))
+TABLE_LIMIT = 300.0  # seconds
+COUNTS = {
+    "SELECT count(*), sum(image_label) FROM images": [(20_327, 13_550)],
+    "SELECT count(*), sum(label), count(DISTINCT patient_key) FROM studies": [(10_842, 7_553, 6_091)],
+    "SELECT count(*) FROM (SELECT study_uid FROM images GROUP BY study_uid "
+    "HAVING min(image_label) <> max(image_label)) mixed": [(665,)],
+    "SELECT excluded_reason, count(*), sum(n_images) FROM studies GROUP BY excluded_reason ORDER BY 2": [
+        ("fracture_code_without_visible_fracture", 85, 130),
+        ("uncertain_diagnosis", 285, 546),
+        (None, 10_472, 19_651),
+    ],
+}
+"""What a catalogue of GRAZPEDWRI-DX's whole table has to answer."""
 
 
 def mura_like(folder: Path, count: int) -> Path:
@@ -150,3 +169,32 @@ def small_files(folder: Path, count: int) -> Path:
         path.parent.mkdir(parents=True)
         Image.fromarray(pixels).save(path, compress_level=1)
     return folder / "MURA-v1.1"
+
+
+def grazpedwri(quick: bool) -> list[Result]:
+    """GRAZPEDWRI-DX's whole table (quick, too) with a generated picture for each row, and again unchanged: seconds.
+
+    Raises RuntimeError where a count is another than COUNTS, or a row is not accounted for."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, home = Path(scratch) / "GRAZPEDWRI-DX", Path(scratch) / "home"
+        with TABLE.open(encoding="utf-8-sig") as file:
+            stems = [row["filestem"] for row in csv.DictReader(file)]
+        rng = np.random.default_rng(0)
+        for number, stem in enumerate(stems):
+            part = folder / f"images_part{1 + 4 * number // len(stems)}"
+            part.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 65535, (40, 32), dtype=np.uint16)).save(part / f"{stem}.png")
+        (folder / "dataset.csv").write_bytes(TABLE.read_bytes())
+        begun = time.perf_counter()
+        first = _ingest(home, folder).counts
+        seconds = time.perf_counter() - begun
+        again = _ingest(home, folder).counts
+        engine = open_catalogue(home)
+        with engine.connect() as connection:
+            found = {query: [tuple(row) for row in connection.execute(text(query))] for query in COUNTS}
+        engine.dispose()
+    seen = (first.new, first.ignored, first.seen, again.unchanged)
+    if found != COUNTS or seen != (20_327, 1, 20_328, 20_327):
+        raise RuntimeError(f"new, ignored, seen, again unchanged: {seen}; {found}")
+    setup = f"{len(stems)} pictures of 32 × 40 pixels, {JOBS} processes; all counts as published"
+    return [Result("grazpedwri", seconds, TABLE_LIMIT, TABLE_LIMIT / seconds, "1 run", "s", setup)]
